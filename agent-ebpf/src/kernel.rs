@@ -1,0 +1,136 @@
+//! Reading kernel structures through offsets that the loader looked up.
+//!
+//! In: the current task, register state, `struct sock *`. Out: plain integers and pointers.
+//! Always: a pointer that comes from a typed kernel pointer is read by a plain load (the verifier
+//! knows its type); any other goes through `bpf_probe_read_kernel`, which cannot fault.
+//! Not here: what the values mean for a connection (`socket`).
+
+use aya_ebpf::helpers::{bpf_get_current_task_btf, bpf_probe_read_kernel};
+
+use crate::maps::{COUNTERS, SOCKET_FILE_OPS, offset};
+
+/// `S_IFMT` and `S_IFSOCK` of `include/uapi/linux/stat.h`.
+const S_IFMT: u16 = 0o170_000;
+const S_IFSOCK: u16 = 0o140_000;
+/// `TS_COMPAT` of `arch/x86/include/asm/thread_info.h`.
+const TS_COMPAT: u32 = 2;
+
+/// Reads a `T` at `base + offset` by a helper that cannot fault.
+#[inline(always)]
+pub fn read<T>(base: *const u8, offset: usize) -> Option<T> {
+    // SAFETY: the helper checks the address and copies; the pointer is never followed here.
+    unsafe { bpf_probe_read_kernel(base.wrapping_add(offset).cast::<T>()) }.ok()
+}
+
+/// Plain load from a typed kernel pointer.
+///
+/// # Safety
+/// `base` must come from the verifier's typed pointers (tracepoint argument, current task, or a
+/// pointer member loaded from one), so that the kernel handles a fault by itself.
+#[inline(always)]
+pub unsafe fn load<T: Copy>(base: *const u8, offset: usize) -> T {
+    // SAFETY: as the function demands.
+    unsafe { core::ptr::read_volatile(base.wrapping_add(offset).cast::<T>()) }
+}
+
+/// The running task, typed.
+#[inline(always)]
+pub fn current() -> *const u8 {
+    // SAFETY: always valid in a program.
+    unsafe { bpf_get_current_task_btf() }.cast::<u8>().cast_const()
+}
+
+/// Whether the running call came in by the 32-bit entry.
+#[inline(always)]
+pub fn is_compat(task: *const u8) -> bool {
+    // SAFETY: `task` is the typed current task.
+    unsafe { load::<u32>(task, offset!(task_status)) & TS_COMPAT != 0 }
+}
+
+/// A file that is a socket.
+#[derive(Clone, Copy)]
+pub struct SocketFile {
+    /// `struct file *`
+    pub file: *const u8,
+    /// `struct socket *`
+    pub socket: *const u8,
+    /// `struct sock *`
+    pub sk: u64,
+}
+
+/// The socket behind a file descriptor of the running task, if it is one.
+#[inline(always)]
+pub fn socket_of(task: *const u8, fd: u64) -> Option<SocketFile> {
+    let file = file_of(task, fd)?;
+    let f_op: u64 = read(file, offset!(file_f_op))?;
+    if !is_socket(file, f_op)? {
+        return None;
+    }
+    let socket: *const u8 = read(file, offset!(file_private_data))?;
+    let sk: u64 = read(socket, offset!(socket_sk))?;
+    (sk != 0).then_some(SocketFile { file, socket, sk })
+}
+
+#[inline(always)]
+fn file_of(task: *const u8, fd: u64) -> Option<*const u8> {
+    // SAFETY: typed pointers from the current task, member by member.
+    let (fds, max) = unsafe {
+        let files: *const u8 = load(task, offset!(task_files));
+        if files.is_null() {
+            return None;
+        }
+        let table: *const u8 = load(files, offset!(files_fdt));
+        let fds: *const u8 = load(table, offset!(fdt_fd));
+        (fds, load::<u32>(table, offset!(fdt_max_fds)))
+    };
+    if fd >= u64::from(max) {
+        return None;
+    }
+    let file: *const u8 = read(fds, fd as usize * 8)?;
+    (!file.is_null()).then_some(file)
+}
+
+/// Every socket's file has the same operations; the first one seen tells their address.
+#[inline(always)]
+fn is_socket(file: *const u8, f_op: u64) -> Option<bool> {
+    let known = COUNTERS.get_ptr_mut(SOCKET_FILE_OPS)?;
+    // SAFETY: an element of an array map; a torn write is impossible for an aligned u64.
+    let known_ops = unsafe { core::ptr::read_volatile(known) };
+    if known_ops != 0 {
+        return Some(f_op == known_ops);
+    }
+    let inode: *const u8 = read(file, offset!(file_f_inode))?;
+    let mode: u16 = read(inode, offset!(inode_mode))?;
+    let socket = mode & S_IFMT == S_IFSOCK;
+    if socket {
+        // SAFETY: as above; every writer writes the same value.
+        unsafe { core::ptr::write_volatile(known, f_op) };
+    }
+    Some(socket)
+}
+
+/// Inode number of a file.
+#[inline(always)]
+pub fn ino_of(file: *const u8) -> Option<u64> {
+    let inode: *const u8 = read(file, offset!(file_f_inode))?;
+    read(inode, offset!(inode_ino))
+}
+
+/// Device and inode of the running task's executable, zeroes if it has none.
+#[inline(always)]
+pub fn executable() -> (u32, u64) {
+    try_executable().unwrap_or((0, 0))
+}
+
+#[inline(always)]
+fn try_executable() -> Option<(u32, u64)> {
+    // SAFETY: typed pointers from the current task.
+    let mm: *const u8 = unsafe { load(current(), offset!(task_mm)) };
+    let file: *const u8 = read(mm, offset!(mm_exe_file))?;
+    let inode: *const u8 = read(file, offset!(file_f_inode))?;
+    let sb: *const u8 = read(inode, offset!(inode_sb))?;
+    Some((
+        read(sb, offset!(sb_dev))?,
+        read(inode, offset!(inode_ino))?,
+    ))
+}

@@ -1,0 +1,91 @@
+//! The maps and read-only data, one place for all.
+//!
+//! In: settings, rules, verdicts and offsets from user space. Out: rings and counters.
+//! Always: names are what `earwitness::kernel::load` looks for.
+//! Not here: what is done with them.
+
+use aya_ebpf::{
+    btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, RingBuf},
+    macros::btf_map,
+};
+use earwitness_common::{
+    loss::{KernelLoss, LossCount},
+    offsets::Offsets,
+    settings::{MAX_RULES, MAX_SHARDS, Rule, Settings, VERDICT_SLOTS, syscall},
+};
+
+use crate::socket::table::Connection;
+
+/// `BPF_F_MMAPABLE`: user space writes verdicts by plain stores, without a system call.
+const MMAPABLE: usize = 1 << 10;
+
+/// Ring of one shard; the loader puts larger ones into `RINGS`.
+pub type Ring = RingBuf<(), 4096>;
+
+/// Ring buffers, one a shard.
+#[btf_map]
+pub static RINGS: ArrayOfMaps<Ring, { MAX_SHARDS as usize }> = ArrayOfMaps::new();
+
+/// Connections by `struct sock *`.
+#[btf_map]
+pub static SOCKETS: HashMap<u64, Connection, 131_072> = HashMap::new();
+
+/// What user space decided: `conn << VERDICT_BITS | verdict`, at `conn % VERDICT_SLOTS`.
+#[btf_map]
+pub static VERDICTS: Array<u64, { VERDICT_SLOTS as usize }, MMAPABLE> = Array::new();
+
+/// The one `Settings`.
+#[btf_map]
+pub static SETTINGS: Array<Settings, 1> = Array::new();
+
+/// Rules of `[capture] include`.
+#[btf_map]
+pub static INCLUDE: Array<Rule, { MAX_RULES as usize }> = Array::new();
+
+/// Rules of `[capture] exclude`.
+#[btf_map]
+pub static EXCLUDE: Array<Rule, { MAX_RULES as usize }> = Array::new();
+
+/// Losses by `KernelLoss`.
+#[btf_map]
+pub static LOSSES: PerCpuArray<LossCount, { KernelLoss::COUNT as usize }> = PerCpuArray::new();
+
+/// Element 0: the next connection id. Element 1: the address of `socket_file_ops`, learnt when the
+/// agent touches a socket of its own.
+#[btf_map]
+pub static COUNTERS: Array<u64, 2> = Array::new();
+
+/// Index in `COUNTERS`.
+pub const NEXT_CONN: u32 = 0;
+/// Index in `COUNTERS`.
+pub const SOCKET_FILE_OPS: u32 = 1;
+
+/// Offsets in the running kernel, set by the loader.
+#[unsafe(no_mangle)]
+pub static OFFSETS: Offsets = Offsets {
+    ..zeroed_offsets()
+};
+
+/// What each system call does, by number, set by the loader.
+#[unsafe(no_mangle)]
+pub static SYSCALLS: [u8; syscall::TABLE] = [0; syscall::TABLE];
+
+const fn zeroed_offsets() -> Offsets {
+    // SAFETY: `Offsets` is integers only; all zeroes is a value (it derives `FromBytes`).
+    unsafe { core::mem::zeroed() }
+}
+
+/// Reads one offset in a way that the compiler may not fold: the loader sets it later.
+macro_rules! offset {
+    ($field:ident) => {
+        $crate::maps::read_offset(&$crate::maps::OFFSETS.$field)
+    };
+}
+pub(crate) use offset;
+
+/// See `offset!`.
+#[inline(always)]
+pub fn read_offset(offset: &'static u32) -> usize {
+    // SAFETY: a valid, aligned static; volatile because the loader patches the data section.
+    unsafe { core::ptr::read_volatile(offset) as usize }
+}

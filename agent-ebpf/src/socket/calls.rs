@@ -1,0 +1,284 @@
+//! The one program on the exit of every system call.
+//!
+//! In: registers (call number and arguments are still there at exit) and the result.
+//! Out: transfers (`copy`), new connections (`table`), ends of directions (`emit`).
+//! Always: a call that is of no interest costs one table look-up; the agent's own calls none more.
+//! `MSG_PEEK` moves nothing and is left out. Exit order is not entry order: two threads of one
+//! connection may be seen in either order.
+//! Not here: TCP states (`tcp`).
+
+use aya_ebpf::{
+    helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint, programs::BtfTracePointContext,
+};
+use earwitness_common::{
+    loss::KernelLoss,
+    sample::{
+        EGRESS, FAMILY_UNIX, GAP_DISCARDED, GAP_SENDFILE, INGRESS, ROLE_ACCEPTED, ROLE_CONNECTED,
+        ROLE_UNKNOWN,
+    },
+    settings::{Settings, Verdict, syscall},
+};
+
+use super::{
+    copy::{self, MMSGHDR_BYTES, MSG_LEN_AT, Msghdr, Source},
+    table::{self, ANNOUNCED, FILTERED, FRESH},
+};
+use crate::{
+    emit::{self, read_user},
+    kernel::{self, SocketFile, load},
+    loss,
+    maps::{SETTINGS, SOCKETS, SYSCALLS, offset},
+    process,
+};
+
+const MSG_OOB: u64 = 0x1;
+const MSG_PEEK: u64 = 0x2;
+const MSG_TRUNC: u64 = 0x20;
+const MSG_ERRQUEUE: u64 = 0x2000;
+const SHUT_RD: u64 = 0;
+/// Most messages of one `recvmmsg` or `sendmmsg` walked through.
+const MESSAGES: u64 = 16;
+/// A system call that has ended.
+struct Call {
+    task: *const u8,
+    args: [u64; 4],
+    result: i64,
+}
+
+/// `tp_btf/sys_exit`.
+#[btf_tracepoint(function = "sys_exit")]
+pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
+    let regs: *const u8 = ctx.arg(0);
+    // SAFETY: the tracepoint's first argument is a typed `struct pt_regs *`.
+    let number: u64 = unsafe { load(regs, offset!(regs_nr)) };
+    if number >= syscall::TABLE as u64 {
+        return 0;
+    }
+    // SAFETY: the index is below the table's length; volatile because the loader fills the table.
+    let kind = unsafe {
+        core::ptr::read_volatile((&raw const SYSCALLS).cast::<u8>().add(number as usize & 511))
+    };
+    if kind == syscall::NONE {
+        return 0;
+    }
+    let result: i64 = ctx.arg(1);
+    if result < 0 {
+        return 0;
+    }
+    let Some(settings) = SETTINGS.get(0) else {
+        return 0;
+    };
+    if settings.enabled == 0 || (bpf_get_current_pid_tgid() >> 32) as u32 == settings.agent_tgid {
+        return 0;
+    }
+    let task = kernel::current();
+    if kernel::is_compat(task) {
+        // The number means another call there; what it did is not known.
+        loss::count(KernelLoss::CompatSyscall, 0);
+        return 0;
+    }
+    // SAFETY: as for the number.
+    let args = unsafe {
+        [
+            load(regs, offset!(regs_arg0)),
+            load(regs, offset!(regs_arg1)),
+            load(regs, offset!(regs_arg2)),
+            load(regs, offset!(regs_arg3)),
+        ]
+    };
+    let call = Call { task, args, result };
+    match kind & syscall::SHAPE {
+        syscall::EVENT => event(settings, kind, &call),
+        _ => moved(settings, kind, &call),
+    }
+    0
+}
+
+/// Something other than bytes.
+#[inline(always)]
+fn event(settings: &Settings, kind: u8, call: &Call) {
+    match kind {
+        syscall::ACCEPT => begun(settings, call.task, call.result as u64, ROLE_ACCEPTED),
+        syscall::CONNECT => begun(settings, call.task, call.args[0], ROLE_CONNECTED),
+        syscall::SOCKETPAIR => pair(settings, call, call.args[3]),
+        syscall::SHUTDOWN => shut_down(settings, call, call.args[1]),
+        syscall::IO_URING_SETUP => process::io_uring(),
+        _ => {}
+    }
+}
+
+/// Bytes have moved, or a read has found the end.
+#[inline(always)]
+fn moved(settings: &Settings, kind: u8, call: &Call) {
+    let direction = if kind & syscall::SENDS != 0 { EGRESS } else { INGRESS };
+    let flags = flags(kind, call);
+    let skipped = if direction == INGRESS { MSG_OOB | MSG_PEEK | MSG_ERRQUEUE } else { MSG_OOB };
+    if flags & skipped != 0 {
+        return;
+    }
+    let Some((socket, direction)) = socket(kind, call, direction) else {
+        return;
+    };
+    if call.result == 0 {
+        // A read into no room tells nothing.
+        let room = kind & syscall::SHAPE == syscall::HEADER || call.args[2] != 0;
+        if direction == INGRESS && room {
+            ended(settings, &socket, INGRESS);
+        }
+        return;
+    }
+    let Some(entry) = table::of_socket(settings, &socket) else {
+        return;
+    };
+    // SAFETY: a live map element.
+    table::decide_filter(settings, unsafe { &mut *entry }, socket.sk);
+    let Some(total_bytes) = total_bytes(kind, call) else {
+        return;
+    };
+    let Some(transfer) = copy::begin(settings, entry, socket.sk, direction, total_bytes) else {
+        return;
+    };
+    if matches!(kind & syscall::SHAPE, syscall::UNSEEN | syscall::SPLICE) {
+        transfer.rest(GAP_SENDFILE);
+    } else if direction == INGRESS && flags & MSG_TRUNC != 0 {
+        transfer.rest(GAP_DISCARDED);
+    } else {
+        transfer.capture(&source(kind, call));
+    }
+}
+
+/// What the call moved. `recvmmsg` and `sendmmsg` return how many messages; each tells its length.
+#[inline(always)]
+fn total_bytes(kind: u8, call: &Call) -> Option<u64> {
+    if kind & syscall::SHAPE != syscall::HEADERS {
+        return Some(call.result as u64);
+    }
+    let mut total = 0;
+    for index in 0..MESSAGES {
+        if index >= call.result as u64 {
+            break;
+        }
+        let length = call.args[1].wrapping_add(index * MMSGHDR_BYTES + MSG_LEN_AT);
+        match read_user::<u32>(length as *const u8) {
+            Some(bytes) => total += u64::from(bytes),
+            None => loss::count(KernelLoss::Fault, 0),
+        }
+    }
+    if call.result as u64 > MESSAGES {
+        loss::count(KernelLoss::IovLimit, 0);
+    }
+    (total != 0).then_some(total)
+}
+
+/// Where the bytes lie. What cannot be read is empty, and everything is told as a gap.
+#[inline(always)]
+fn source(kind: u8, call: &Call) -> Source {
+    let mut source = Source {
+        buffer: 0,
+        vector: 0,
+        elements: 0,
+        headers: 0,
+        messages: 0,
+    };
+    match kind & syscall::SHAPE {
+        syscall::BUFFER => source.buffer = call.args[1],
+        syscall::VECTOR => (source.vector, source.elements) = (call.args[1], call.args[2]),
+        syscall::HEADERS => {
+            (source.headers, source.messages) = (call.args[1], call.result as u64);
+        }
+        _ => {
+            if let Some(header) = read_user::<Msghdr>(call.args[1] as *const u8) {
+                (source.vector, source.elements) = (header.vector, header.elements);
+            }
+        }
+    }
+    source
+}
+
+/// The socket of the call and the direction of its bytes. One end of a `splice` is a pipe.
+#[inline(always)]
+fn socket(kind: u8, call: &Call, direction: u8) -> Option<(SocketFile, u8)> {
+    if let Some(socket) = kernel::socket_of(call.task, call.args[0]) {
+        return Some((socket, direction));
+    }
+    if kind & syscall::SHAPE != syscall::SPLICE {
+        return None;
+    }
+    Some((kernel::socket_of(call.task, call.args[2])?, EGRESS))
+}
+
+/// `MSG_*` flags of the call, 0 if it has none.
+#[inline(always)]
+fn flags(kind: u8, call: &Call) -> u64 {
+    if kind & syscall::FLAGS_FOURTH != 0 {
+        call.args[3]
+    } else if kind & syscall::FLAGS_THIRD != 0 {
+        call.args[2]
+    } else {
+        0
+    }
+}
+
+/// A direction has ended, on a connection that user space knows.
+#[inline(always)]
+fn ended(settings: &Settings, socket: &SocketFile, direction: u8) {
+    let Some(entry) = SOCKETS.get_ptr(&socket.sk) else {
+        return;
+    };
+    // SAFETY: a live map element, read only.
+    let connection = unsafe { &*entry };
+    if connection.flags & ANNOUNCED != 0
+        && connection.flags & FILTERED == 0
+        && connection.verdict != Verdict::Ignore as u8
+    {
+        emit::end(settings, connection, direction);
+    }
+}
+
+/// A connection begins: `accept` or `connect` gave this descriptor. TCP socks have their entry from
+/// their state changes already.
+#[inline(always)]
+fn begun(settings: &Settings, task: *const u8, fd: u64, role: u8) {
+    let Some(socket) = kernel::socket_of(task, fd) else {
+        return;
+    };
+    if let Some(entry) = SOCKETS.get_ptr_mut(&socket.sk) {
+        // SAFETY: a live map element.
+        let connection = unsafe { &mut *entry };
+        if connection.family != FAMILY_UNIX {
+            if connection.tgid == 0 {
+                table::own(connection);
+            }
+            return;
+        }
+    }
+    table::create(settings, &socket, role, FRESH);
+}
+
+/// `socketpair`: both ends are new and neither has made the connection.
+#[inline(always)]
+fn pair(settings: &Settings, call: &Call, vector: u64) {
+    let Some([first, second]) = read_user::<[i32; 2]>(vector as *const u8) else {
+        return;
+    };
+    begun(settings, call.task, first as u64, ROLE_UNKNOWN);
+    begun(settings, call.task, second as u64, ROLE_UNKNOWN);
+}
+
+/// `shutdown` of a unix socket; TCP tells by its state.
+#[inline(always)]
+fn shut_down(settings: &Settings, call: &Call, how: u64) {
+    if how == SHUT_RD {
+        return;
+    }
+    let Some(socket) = kernel::socket_of(call.task, call.args[0]) else {
+        return;
+    };
+    let Some(entry) = SOCKETS.get_ptr(&socket.sk) else {
+        return;
+    };
+    // SAFETY: a live map element, read only.
+    if unsafe { (*entry).family } == FAMILY_UNIX {
+        ended(settings, &socket, EGRESS);
+    }
+}

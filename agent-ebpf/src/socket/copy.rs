@@ -1,0 +1,392 @@
+//! From the bytes that a call moved to samples.
+//!
+//! In: a connection, a direction, and where the bytes lie in user memory. Out: data samples.
+//! Always: positions advance by what the call moved, whatever is captured of it; what is not
+//! captured is told with its length and reason, or counted when not even that could be written.
+//! Not here: which call it was (`calls`).
+
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns};
+use earwitness_common::{
+    loss::KernelLoss,
+    sample::{
+        DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_IOV_LIMIT, GAP_NONE,
+        GAP_OVER_LIMIT, INGRESS, KIND_DATA,
+    },
+    settings::{Settings, VERDICT_BITS, VERDICT_SLOTS, Verdict},
+};
+
+use super::table::{ANNOUNCED, Connection, FILTERED, MOVED};
+use crate::{
+    emit::{self, read_user},
+    loss,
+    maps::VERDICTS,
+};
+
+/// Largest sample, in captured bytes.
+const PIECE_BYTES: u64 = 16_384;
+
+/// `struct iovec`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Iovec {
+    base: u64,
+    len: u64,
+}
+
+/// How far one call's bytes have been told. Lives in the connection's table entry, one for each
+/// direction: what is loaded from there is unknown to the verifier, so that all ways through one
+/// step end in the same state and the steps do not multiply.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Cursor {
+    /// Bytes of the call that no sample has told yet.
+    left_bytes: u64,
+    /// Bytes that may still be captured in this turn.
+    budget_bytes: u64,
+    /// Position in the stream of the next byte to tell.
+    pos_bytes: u64,
+    /// User address of the next byte to capture.
+    from: u64,
+    /// Bytes there.
+    available_bytes: u64,
+    /// User address of the next vector element.
+    next: u64,
+    /// Elements there.
+    unread: u64,
+    /// Bytes of the current message that lie in its vector, of which `available_bytes` are part.
+    message_bytes: u64,
+    /// User address of the next `struct mmsghdr`.
+    headers: u64,
+    /// Headers there.
+    headers_unread: u64,
+    /// `DATA_*` of the next sample.
+    flags: u64,
+}
+
+/// Where the bytes of a call lie in user memory.
+#[derive(Clone, Copy)]
+pub struct Source {
+    /// One buffer, or 0.
+    pub buffer: u64,
+    /// A `struct iovec *`, or 0.
+    pub vector: u64,
+    /// Elements there.
+    pub elements: u64,
+    /// A `struct mmsghdr *`, or 0.
+    pub headers: u64,
+    /// Headers there.
+    pub messages: u64,
+}
+
+/// The head of `struct user_msghdr`: name, its length, vector, its length.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Msghdr {
+    name: u64,
+    name_bytes: u64,
+    /// `struct iovec *`
+    pub vector: u64,
+    /// Elements there.
+    pub elements: u64,
+}
+
+/// `sizeof(struct mmsghdr)`.
+pub const MMSGHDR_BYTES: u64 = 64;
+/// `offsetof(struct mmsghdr, msg_len)`.
+pub const MSG_LEN_AT: u64 = 56;
+/// Most steps through the bytes of one call: each reads one header, or writes one sample.
+const STEPS: u32 = 32;
+
+/// One call's bytes on their way into samples.
+pub struct Transfer<'a> {
+    settings: &'a Settings,
+    head: DataHead,
+    shard: u8,
+    cursor: *mut Cursor,
+}
+
+macro_rules! cursor {
+    ($transfer:ident . $field:ident) => {
+        // SAFETY: points into a live map element; one call of one direction at a time uses it.
+        unsafe { core::ptr::read_volatile(&raw const (*$transfer.cursor).$field) }
+    };
+    ($transfer:ident . $field:ident = $value:expr) => {{
+        let value = $value;
+        // SAFETY: as above.
+        unsafe { core::ptr::write_volatile(&raw mut (*$transfer.cursor).$field, value) }
+    }};
+}
+
+/// Advances the connection by `total_bytes`. `None`: nothing is to be written.
+#[inline(always)]
+pub fn begin<'a>(
+    settings: &'a Settings,
+    entry: *mut Connection,
+    sk: u64,
+    direction: u8,
+    total_bytes: u64,
+) -> Option<Transfer<'a>> {
+    // SAFETY: a live map element; fields are integers, written by one call of one direction at a
+    // time (the applications' own locking orders calls of the same direction).
+    let connection = unsafe { &mut *entry };
+    let turned = connection.last_direction != direction;
+    connection.last_direction = direction;
+    connection.flags |= MOVED;
+    let (pos_bytes, used) = advance(connection, direction, total_bytes, turned);
+    if connection.flags & FILTERED != 0 {
+        return None;
+    }
+    let verdict = verdict(connection);
+    if verdict == Verdict::Ignore as u8 {
+        return None;
+    }
+    if connection.flags & ANNOUNCED == 0 {
+        if connection.tgid == 0 {
+            super::table::own(connection);
+        }
+        if !emit::open(settings, connection, sk) {
+            loss::count(KernelLoss::RingFull, total_bytes);
+            return None;
+        }
+    }
+    let budget_bytes = if verdict == Verdict::Full as u8 {
+        u64::MAX
+    } else {
+        u64::from(settings.turn_budget_bytes.saturating_sub(used))
+    };
+    let cursor = if direction == INGRESS {
+        &raw mut connection.ingress_cursor
+    } else {
+        &raw mut connection.egress_cursor
+    };
+    let transfer = Transfer {
+        settings,
+        head: DataHead {
+            kind: KIND_DATA,
+            direction,
+            reason: GAP_NONE,
+            flags: 0,
+            data_bytes: 0,
+            // SAFETY: a helper without pointers.
+            time_ns: unsafe { bpf_ktime_get_ns() },
+            conn: connection.conn,
+            pos_bytes: 0,
+            len_bytes: 0,
+            tgid: (bpf_get_current_pid_tgid() >> 32) as u32,
+            uid: bpf_get_current_uid_gid() as u32,
+        },
+        shard: connection.shard,
+        cursor,
+    };
+    cursor!(transfer.left_bytes = total_bytes);
+    cursor!(transfer.budget_bytes = budget_bytes);
+    cursor!(transfer.pos_bytes = pos_bytes);
+    let flags = DATA_CALL_START | if turned { DATA_TURN_START } else { 0 };
+    cursor!(transfer.flags = u64::from(flags));
+    Some(transfer)
+}
+
+/// Moves the position on. Returns the old one and what this turn had captured before.
+#[inline(always)]
+fn advance(connection: &mut Connection, direction: u8, bytes: u64, turned: bool) -> (u64, u32) {
+    let (position, used) = if direction == INGRESS {
+        (&mut connection.ingress_bytes, &mut connection.ingress_used)
+    } else {
+        (&mut connection.egress_bytes, &mut connection.egress_used)
+    };
+    if turned {
+        *used = 0;
+    }
+    let before = (*position, *used);
+    *position += bytes;
+    *used = used.saturating_add(if bytes > u64::from(u32::MAX) {
+        u32::MAX
+    } else {
+        bytes as u32
+    });
+    before
+}
+
+/// What user space has decided, as far as it has.
+#[inline(always)]
+fn verdict(connection: &mut Connection) -> u8 {
+    let slot = connection.conn as u32 & (VERDICT_SLOTS - 1);
+    if let Some(value) = VERDICTS.get_ptr(slot) {
+        // SAFETY: an aligned element that user space writes by atomic stores.
+        let value = unsafe { core::ptr::read_volatile(value) };
+        if value >> VERDICT_BITS == connection.conn {
+            connection.verdict = (value & ((1 << VERDICT_BITS) - 1)) as u8;
+        }
+    }
+    connection.verdict
+}
+
+impl Transfer<'_> {
+    /// Captures from user memory.
+    #[inline(never)]
+    pub fn capture(&self, source: &Source) {
+        cursor!(self.from = source.buffer);
+        cursor!(self.next = source.vector);
+        cursor!(self.unread = source.elements);
+        cursor!(self.headers = source.headers);
+        cursor!(self.headers_unread = source.messages);
+        let left = cursor!(self.left_bytes);
+        cursor!(self.available_bytes = if source.buffer != 0 { left } else { 0 });
+        cursor!(self.message_bytes = if source.headers != 0 { 0 } else { left });
+        for _ in 0..STEPS {
+            if self.step() {
+                return;
+            }
+        }
+        self.rest(GAP_IOV_LIMIT);
+    }
+
+    /// Returns whether everything has been told.
+    #[inline(always)]
+    fn step(&self) -> bool {
+        let left = cursor!(self.left_bytes);
+        if left == 0 {
+            return true;
+        }
+        let budget = cursor!(self.budget_bytes);
+        if budget == 0 {
+            self.rest(GAP_OVER_LIMIT);
+            return true;
+        }
+        let message = cursor!(self.message_bytes);
+        if message == 0 {
+            return self.next_message();
+        }
+        if cursor!(self.available_bytes) == 0 && !self.next_element() {
+            self.rest(GAP_FAULT);
+            return true;
+        }
+        let available = cursor!(self.available_bytes);
+        if available == 0 {
+            return false;
+        }
+        let mut take = if available < message { available } else { message };
+        if take > left {
+            take = left;
+        }
+        if take > budget {
+            take = budget;
+        }
+        if take > PIECE_BYTES {
+            take = PIECE_BYTES;
+        }
+        // The piece that exhausts the budget also tells the rest of the call.
+        let (told, reason) = if take == budget && take < left {
+            (left, GAP_OVER_LIMIT)
+        } else {
+            (take, GAP_NONE)
+        };
+        let from = cursor!(self.from);
+        if !self.write(from, take, told, reason) {
+            loss::count(KernelLoss::RingFull, left);
+            return true;
+        }
+        cursor!(self.from = from.wrapping_add(take));
+        cursor!(self.available_bytes = available - take);
+        cursor!(self.message_bytes = message - take);
+        cursor!(self.left_bytes = left - told);
+        cursor!(self.budget_bytes = budget - take);
+        cursor!(self.pos_bytes = cursor!(self.pos_bytes) + told);
+        cursor!(self.flags = 0);
+        false
+    }
+
+    /// Reads the next message's header. Returns whether there is nothing more to do.
+    #[inline(always)]
+    fn next_message(&self) -> bool {
+        let unread = cursor!(self.headers_unread);
+        let header = cursor!(self.headers);
+        let (Some(parts), Some(bytes)) = (
+            read_user::<Msghdr>(header as *const u8),
+            read_user::<u32>(header.wrapping_add(MSG_LEN_AT) as *const u8),
+        ) else {
+            self.rest(GAP_FAULT);
+            return true;
+        };
+        if unread == 0 {
+            self.rest(GAP_FAULT);
+            return true;
+        }
+        cursor!(self.next = parts.vector);
+        cursor!(self.unread = parts.elements);
+        cursor!(self.available_bytes = 0);
+        cursor!(self.message_bytes = u64::from(bytes));
+        cursor!(self.headers = header.wrapping_add(MMSGHDR_BYTES));
+        cursor!(self.headers_unread = unread - 1);
+        false
+    }
+
+    /// Reads the next vector element, if there is one and it can be read.
+    #[inline(always)]
+    fn next_element(&self) -> bool {
+        let unread = cursor!(self.unread);
+        if unread == 0 {
+            return false;
+        }
+        let next = cursor!(self.next);
+        let Some(element) = read_user::<Iovec>(next as *const u8) else {
+            return false;
+        };
+        cursor!(self.from = element.base);
+        cursor!(self.available_bytes = element.len);
+        cursor!(self.next = next.wrapping_add(size_of::<Iovec>() as u64));
+        cursor!(self.unread = unread - 1);
+        true
+    }
+
+    /// Tells what is left as a gap.
+    #[inline(never)]
+    pub fn rest(&self, reason: u8) {
+        let left = cursor!(self.left_bytes);
+        if left == 0 {
+            return;
+        }
+        if reason == GAP_FAULT {
+            loss::count(KernelLoss::Fault, left);
+        }
+        if reason == GAP_IOV_LIMIT {
+            loss::count(KernelLoss::IovLimit, left);
+        }
+        let written = match emit::ring(self.shard) {
+            Some(ring) => emit::gap(ring, self.settings, &self.head(0, left, reason)),
+            None => false,
+        };
+        if !written {
+            loss::count(KernelLoss::RingFull, left);
+        }
+        cursor!(self.left_bytes = 0);
+    }
+
+    /// Writes the sample in the smallest size class that holds it.
+    #[inline(always)]
+    fn write(&self, from: u64, take: u64, told: u64, reason: u8) -> bool {
+        let Some(ring) = emit::ring(self.shard) else {
+            return false;
+        };
+        let head = self.head(take as u32, told, reason);
+        let from = from as *const u8;
+        match take {
+            0..=256 => emit::piece::<256>(ring, self.settings, &head, from),
+            257..=1024 => emit::piece::<1024>(ring, self.settings, &head, from),
+            1025..=4096 => emit::piece::<4096>(ring, self.settings, &head, from),
+            _ => emit::piece::<16_384>(ring, self.settings, &head, from),
+        }
+    }
+
+    #[inline(always)]
+    fn head(&self, data_bytes: u32, len_bytes: u64, reason: u8) -> DataHead {
+        DataHead {
+            reason,
+            flags: cursor!(self.flags) as u8,
+            data_bytes,
+            pos_bytes: cursor!(self.pos_bytes),
+            len_bytes,
+            ..self.head
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! A record out of an exchange that is to be recorded.
+//!
+//! In: an exchange, its origin, the header table, the rule it met. Out: `Record`, borrowing from
+//! all of them.
+//! Always: every value that a peer chose goes through `audit::redact`; what is unknown is absent.
+//! Not here: whether it is recorded (`audit::policy`), bytes (`audit::encode`).
+
+use super::observer::{self, Observer};
+use super::record::capture::{Attribution, Capture, End, Ends, Extra, Gap, Lost, Seen};
+use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
+use super::record::party::{Family, Network, Party, Protocol, Transport};
+use super::record::value::{Headers, Text, Timestamp};
+use super::record::{self, Event, Kind, Outcome, PolicyRef, Record, SCHEMA};
+use super::redact::headers::{HeaderTable, Kept, Side, value_text};
+use super::redact::notes::Notes;
+use super::redact::url::url;
+use super::rule::Level;
+use crate::model::origin::{self, Origin};
+use crate::model::time::ClockOffset;
+use crate::protocol::exchange::{Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead};
+
+/// The policy that an exchange met.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Met<'a> {
+    /// How much is kept.
+    pub level: Level,
+    /// Position of the rule; `None`: the default.
+    pub rule: Option<u32>,
+    /// Digest of the whole policy.
+    pub digest: &'a str,
+}
+
+/// The record of an exchange at the level `metadata`.
+pub(super) fn record<'a>(
+    exchange: &'a Exchange,
+    origin: &'a Origin,
+    clock: ClockOffset,
+    table: &'a HeaderTable,
+    observer: &'a Observer,
+    met: Met<'a>,
+) -> Record<'a> {
+    let mut notes = Notes::default();
+    let mut extra = extra(exchange);
+    let request = exchange.request.as_ref();
+    let response = exchange.response.as_ref();
+    let asked = request.map(|message| asked(message, table, &mut notes, &mut extra));
+    let (url, user_agent, request_group) = match asked {
+        Some(asked) => (Some(asked.url), asked.user_agent, Some(asked.request)),
+        None => (None, None, None),
+    };
+    let response_group = response.map(|message| answered(message, table, &mut notes, &mut extra));
+    let status = response.map(|message| message.head.status);
+    let side = match origin.side {
+        origin::Side::Server => record::Side::Server,
+        origin::Side::Client => record::Side::Client,
+    };
+    Record {
+        schema: SCHEMA,
+        seq: 0,
+        timestamp: Timestamp(clock.wall_ns(first_ns(exchange))),
+        event: Event { kind: Kind::Exchange, outcome: Some(Outcome::of_status(status)) },
+        observer: observer.group(Some(side)),
+        client: client(origin),
+        server: Some(observer::party(&origin.server)).filter(|party| !party.is_empty()),
+        network: Some(network(exchange, origin)),
+        url,
+        http: Some(Http { request: request_group, response: response_group }),
+        user_agent,
+        duration_ns: since_request(exchange, |response| response.last_ns),
+        time_to_first_byte_ns: since_request(exchange, |response| response.first_ns),
+        capture: Some(capture(exchange, origin)),
+        redactions: notes.into_list(),
+        policy: Some(PolicyRef {
+            level: met.level,
+            rule: met.rule,
+            digest: Text::Borrowed(met.digest),
+        }),
+        loss: None,
+        lifecycle: None,
+        earwitness: Some(extra).filter(|extra| !extra.is_empty()),
+    }
+}
+
+// === times ===
+
+/// The request's first byte, or the response's where the request was lost.
+fn first_ns(exchange: &Exchange) -> u64 {
+    let request = exchange.request.as_ref().map(|request| request.first_ns);
+    let response = exchange.response.as_ref().map(|response| response.first_ns);
+    request.or(response).unwrap_or(0)
+}
+
+fn since_request(
+    exchange: &Exchange,
+    until: impl Fn(&Message<ResponseHead>) -> u64,
+) -> Option<u64> {
+    let (request, response) = (exchange.request.as_ref()?, exchange.response.as_ref()?);
+    Some(until(response).saturating_sub(request.first_ns))
+}
+
+// === who ===
+
+/// The asking end; a unix socket has only a process there.
+fn client(origin: &Origin) -> Option<Party<'_>> {
+    let mut client = observer::party(&origin.client);
+    if origin.transport == origin::Transport::Unix {
+        client.address = None;
+        client.port = None;
+    }
+    Some(client).filter(|party| !party.is_empty())
+}
+
+fn network<'a>(exchange: &Exchange, origin: &Origin) -> Network<'a> {
+    let request = exchange.request.as_ref().map(|request| request.head.version);
+    let response = exchange.response.as_ref().map(|response| response.head.version);
+    let address = origin.server.address.as_ref().or(origin.client.address.as_ref());
+    Network {
+        transport: match origin.transport {
+            origin::Transport::Tcp => Transport::Tcp,
+            origin::Transport::Unix => Transport::Unix,
+        },
+        family: match address {
+            Some(origin::Address::Ip(address)) if address.is_ipv4() => Some(Family::Ipv4),
+            Some(origin::Address::Ip(_)) => Some(Family::Ipv6),
+            Some(origin::Address::Path(_)) | None => None,
+        },
+        protocol: Protocol {
+            name: Text::Borrowed("http"),
+            version: request.or(response).map(|version| Text::Borrowed(version.name())),
+        },
+    }
+}
+
+// === what ===
+
+/// What a request gives to a record.
+struct Asked<'a> {
+    url: Url<'a>,
+    user_agent: Option<UserAgent<'a>>,
+    request: Request<'a>,
+}
+
+fn asked<'a>(
+    message: &'a Message<RequestHead>,
+    table: &'a HeaderTable,
+    notes: &mut Notes<'a>,
+    extra: &mut Extra<'a>,
+) -> Asked<'a> {
+    let head = &message.head;
+    let kept = table.keep(&head.fields, Side::Request, notes);
+    let url = url(&head.target, &*head.method == "CONNECT", kept.host, notes);
+    let agent = kept.user_agent.filter(|value| !value.is_empty());
+    let user_agent = agent.map(|value| named(value, "user_agent.original", notes, extra));
+    let method = named(head.method.as_bytes(), "http.request.method", notes, extra);
+    let (header, body) = kept_and_body(kept, message.body_bytes, extra);
+    Asked {
+        url,
+        user_agent: user_agent.map(|original| UserAgent { original }),
+        request: Request { method, header, header_size: message.head_bytes, body },
+    }
+}
+
+fn answered<'a>(
+    message: &'a Message<ResponseHead>,
+    table: &'a HeaderTable,
+    notes: &mut Notes<'a>,
+    extra: &mut Extra<'a>,
+) -> Response<'a> {
+    let kept = table.keep(&message.head.fields, Side::Response, notes);
+    let (header, body) = kept_and_body(kept, message.body_bytes, extra);
+    let status_code = message.head.status;
+    Response { status_code, header, header_size: message.head_bytes, body }
+}
+
+/// A value that has a key of its own.
+fn named<'a>(
+    value: &'a [u8],
+    key: &'static str,
+    notes: &mut Notes<'a>,
+    extra: &mut Extra<'a>,
+) -> Text<'a> {
+    let (text, escaped) = value_text(value, key, notes);
+    if escaped {
+        extra.escaped.push(Text::Borrowed(key));
+    }
+    text
+}
+
+fn kept_and_body<'a>(
+    kept: Kept<'a>,
+    size: Option<u64>,
+    extra: &mut Extra<'a>,
+) -> (Headers<'a>, Option<Body<'a>>) {
+    extra.escaped.extend(kept.escaped);
+    let body = Body {
+        size,
+        media_type: kept.content_type.and_then(media_type),
+        encoding: kept.content_encoding.and_then(tokens),
+    };
+    (kept.headers, Some(body).filter(|body| !body.is_empty()))
+}
+
+/// Type and subtype in lower case; `None` if they are none.
+fn media_type(value: &[u8]) -> Option<Text<'_>> {
+    let end = value.iter().position(|&byte| byte == b';').unwrap_or(value.len());
+    let value = value.get(..end)?.trim_ascii();
+    let slash = value.iter().position(|&byte| byte == b'/')?;
+    (slash > 0 && slash + 1 < value.len()).then(|| tokens(value))?
+}
+
+/// Tokens in lower case, as codings and media types are written; `None` for anything else.
+fn tokens(value: &[u8]) -> Option<Text<'_>> {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-*/, ".contains(byte);
+    if value.is_empty() || value.len() > TOKENS_BYTES || !value.iter().all(allowed) {
+        return None;
+    }
+    let text = std::str::from_utf8(value).ok()?;
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(Text::Owned(text.to_ascii_lowercase()));
+    }
+    Some(Text::Borrowed(text))
+}
+
+/// Longest media type or list of codings that is taken for one, in bytes (RFC 6838: 127 + 127).
+const TOKENS_BYTES: usize = 255;
+
+// === how much ===
+
+fn capture(exchange: &Exchange, origin: &Origin) -> Capture {
+    Capture {
+        complete: is_complete(exchange),
+        request: exchange.request.as_ref().map(seen),
+        response: exchange.response.as_ref().map(seen),
+        attribution: match origin.attribution {
+            origin::Attribution::Socket => Attribution::Socket,
+        },
+    }
+}
+
+fn seen<H>(message: &Message<H>) -> Seen {
+    let gap = |gap: &crate::protocol::exchange::Gap| Gap {
+        at: gap.at,
+        bytes: gap.bytes,
+        reason: gap.reason,
+    };
+    Seen {
+        seen_bytes: message.seen_bytes,
+        captured_bytes: message.captured_bytes,
+        gaps: message.gaps.iter().map(gap).collect(),
+    }
+}
+
+/// Both messages are there to their last byte, and nothing of a head had to be left out.
+fn is_complete(exchange: &Exchange) -> bool {
+    let left_out = |anomaly: &Anomaly| {
+        matches!(anomaly, Anomaly::HeadTooLong | Anomaly::TooManyFields | Anomaly::InvalidField)
+    };
+    exchange.request.as_ref().is_some_and(is_whole)
+        && exchange.response.as_ref().is_some_and(is_whole)
+        && exchange.lost_request.is_none()
+        && exchange.lost_response.is_none()
+        && !exchange.anomalies.iter().any(left_out)
+}
+
+fn is_whole<H>(message: &Message<H>) -> bool {
+    message.end == MessageEnd::Whole
+        && message.gaps.is_empty()
+        && message.captured_bytes >= message.seen_bytes
+}
+
+fn extra(exchange: &Exchange) -> Extra<'_> {
+    let ends = Ends {
+        request: exchange.request.as_ref().and_then(|message| end(message.end)),
+        response: exchange.response.as_ref().and_then(|message| end(message.end)),
+    };
+    let lost = Lost { request: exchange.lost_request, response: exchange.lost_response };
+    let name = |anomaly: &Anomaly| Text::Borrowed(anomaly.name());
+    Extra {
+        anomalies: exchange.anomalies.iter().map(name).collect(),
+        interim: exchange.interim.clone(),
+        end: Some(ends).filter(|ends| *ends != Ends::default()),
+        lost: Some(lost).filter(|lost| *lost != Lost::default()),
+        escaped: Vec::new(),
+    }
+}
+
+fn end(end: MessageEnd) -> Option<End> {
+    match end {
+        MessageEnd::Whole => None,
+        MessageEnd::Truncated => Some(End::Truncated),
+        MessageEnd::Unfinished => Some(End::Unfinished),
+        MessageEnd::Unknown => Some(End::Unknown),
+    }
+}

@@ -1,0 +1,17 @@
+//! From exchanges to records: policy, redaction, the output schema.
+//!
+//! In: `protocol::exchange::Exchange` with its `Origin`. Out: `EncodedRecord`, one JSON object.
+//! Always: `Policy::apply` is the only way from an exchange to a record, so nothing unredacted can
+//! be written; what was removed is counted in the record.
+//! Not here: numbering and storing records (`journal`), delivering them (`sink`).
+
+mod assemble;
+pub mod encode;
+pub mod filter;
+pub mod glob;
+mod json;
+pub mod observer;
+pub mod policy;
+pub mod record;
+pub mod redact;
+pub mod rule;

@@ -1,0 +1,166 @@
+//! The only way from an exchange to a record.
+//!
+//! In: an exchange, where it took place, the clock's offset. Out: an encoded, redacted record, or
+//! nothing where the policy says `none`.
+//! Always: nothing of an exchange leaves this module but through redaction; every record names the
+//! rule it met and the digest of the whole effective policy.
+//! Not here: rules (`audit::rule`), what is hidden (`audit::redact`), losses (`audit::observer`).
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::assemble::{self, Met};
+use super::encode::EncodedRecord;
+use super::observer::{Observer, hex};
+use super::record::Record;
+use super::redact::headers::HeaderTable;
+use super::redact::target::{Authority, Target};
+use super::redact::{RedactionConfig, lists, text};
+use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
+use crate::model::origin::Origin;
+use crate::model::time::ClockOffset;
+use crate::protocol::exchange::Exchange;
+
+/// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
+/// the same exchange give another record.
+const REDACTION_RULES: u32 = 1;
+
+/// How much of which exchange is recorded, and without what.
+#[derive(Debug)]
+pub struct Policy {
+    default: Level,
+    rules: Vec<Rule>,
+    headers: HeaderTable,
+    digest: String,
+    observer: Arc<Observer>,
+}
+
+/// A policy that this version cannot keep.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PolicyError {
+    /// A level that needs bodies.
+    #[error("policy level `{level}` is not available in this version")]
+    Level {
+        /// Its name.
+        level: &'static str,
+    },
+    /// A rule that cannot be used.
+    #[error("policy rule {index}: {error}")]
+    Rule {
+        /// Position in the configuration, from 0.
+        index: usize,
+        /// What is wrong.
+        error: RuleError,
+    },
+}
+
+impl Policy {
+    /// The policy of a configuration. Errors: levels that are not available, rules that mean
+    /// nothing; `config` finds both earlier and with their place in the file.
+    pub fn new(
+        policy: &PolicyConfig,
+        redaction: &RedactionConfig,
+        observer: Arc<Observer>,
+    ) -> Result<Self, PolicyError> {
+        let levels = policy.rule.iter().map(|rule| rule.level).chain([policy.default]);
+        if let Some(level) = levels.into_iter().find(|level| !level.is_available()) {
+            return Err(PolicyError::Level { level: level.name() });
+        }
+        let rule = |(index, config)| {
+            Rule::new(config).map_err(|error| PolicyError::Rule { index, error })
+        };
+        let rules = policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
+        let headers = HeaderTable::new(redaction);
+        let digest = digest(policy, &headers);
+        Ok(Self { default: policy.default, rules, headers, digest, observer })
+    }
+
+    /// The record of an exchange, ready for the journal; `None`: the policy says `none`.
+    pub fn apply(
+        &self,
+        exchange: Exchange,
+        origin: &Origin,
+        clock: ClockOffset,
+    ) -> Option<EncodedRecord> {
+        self.record(&exchange, origin, clock).map(|record| record.encode())
+    }
+
+    /// The same as a typed value that borrows from the exchange.
+    pub fn record<'a>(
+        &'a self,
+        exchange: &'a Exchange,
+        origin: &'a Origin,
+        clock: ClockOffset,
+    ) -> Option<Record<'a>> {
+        let met = self.meet(exchange, origin);
+        match met.level {
+            Level::None => None,
+            _ => Some(assemble::record(exchange, origin, clock, &self.headers, &self.observer, met)),
+        }
+    }
+
+    /// Which level an exchange meets, and by which rule.
+    pub fn meet(&self, exchange: &Exchange, origin: &Origin) -> Met<'_> {
+        let rule = if self.rules.is_empty() { None } else { self.first_match(exchange, origin) };
+        let (rule, level) = match rule {
+            Some((index, rule)) => (u32::try_from(index).ok(), rule.level),
+            None => (None, self.default),
+        };
+        Met { level, rule, digest: &self.digest }
+    }
+
+    fn first_match(&self, exchange: &Exchange, origin: &Origin) -> Option<(usize, &Rule)> {
+        let head = exchange.request.as_ref().map(|request| &request.head);
+        let connect = head.is_some_and(|head| &*head.method == "CONNECT");
+        let target = head.map(|head| Target::parse(&head.target, connect));
+        let path = target.and_then(|target| target.path).map(|path| text::decode(path, false));
+        let authority = target.and_then(|target| target.authority).or_else(|| {
+            let host = head.and_then(|head| head.fields.all("host").next());
+            host.map(Authority::parse)
+        });
+        let host = authority.and_then(|one| one.host).map(str::to_ascii_lowercase);
+        let facts = Facts {
+            method: head.map(|head| &*head.method),
+            path: path.as_deref(),
+            host: host.as_deref(),
+            status: exchange.response.as_ref().map(|response| response.head.status),
+            origin,
+        };
+        self.rules.iter().enumerate().find(|(_, rule)| rule.matches(&facts))
+    }
+
+    /// `sha256:` and the hexadecimal digest of the effective policy.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Who watches.
+    pub fn observer(&self) -> &Arc<Observer> {
+        &self.observer
+    }
+}
+
+/// What the digest is over: everything that decides what a record holds, in a fixed order.
+#[derive(Serialize)]
+struct Effective<'a> {
+    redaction_rules: u32,
+    default: Level,
+    rule: &'a [RuleConfig],
+    header_allow: Vec<&'a str>,
+    header_never: [&'a [&'a str]; 3],
+}
+
+fn digest(policy: &PolicyConfig, headers: &HeaderTable) -> String {
+    let effective = Effective {
+        redaction_rules: REDACTION_RULES,
+        default: policy.default,
+        rule: &policy.rule,
+        header_allow: headers.kept_names(),
+        header_never: [lists::NEVER, lists::NEVER_PARTS, lists::NEVER_ENDS],
+    };
+    // Plain structs of text and numbers always serialise.
+    let canonical = serde_json::to_vec(&effective).unwrap_or_default();
+    format!("sha256:{}", hex(&Sha256::digest(canonical)))
+}

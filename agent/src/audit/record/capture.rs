@@ -1,0 +1,131 @@
+//! How much of an exchange was seen (`capture`), and what was odd about it (`earwitness`).
+//!
+//! In: `protocol::exchange`. Out: groups of a record.
+//! Always: `complete` only if nothing of the exchange is missing.
+//! Not here: what was lost outside of exchanges (`record::agent::Loss`).
+
+use serde::{Deserialize, Serialize};
+
+use super::value::Text;
+use crate::model::loss::Reason;
+
+/// How much of the exchange was seen.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Capture {
+    /// Nothing of the exchange is missing.
+    pub complete: bool,
+    /// Of the request; absent where it was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Seen>,
+    /// Of the response; absent where none was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<Seen>,
+    /// How the stream was tied to its socket.
+    pub attribution: Attribution,
+}
+
+/// How much of one message was seen.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Seen {
+    /// Bytes of the message on the wire.
+    pub seen_bytes: u64,
+    /// Those of them that were captured.
+    pub captured_bytes: u64,
+    /// Those that were not.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+}
+
+/// Bytes that were seen and not captured.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Gap {
+    /// Offset from the message's first byte.
+    pub at: u64,
+    /// Length.
+    pub bytes: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// How a stream was tied to its socket.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Attribution {
+    /// Plaintext on the socket itself.
+    Socket,
+}
+
+/// What the conventions have no key for.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Extra<'a> {
+    /// What was odd about the messages, in order of appearance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anomalies: Vec<Text<'a>>,
+    /// Status codes of interim responses, in order of arrival.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interim: Vec<u16>,
+    /// How the messages ended that did not end as their framing says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<Ends>,
+    /// Why a message is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+    /// Keys whose value had control characters or bytes outside UTF-8: these, and `%` itself, are
+    /// written percent-encoded there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escaped: Vec<Text<'a>>,
+}
+
+impl Extra<'_> {
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.anomalies.is_empty()
+            && self.interim.is_empty()
+            && self.end.is_none()
+            && self.lost.is_none()
+            && self.escaped.is_empty()
+    }
+}
+
+/// How the messages ended that did not end as their framing says.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Ends {
+    /// The request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<End>,
+    /// The response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<End>,
+}
+
+/// How a message ended that is not whole.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The connection ended first.
+    Truncated,
+    /// The agent stopped first.
+    Unfinished,
+    /// Its framing could not be followed.
+    Unknown,
+}
+
+/// Why a message is missing.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Lost {
+    /// The request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Reason>,
+    /// The response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<Reason>,
+}

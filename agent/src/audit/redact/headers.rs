@@ -1,0 +1,258 @@
+//! Header fields that records keep, and what is taken from the others.
+//!
+//! In: `Fields` of a head, the names that the configuration allows. Out: the record's `header`,
+//! and the values that have a key of their own in a record.
+//! Always: fail closed: a name that is not allowed is left out; one that carries credentials is
+//! left out and named; the value of an allowed one is masked where it looks secret.
+//! Not here: the lists (`redact::lists`), judging names and values (`name`, `value`).
+
+use super::super::record::value::{Headers, Text};
+use super::super::record::{Action, Sensitive};
+use super::notes::Notes;
+use super::text::header_text;
+use super::value::{Place, look};
+use super::{MASK, RedactionConfig, lists, name};
+use crate::protocol::exchange::Fields;
+
+/// Longest name that is looked up, in bytes; longer ones are never allowed.
+const NAME_BYTES: usize = 64;
+
+/// Which message a field belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// The request.
+    Request,
+    /// The response.
+    Response,
+}
+
+/// Decides about header fields by name.
+#[derive(Debug)]
+pub struct HeaderTable {
+    /// By length of the name, with its first and last letter.
+    entries: Vec<Vec<([u8; 2], Entry)>>,
+    added: u32,
+}
+
+/// A name that is known, and what is done with it.
+#[derive(Debug)]
+struct Entry {
+    name: Box<str>,
+    request_path: Box<str>,
+    response_path: Box<str>,
+    fate: Fate,
+    role: Role,
+    /// One bit, shared by few names: a name whose bit was not seen is new.
+    bit: u128,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fate {
+    Keep,
+    Unlisted,
+    Never,
+}
+
+/// What a field is to the rest of the record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    None,
+    Host,
+    UserAgent,
+    ContentType,
+    ContentEncoding,
+}
+
+/// What one head gave.
+#[derive(Debug, Default)]
+pub struct Kept<'a> {
+    /// Fields that may be written.
+    pub headers: Headers<'a>,
+    /// Keys of values that had to be written percent-encoded.
+    pub escaped: Vec<Text<'a>>,
+    /// Value of Host, not redacted; `None` if there are several that differ.
+    pub host: Option<&'a [u8]>,
+    /// Value of the first User-Agent, not redacted.
+    pub user_agent: Option<&'a [u8]>,
+    /// Value of the first Content-Type, not redacted.
+    pub content_type: Option<&'a [u8]>,
+    /// Value of the first Content-Encoding, not redacted.
+    pub content_encoding: Option<&'a [u8]>,
+    /// `Entry::bit` of all names so far.
+    seen: u128,
+}
+
+// === impl HeaderTable ===
+
+impl HeaderTable {
+    /// The table of a configuration. Names that carry credentials stay never kept.
+    pub fn new(config: &RedactionConfig) -> Self {
+        let mut table = Self { entries: Vec::new(), added: 0 };
+        for name in lists::NEVER {
+            table.add(name, Fate::Never);
+        }
+        for name in &config.header_allow {
+            let name = name.to_ascii_lowercase();
+            table.add(&name, if lists::is_never(&name) { Fate::Never } else { Fate::Keep });
+        }
+        let roles = ["host", "user-agent", "content-type", "content-encoding"];
+        for name in lists::KNOWN.iter().chain(lists::ALLOW).chain(&roles) {
+            table.add(name, Fate::Unlisted);
+        }
+        table
+    }
+
+    /// The first word about a name counts.
+    fn add(&mut self, name: &str, fate: Fate) {
+        if name.len() >= NAME_BYTES || self.find(name.as_bytes()).is_some() {
+            return;
+        }
+        if self.entries.len() <= name.len() {
+            self.entries.resize_with(name.len() + 1, Vec::new);
+        }
+        if let Some(bucket) = self.entries.get_mut(name.len()) {
+            self.added += 1;
+            let bit = 1 << (self.added % u128::BITS);
+            bucket.push((ends(name.as_bytes()), Entry::new(name, fate, bit)));
+        }
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&Entry> {
+        let ends = ends(name);
+        let mut bucket = self.entries.get(name.len())?.iter();
+        let same = |(one, entry): &&([u8; 2], Entry)| {
+            *one == ends && entry.name.as_bytes().eq_ignore_ascii_case(name)
+        };
+        bucket.find(same).map(|(_, entry)| entry)
+    }
+
+    /// Names that are kept, sorted: part of the policy's digest.
+    pub fn kept_names(&self) -> Vec<&str> {
+        let all = self.entries.iter().flatten().map(|(_, entry)| entry);
+        let mut names: Vec<_> =
+            all.filter(|entry| entry.fate == Fate::Keep).map(|entry| entry.name.as_ref()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Goes through the fields of one head.
+    pub fn keep<'a>(&'a self, fields: &'a Fields, side: Side, notes: &mut Notes<'a>) -> Kept<'a> {
+        let mut kept =
+            Kept { headers: Headers::with_capacity(fields.len().min(16)), ..Kept::default() };
+        let mut unlisted = 0;
+        let mut hosts = 0;
+        for (name, value) in fields.iter() {
+            let Some(entry) = self.find(name) else {
+                unlisted += u64::from(!note_unknown(name, side, notes));
+                continue;
+            };
+            hosts += usize::from(entry.role == Role::Host && kept.host != Some(value));
+            kept.remember(entry.role, value);
+            match entry.fate {
+                Fate::Keep => kept.push(entry, value, side, notes),
+                Fate::Never => notes.add(entry.path(side), Sensitive::Credential, Action::Drop),
+                Fate::Unlisted => unlisted += 1,
+            }
+        }
+        notes.add_many(side.group(), Sensitive::Unlisted, Action::Drop, unlisted);
+        kept.host = kept.host.filter(|_| hosts == 1);
+        kept
+    }
+}
+
+/// First and last letter, in lower case; most names differ there.
+fn ends(name: &[u8]) -> [u8; 2] {
+    match name {
+        [first, .., last] => [first.to_ascii_lowercase(), last.to_ascii_lowercase()],
+        _ => [0; 2],
+    }
+}
+
+/// Names a field that no list has, if it carries credentials by the look of its name.
+fn note_unknown(name: &[u8], side: Side, notes: &mut Notes) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let never = std::str::from_utf8(&lower).is_ok_and(lists::is_never);
+    let kind = if never { Some(Sensitive::Credential) } else { name::classify(name) };
+    if let Some(kind) = kind {
+        notes.add_named(side.group(), name, kind, Action::Drop);
+    }
+    kind.is_some()
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn new(name: &str, fate: Fate, bit: u128) -> Self {
+        Self {
+            name: name.into(),
+            request_path: format!("{}.{name}", Side::Request.group()).into(),
+            response_path: format!("{}.{name}", Side::Response.group()).into(),
+            fate,
+            bit,
+            role: match name {
+                "host" => Role::Host,
+                "user-agent" => Role::UserAgent,
+                "content-type" => Role::ContentType,
+                "content-encoding" => Role::ContentEncoding,
+                _ => Role::None,
+            },
+        }
+    }
+
+    fn path(&self, side: Side) -> &str {
+        match side {
+            Side::Request => &self.request_path,
+            Side::Response => &self.response_path,
+        }
+    }
+}
+
+// === impl Kept ===
+
+impl<'a> Kept<'a> {
+    fn remember(&mut self, role: Role, value: &'a [u8]) {
+        let place = match role {
+            Role::None => return,
+            Role::Host => &mut self.host,
+            Role::UserAgent => &mut self.user_agent,
+            Role::ContentType => &mut self.content_type,
+            Role::ContentEncoding => &mut self.content_encoding,
+        };
+        place.get_or_insert(value);
+    }
+
+    fn push(&mut self, entry: &'a Entry, value: &'a [u8], side: Side, notes: &mut Notes<'a>) {
+        let path = entry.path(side);
+        let (text, escaped) = value_text(value, path, notes);
+        if escaped && self.escaped.last().is_none_or(|last| last != path) {
+            self.escaped.push(Text::Borrowed(path));
+        }
+        let name = Text::Borrowed(&*entry.name);
+        if self.seen & entry.bit == 0 {
+            self.seen |= entry.bit;
+            return self.headers.push_new(name, text);
+        }
+        self.headers.push(name, text);
+    }
+}
+
+/// The value as text, masked and noted where it looks secret; the flag: percent-encoded.
+pub fn value_text<'a>(value: &'a [u8], path: &'a str, notes: &mut Notes<'a>) -> (Text<'a>, bool) {
+    let look = look(value, Place::Header);
+    if let Some(kind) = look.kind {
+        notes.add(path, kind, Action::Mask);
+        return (Text::Borrowed(MASK), false);
+    }
+    header_text(value, look.plain)
+}
+
+// === impl Side ===
+
+impl Side {
+    fn group(self) -> &'static str {
+        match self {
+            Self::Request => "http.request.header",
+            Self::Response => "http.response.header",
+        }
+    }
+}

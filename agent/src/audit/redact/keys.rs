@@ -1,0 +1,92 @@
+//! Keys of known providers, recognised by how they begin.
+//!
+//! In: text. Out: whether such a key stands in it.
+//! Always: only at the begin of a word, and only if as many characters follow as the provider uses.
+//! Not here: keys without a mark (`redact::value` judges those by their randomness).
+
+/// How keys begin, and how many characters follow at least.
+const KEYS: &[(&str, usize)] = &[
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("ABIA", 16),
+    ("ACCA", 16),
+    ("AGPA", 16),
+    ("AIDA", 16),
+    ("ANPA", 16),
+    ("AROA", 16),
+    ("AIza", 30),
+    ("dop_v1_", 32),
+    ("ghp_", 30),
+    ("gho_", 30),
+    ("ghu_", 30),
+    ("ghs_", 30),
+    ("ghr_", 30),
+    ("github_pat_", 22),
+    ("glpat-", 16),
+    ("hf_", 30),
+    ("hvs.", 20),
+    ("lin_api_", 20),
+    ("npm_", 30),
+    ("pypi-", 16),
+    ("rk_live_", 16),
+    ("rk_test_", 16),
+    ("SG.", 20),
+    ("shpat_", 30),
+    ("shpss_", 30),
+    ("sk-", 20),
+    ("sk_live_", 16),
+    ("sk_test_", 16),
+    ("tskey-", 16),
+    ("whsec_", 16),
+    ("xapp-", 16),
+    ("xoxa-", 16),
+    ("xoxb-", 16),
+    ("xoxe-", 16),
+    ("xoxp-", 16),
+    ("xoxr-", 16),
+    ("xoxs-", 16),
+    ("ya29.", 20),
+];
+
+/// Whether a key of a known provider stands in the text.
+pub fn contains_key(text: &[u8]) -> bool {
+    let mut inside_word = false;
+    for (index, &byte) in text.iter().enumerate() {
+        if !inside_word && b"ADGSadghlnprstwxy".contains(&byte) && starts_with_key(text, index) {
+            return true;
+        }
+        inside_word = byte.is_ascii_alphanumeric();
+    }
+    false
+}
+
+fn starts_with_key(text: &[u8], index: usize) -> bool {
+    let word = text.get(index..).unwrap_or_default();
+    KEYS.iter().any(|(prefix, follow)| {
+        word.strip_prefix(prefix.as_bytes()).is_some_and(|rest| token_bytes(rest) >= *follow)
+    })
+}
+
+/// How many characters of a token stand at the front.
+pub fn token_bytes(text: &[u8]) -> usize {
+    text.iter().position(|byte| !is_token(*byte)).unwrap_or(text.len())
+}
+
+/// Characters that keys are written with.
+pub fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_begin_words() {
+        assert!(contains_key(b"id AKIAIOSFODNN7EXAMPLE"));
+        assert!(contains_key(b"curl/8 (ghp_0123456789abcdefghijABCDEFGHIJ012345)"));
+        assert!(!contains_key(b"AKIA"));
+        assert!(!contains_key(b"task-0123456789012345678901234567"));
+        assert!(!contains_key(b"npm_config"));
+    }
+}

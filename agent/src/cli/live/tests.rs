@@ -1,0 +1,1 @@
+//! Goldens of the live view. Not here: anything else.

@@ -1,0 +1,70 @@
+//! The journal: every record, once, in order, as JSON Lines in segment files.
+//!
+//! In: `audit::encode::EncodedRecord`, by way of the one writer thread (`writer::run`). Out: segment
+//! files (`segment`), and their lines again for `cat`, `watch` and the sinks (`reader`).
+//! Always: `seq` has no hole in what is stored; a line is whole or it is not there; nothing counts
+//! as durable before `fdatasync` said so; one process writes (`lock`).
+//! Not here: what a record says (`audit::record`), sealing and retention (they get finished segments
+//! from `WriterEvent::Finished`).
+//!
+//! ```text
+//! writer ── append ──▶ store ── lines not yet durable ──▶ backlog
+//!                        ├── at open ──▶ directory, lock, recover
+//!                        └── write, sync, rotate ──▶ segment ◀── lines ◀── reader ◀── cat, watch
+//! ```
+
+mod backlog;
+pub mod directory;
+mod error;
+pub mod line;
+pub mod lines;
+pub mod lock;
+pub mod moment;
+pub mod reader;
+mod recover;
+pub mod segment;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod writer;
+
+use serde::Deserialize;
+
+pub use directory::Directory;
+pub use error::JournalError;
+pub use recover::Recovery;
+pub use segment::Finished;
+pub use store::{Dropped, Journal};
+
+/// `[journal]`: how records are stored on this host.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct JournalConfig {
+    /// Longest time a record waits for the disk, in milliseconds; 1 MiB of waiting records end the
+    /// wait earlier. A loss of power may cost the records of this time; a crash of the agent costs
+    /// none that were written. 0 syncs after every write, at the price of one disk flush each.
+    /// Default 200.
+    pub sync_ms: u64,
+    /// Size at which a segment file ends and the next one begins, in bytes. A record that is larger
+    /// gets a segment of its own. Default 67 108 864 (64 MiB).
+    pub segment_bytes: u64,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { sync_ms: 200, segment_bytes: 64 << 20 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn config_has_defaults_and_refuses_unknown_keys() {
+        let config: JournalConfig = toml::from_str("sync_ms = 5").unwrap();
+        assert_eq!(config, JournalConfig { sync_ms: 5, ..JournalConfig::default() });
+        assert!(toml::from_str::<JournalConfig>("sync = 5").is_err());
+    }
+}

@@ -1,0 +1,152 @@
+//! What the journal's tests share: records, a disk that refuses on demand, the journal read back.
+//!
+//! In: nothing. Out: helpers, for tests only.
+//! Always: records differ by their path, and their times rise.
+//! Not here: any test.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use nix::libc;
+use serde_json::{Value, json};
+
+use crate::audit::encode::EncodedRecord;
+use crate::audit::record::Record;
+use crate::journal::directory::Directory;
+use crate::journal::reader::{Bounds, Item, Reader};
+use crate::journal::segment::{self, Disk, Storage};
+
+/// An exchange at `n` seconds after 07:00.
+pub fn exchange(n: u64) -> EncodedRecord {
+    exchange_at(&time(n), &format!("/{n}"))
+}
+
+/// An exchange with this time and path.
+pub fn exchange_at(timestamp: &str, path: &str) -> EncodedRecord {
+    record("exchange", timestamp, json!({"url": {"path": path}}))
+}
+
+/// A loss at 07:00.
+pub fn loss() -> EncodedRecord {
+    let loss = json!({
+        "reason": "ring_full", "events": 1, "bytes": 0, "since": time(0), "until": time(0),
+    });
+    record("loss", &time(0), json!({"loss": loss}))
+}
+
+/// The agent's last record.
+pub fn stop() -> EncodedRecord {
+    record("lifecycle", &time(0), json!({"lifecycle": {"action": "stop"}}))
+}
+
+/// `n` seconds after 07:00.
+pub fn time(n: u64) -> String {
+    format!("2026-11-22T{:02}:{:02}:{:02}.000000000Z", 7 + n / 3600, n / 60 % 60, n % 60)
+}
+
+fn record(kind: &str, timestamp: &str, more: Value) -> EncodedRecord {
+    let mut record = json!({
+        "schema": 1, "seq": 0, "timestamp": timestamp,
+        "event": {"kind": kind}, "observer": {"version": "0"},
+    });
+    for (key, value) in more.as_object().unwrap() {
+        record[key] = value.clone();
+    }
+    serde_json::from_value::<Record<'_>>(record).unwrap().encode()
+}
+
+/// Everything a reader gives: `seq path` for records, `! ` and the text for notices.
+pub fn read_all(data_dir: &Path) -> Vec<String> {
+    read_rest(&mut Reader::open(data_dir, &Bounds::default()).unwrap())
+}
+
+/// What a reader gives until it has nothing more.
+pub fn read_rest(reader: &mut Reader) -> Vec<String> {
+    let mut seen = Vec::new();
+    while let Some(item) = reader.read().unwrap() {
+        seen.push(match item {
+            Item::Record { seq, line } => text(seq, line),
+            Item::Notice(notice) => format!("! {} {}", notice.offset_bytes, notice.fault),
+        });
+    }
+    seen
+}
+
+/// `seq path`, or `seq kind` for what has none.
+pub fn text(seq: u64, line: &[u8]) -> String {
+    let value: Value = serde_json::from_slice(line).unwrap();
+    assert_eq!(value["seq"], seq);
+    let path = value["url"]["path"].as_str().or(value["event"]["kind"].as_str());
+    format!("{seq} {}", path.unwrap())
+}
+
+/// What `read_all` gives for exchanges `0..n` in their places.
+pub fn sequence(n: u64) -> Vec<String> {
+    (0..n).map(|n| format!("{n} /{n}")).collect()
+}
+
+/// File names and contents of the segments, in order.
+pub fn segments(data_dir: &Path) -> Vec<(u64, Vec<u8>)> {
+    let found = segment::list(&Directory::new(data_dir).segments()).unwrap();
+    found.iter().map(|found| (found.first_seq, fs::read(&found.path).unwrap())).collect()
+}
+
+/// A disk that refuses what its `Mood` says.
+#[derive(Clone, Debug, Default)]
+pub struct Moody(Arc<Mutex<Mood>>);
+
+/// Refusals; the default has none.
+#[derive(Clone, Debug, Default)]
+pub struct Mood {
+    /// Error of every `create`.
+    pub create: Option<i32>,
+    /// Bytes that may still be written before the disk is full.
+    pub room_bytes: Option<usize>,
+    /// Error of every `sync`.
+    pub sync: Option<i32>,
+    /// Refuse `truncate`.
+    pub truncate: bool,
+    /// Most bytes that one write takes.
+    pub write_bytes: Option<usize>,
+}
+
+impl Moody {
+    /// Changes what is refused.
+    pub fn set(&self, mood: Mood) {
+        *self.0.lock().unwrap() = mood;
+    }
+}
+
+impl Storage for Moody {
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        refuse(self.0.lock().unwrap().create)?;
+        Disk.create(path)
+    }
+
+    fn write_at(&mut self, file: &File, bytes: &[u8], offset_bytes: u64) -> io::Result<usize> {
+        let mut mood = self.0.lock().unwrap();
+        let mut length = bytes.len().min(mood.write_bytes.unwrap_or(usize::MAX));
+        if let Some(room) = &mut mood.room_bytes {
+            refuse((*room == 0).then_some(libc::ENOSPC))?;
+            length = length.min(*room);
+            *room -= length;
+        }
+        Disk.write_at(file, &bytes[..length], offset_bytes)
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        refuse(self.0.lock().unwrap().sync)?;
+        Disk.sync(file)
+    }
+
+    fn truncate(&mut self, file: &File, len_bytes: u64) -> io::Result<()> {
+        refuse(self.0.lock().unwrap().truncate.then_some(libc::EIO))?;
+        Disk.truncate(file, len_bytes)
+    }
+}
+
+fn refuse(errno: Option<i32>) -> io::Result<()> {
+    errno.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
+}

@@ -1,0 +1,92 @@
+//! What the kernel side counted: losses, and how its programs ran.
+//!
+//! In: the per-CPU map `LOSSES`, the programs' fdinfo. Out: totals since loading.
+//! Always: totals only grow; the reader takes differences.
+//! Not here: turning differences into `loss` records (`daemon`).
+
+use earwitness_common::loss::KernelLoss;
+
+use super::load::Probes;
+use crate::model::loss::Reason;
+
+/// Totals of one reason since loading.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Total {
+    /// Why.
+    pub reason: Reason,
+    /// Events.
+    pub events: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+const LOSSES: &[KernelLoss] = &[
+    KernelLoss::RingFull,
+    KernelLoss::Fault,
+    KernelLoss::MapFull,
+    KernelLoss::CompatSyscall,
+    KernelLoss::IovLimit,
+    KernelLoss::ProcessRingFull,
+    KernelLoss::KernelRead,
+];
+
+/// Reads every counter, summed over CPUs, and the programs' misses.
+pub fn read(probes: &Probes) -> Vec<Total> {
+    let mut totals: Vec<Total> = LOSSES.iter().filter_map(|&loss| total(probes, loss)).collect();
+    totals.push(Total {
+        reason: Reason::ProbeMissed,
+        events: runs(probes).iter().map(|run| run.misses).sum(),
+        bytes: 0,
+    });
+    totals
+}
+
+fn total(probes: &Probes, loss: KernelLoss) -> Option<Total> {
+    let values = probes.losses()?.get(&(loss as u32), 0).ok()?;
+    let (mut events, mut bytes) = (0, 0);
+    for [cpu_events, cpu_bytes] in values.iter() {
+        events += cpu_events;
+        bytes += cpu_bytes;
+    }
+    Some(Total {
+        reason: Reason::of_kernel(loss),
+        events,
+        bytes,
+    })
+}
+
+/// How one program ran.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its name.
+    pub name: &'static str,
+    /// Time, 0 unless `kernel.bpf_stats_enabled` is on.
+    pub time_ns: u64,
+    /// Runs, 0 unless `kernel.bpf_stats_enabled` is on.
+    pub count: u64,
+    /// Times that it did not run because it was already running on that CPU.
+    pub misses: u64,
+}
+
+/// Reads every program's statistics.
+pub fn runs(probes: &Probes) -> Vec<Run> {
+    probes
+        .program_fds()
+        .map(|(name, fd)| {
+            let path = format!("/proc/self/fdinfo/{fd}");
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            Run {
+                name,
+                time_ns: field(&text, "run_time_ns:"),
+                count: field(&text, "run_cnt:"),
+                misses: field(&text, "recursion_misses:"),
+            }
+        })
+        .collect()
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        .unwrap_or(0)
+}

@@ -1,0 +1,18 @@
+//! The border to the kernel: loading, attaching, rings, verdicts, counters.
+//!
+//! In: the embedded object, the running kernel's BTF. Out: `Sample` bytes, loss counters.
+//! Always: all `unsafe` of the agent lives here, each block with its reason; a kernel that lacks
+//! something gives an error that names it, never a wrong read.
+//! Not here: what samples mean (`conn`, `protocol`).
+#![expect(
+    unsafe_code,
+    reason = "shared memory with the kernel; each block says who guarantees what"
+)]
+
+pub mod btf;
+pub mod counters;
+pub mod load;
+pub mod offsets;
+pub mod ring;
+pub mod syscalls;
+pub mod verdict;

@@ -1,0 +1,81 @@
+//! Where an exchange took place: both ends, their addresses and processes.
+//!
+//! In: what the tracker knows of a connection. Out: `Origin`, which `audit` writes into records.
+//! Always: unknown is `None`, never a placeholder.
+//! Not here: finding it out (`conn::tracker`, `discover`).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Both ends of the connection that carried an exchange.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Which end the watched process is.
+    pub side: Side,
+    /// `network.transport`.
+    pub transport: Transport,
+    /// The end that sent the request.
+    pub client: Party,
+    /// The end that answered.
+    pub server: Party,
+    /// How the addresses are known.
+    pub attribution: Attribution,
+}
+
+/// Which end of the connection the watched process is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// It answers.
+    Server,
+    /// It asks.
+    Client,
+}
+
+/// Transport of the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// Unix stream socket.
+    Unix,
+}
+
+/// How a stream was tied to its socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attribution {
+    /// Plaintext on the socket itself.
+    Socket,
+}
+
+/// One end of a connection.
+#[derive(Clone, Debug, Default)]
+pub struct Party {
+    /// IP address, or the path of a unix socket.
+    pub address: Option<Address>,
+    /// TCP port.
+    pub port: Option<u16>,
+    /// The process, when it runs on this host and was seen.
+    pub process: Option<Arc<Process>>,
+}
+
+/// Address of one end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Address {
+    /// IPv4 or IPv6 (mapped IPv4 is IPv4).
+    Ip(IpAddr),
+    /// Path of a unix socket; abstract names begin with `@`.
+    Path(Arc<str>),
+}
+
+/// A process on this host.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Process {
+    /// Thread group id in the initial pid namespace.
+    pub pid: u32,
+    /// Absolute path of the executable.
+    pub executable: Option<Arc<str>>,
+    /// Real user id.
+    pub user_id: Option<u32>,
+    /// Its name in the host's user database.
+    pub user_name: Option<Arc<str>>,
+}

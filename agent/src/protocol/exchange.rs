@@ -1,0 +1,293 @@
+//! An exchange: a request with its response, not redacted.
+//!
+//! In: messages of the protocol parsers. Out: `Exchange`, which only `audit` turns into a record.
+//! Always: no `Serialize`, no `Display`, and a `Debug` that hides every value, so an exchange
+//! cannot be written anywhere.
+//! Not here: addresses and processes (`conn::tracker` knows them), policy, redaction.
+
+use std::fmt;
+
+use crate::model::loss::Reason;
+
+/// A request with its response; either may be missing, never both.
+#[derive(Debug)]
+pub struct Exchange {
+    /// `None`: its bytes were not seen.
+    pub request: Option<Message<RequestHead>>,
+    /// `None`: none came, or its bytes were not seen (`lost_response`).
+    pub response: Option<Message<ResponseHead>>,
+    /// Status codes of interim (1xx) responses in order of arrival.
+    pub interim: Vec<u16>,
+    /// Why a response is missing although one may have been sent.
+    pub lost_response: Option<Reason>,
+    /// Why a request is missing.
+    pub lost_request: Option<Reason>,
+    /// What was odd about it; no duplicates, in order of appearance.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// One HTTP message (RFC 9110 section 6): head, content, trailers.
+#[derive(Debug)]
+pub struct Message<H> {
+    /// Start line and fields.
+    pub head: H,
+    /// When its first byte was seen, CLOCK_MONOTONIC.
+    pub first_ns: u64,
+    /// When its last byte was seen, CLOCK_MONOTONIC.
+    pub last_ns: u64,
+    /// Start line, fields and the empty line, in bytes.
+    pub head_bytes: u64,
+    /// Content after transfer coding is removed, in bytes; `None` if it cannot be told.
+    pub body_bytes: Option<u64>,
+    /// Bytes of the message on the wire, seen by any means.
+    pub seen_bytes: u64,
+    /// Bytes of the message that were captured.
+    pub captured_bytes: u64,
+    /// What was seen and not captured; offsets from the message's first byte.
+    pub gaps: Vec<Gap>,
+    /// How the message ended.
+    pub end: MessageEnd,
+    /// Process that read or wrote its first byte, 0 if unknown.
+    pub tgid: u32,
+    /// Real user id of that process.
+    pub uid: u32,
+}
+
+/// How a message ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MessageEnd {
+    /// At the place its framing says, or at the close that delimits it.
+    Whole,
+    /// The connection ended first.
+    Truncated,
+    /// The agent stopped first.
+    Unfinished,
+    /// Its framing could not be followed; the end was taken from what came next.
+    Unknown,
+}
+
+/// A hole in a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Gap {
+    /// Offset from the message's first byte.
+    pub at: u64,
+    /// Length.
+    pub bytes: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Head of a request.
+pub struct RequestHead {
+    /// Method token as sent (RFC 9110 section 9: case-sensitive, any token).
+    pub method: Box<str>,
+    /// Request target as sent: origin, absolute, authority or asterisk form (RFC 9112 section 3.2).
+    pub target: Box<[u8]>,
+    /// Protocol version.
+    pub version: Version,
+    /// Fields in order of arrival.
+    pub fields: Fields,
+}
+
+/// Head of a response.
+pub struct ResponseHead {
+    /// Status code, 100 to 999.
+    pub status: u16,
+    /// Protocol version.
+    pub version: Version,
+    /// Fields in order of arrival.
+    pub fields: Fields,
+}
+
+/// HTTP version of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+impl Version {
+    /// `network.protocol.version`: `1.0` or `1.1`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http10 => "1.0",
+            Self::Http11 => "1.1",
+        }
+    }
+}
+
+/// Fields of a head: one buffer and the places of names and values in it.
+#[derive(Clone, Default)]
+pub struct Fields {
+    buffer: Box<[u8]>,
+    places: Vec<Place>,
+}
+
+/// Where one field lies in the buffer.
+#[derive(Clone, Copy)]
+struct Place {
+    name: (u32, u32),
+    value: (u32, u32),
+}
+
+impl Fields {
+    /// Takes a head's bytes and `(name, value)` ranges in it. Ranges outside of it are dropped.
+    pub fn new(
+        buffer: Box<[u8]>,
+        ranges: impl IntoIterator<Item = (std::ops::Range<usize>, std::ops::Range<usize>)>,
+    ) -> Self {
+        let limit = buffer.len();
+        let ranges = ranges.into_iter();
+        let mut places = Vec::with_capacity(ranges.size_hint().0);
+        places.extend(
+            ranges
+                .filter(|(name, value)| name.end <= limit && value.end <= limit)
+                .map(|(name, value)| Place {
+                    name: (name.start as u32, name.end as u32),
+                    value: (value.start as u32, value.end as u32),
+                }),
+        );
+        Self { buffer, places }
+    }
+
+    /// Names as sent and values without surrounding white space, in order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.places
+            .iter()
+            .map(|place| (self.slice(place.name), self.slice(place.value)))
+    }
+
+    /// Values of every field of that name (compared without case), in order of arrival.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Memory held, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.buffer.len() + self.places.capacity() * size_of::<Place>()
+    }
+
+    fn slice(&self, range: (u32, u32)) -> &[u8] {
+        self.buffer
+            .get(range.0 as usize..range.1 as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// Input that we could follow only with care, or not at all.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Anomaly {
+    /// Transfer-Encoding with Content-Length, unequal Content-Length values, an obfuscated or
+    /// misplaced Transfer-Encoding: two readers may see two different messages.
+    RequestSmuggling,
+    /// A field value folded over several lines (RFC 9112 section 5.2).
+    ObsFold,
+    /// A line that ends in LF without CR.
+    BareLf,
+    /// White space between field name and colon.
+    SpaceBeforeColon,
+    /// A line of the head that is no field; it was left out.
+    InvalidField,
+    /// Bytes in the request target that RFC 3986 does not allow.
+    InvalidTarget,
+    /// White space in the start line other than single spaces.
+    InvalidStartLine,
+    /// A Content-Length that is no number.
+    InvalidContentLength,
+    /// Several equal Content-Length values.
+    RepeatedContentLength,
+    /// Chunked coding that does not follow its grammar; the framing was lost.
+    InvalidChunk,
+    /// A head longer than the limit; it was left out.
+    HeadTooLong,
+    /// More fields than the limit; the rest was left out.
+    TooManyFields,
+    /// A transfer coding other than chunked, or chunked not last.
+    UnknownTransferCoding,
+    /// Transfer-Encoding in an HTTP/1.0 message.
+    TransferEncodingInHttp10,
+    /// More than one Host field, or none in HTTP/1.1.
+    InvalidHost,
+    /// Bytes after a message where none may be.
+    ExtraBytes,
+    /// The request ended before its framing said so.
+    RequestTruncated,
+    /// The response ended before its framing said so.
+    ResponseTruncated,
+    /// The response came before the request was complete.
+    EarlyResponse,
+    /// More requests waited for a response than the limit.
+    TooManyPipelined,
+}
+
+impl Anomaly {
+    /// The text in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RequestSmuggling => "request_smuggling",
+            Self::ObsFold => "obs_fold",
+            Self::BareLf => "bare_lf",
+            Self::SpaceBeforeColon => "space_before_colon",
+            Self::InvalidField => "invalid_field",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidStartLine => "invalid_start_line",
+            Self::InvalidContentLength => "invalid_content_length",
+            Self::RepeatedContentLength => "repeated_content_length",
+            Self::InvalidChunk => "invalid_chunk",
+            Self::HeadTooLong => "head_too_long",
+            Self::TooManyFields => "too_many_fields",
+            Self::UnknownTransferCoding => "unknown_transfer_coding",
+            Self::TransferEncodingInHttp10 => "transfer_encoding_in_http10",
+            Self::InvalidHost => "invalid_host",
+            Self::ExtraBytes => "extra_bytes",
+            Self::RequestTruncated => "request_truncated",
+            Self::ResponseTruncated => "response_truncated",
+            Self::EarlyResponse => "early_response",
+            Self::TooManyPipelined => "too_many_pipelined",
+        }
+    }
+}
+
+// === impl Debug: shapes, never values ===
+
+impl fmt::Debug for RequestHead {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "RequestHead {{ target: {} bytes, fields: {} }}",
+            self.target.len(),
+            self.fields.len()
+        )
+    }
+}
+
+impl fmt::Debug for ResponseHead {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "ResponseHead {{ status: {}, fields: {} }}",
+            self.status,
+            self.fields.len()
+        )
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Fields({})", self.places.len())
+    }
+}

@@ -1,0 +1,255 @@
+//! One direction of an HTTP/1 connection: messages out of bytes, holes and an end.
+//!
+//! In: `Span`s and holes in order. Out: `Step`: where heads and messages end. The caller parses
+//! the head and says with `begin` what follows it.
+//! Always: same steps however the bytes were cut; nothing is copied but a head that came in
+//! pieces, and that is at most `Limits::head_bytes`; after a loss nothing is taken for a message
+//! before a turn begins with one.
+//! Not here: heads (`head`), which response belongs to which request (`pair`).
+
+use std::borrow::Cow;
+
+use crate::model::limits::Limits;
+use crate::model::loss::Reason;
+use crate::protocol::detect::{Match, Matcher};
+use crate::protocol::exchange::{Anomaly, MessageEnd};
+use crate::protocol::http1::chunked::{Chunked, Progress};
+use crate::protocol::http1::framing::Framing;
+use crate::protocol::http1::head;
+use crate::protocol::http1::meter::{Meter, Span};
+
+/// What one look at a span gave.
+pub enum Step<'a> {
+    /// The span is used up.
+    Used,
+    /// A whole head; `begin` must follow.
+    Head(Cow<'a, [u8]>),
+    /// The front of a head that is longer than we hold; `begin` or `lose` must follow.
+    LongHead(Vec<u8>),
+    /// The message is over.
+    Over(Ended),
+    /// A message cannot begin like this; `lose` must follow.
+    Garbage,
+}
+
+/// How a message ended.
+pub struct Ended {
+    /// How.
+    pub end: MessageEnd,
+    /// Length of the content, if it can be told.
+    pub body_bytes: Option<u64>,
+    /// What was odd.
+    pub note: Option<Anomaly>,
+}
+
+/// What a hole did.
+pub enum Missed {
+    /// It lies inside the message, which goes on.
+    Inside,
+    /// It ends the message exactly; so many bytes of it lie beyond.
+    Over(Ended, u64),
+    /// The message's end cannot be told.
+    Broken,
+    /// It began between two messages.
+    Between,
+    /// It cut a head, of which this is the front.
+    InHead(Vec<u8>),
+    /// There was nothing to miss: the direction was lost before.
+    Lost,
+}
+
+/// One direction.
+pub struct Half {
+    state: State,
+    buffer: Vec<u8>,
+    scanned_bytes: usize,
+    matcher: Matcher,
+    fresh: fn() -> Matcher,
+    /// Figures of the message that is coming in.
+    pub meter: Meter,
+    /// Why the direction was lost, while it looks whether a turn begins with a message.
+    probing: Option<Reason>,
+    /// Bytes passed over while lost.
+    skipped_bytes: u64,
+}
+
+/// ```text
+///  Start --bytes--> Head --empty line--> Headed --begin--> Body, Chunks, Rest, Murky
+///    ^                                     `-- no body --.       |
+///    |<-------------------------------------------------'---- end of the message
+///  any --hole in a head or between chunks, garbage--> Lost --turn--> Start (probing)
+/// ```
+#[derive(Debug)]
+enum State {
+    /// Between messages.
+    Start,
+    /// `buffer` holds the front of a head.
+    Head,
+    /// The head was handed out.
+    Headed,
+    /// Content-Length: bytes left, bytes in all.
+    Body(u64, u64),
+    /// Chunked.
+    Chunks(Chunked),
+    /// Until the end of the stream; content so far.
+    Rest(u64),
+    /// Framing unknown: until the next turn.
+    Murky(Option<Anomaly>),
+    /// Not in step with the stream.
+    Lost(Reason),
+}
+
+impl Half {
+    /// A direction whose messages begin as `fresh` says, in step with the stream.
+    pub fn new(fresh: fn() -> Matcher) -> Self {
+        Self {
+            state: State::Start,
+            buffer: Vec::new(),
+            scanned_bytes: 0,
+            matcher: fresh(),
+            fresh,
+            meter: Meter::default(),
+            probing: None,
+            skipped_bytes: 0,
+        }
+    }
+
+    /// Looks at a span.
+    pub fn step<'a>(&mut self, span: &mut Span<'a>, limits: &Limits) -> Step<'a> {
+        if span.rest.is_empty() {
+            return Step::Used;
+        }
+        match &mut self.state {
+            State::Start => self.start(span, limits),
+            State::Head => self.more_head(span, limits),
+            State::Headed => Step::Garbage,
+            State::Body(left, all) => {
+                let used = (span.rest.len() as u64).min(*left);
+                *left -= used;
+                let over = (*left == 0).then_some(*all);
+                self.meter.add(span.take(used as usize).len(), span.time_ns);
+                over.map_or(Step::Used, |all| self.over(Some(all)))
+            }
+            State::Chunks(chunks) => {
+                let (used, progress) = chunks.feed(span.rest, limits);
+                let content_bytes = chunks.content_bytes;
+                self.meter.add(span.take(used).len(), span.time_ns);
+                match progress {
+                    Progress::More => Step::Used,
+                    Progress::Done => self.over(Some(content_bytes)),
+                    Progress::Broken(anomaly) => {
+                        self.state = State::Murky(Some(anomaly));
+                        self.step(span, limits)
+                    }
+                }
+            }
+            State::Rest(content) => {
+                *content += span.rest.len() as u64;
+                self.count_all(span)
+            }
+            State::Murky(_) if span.turn_start => {
+                let ended = self.end(MessageEnd::Unknown);
+                self.lose(Reason::Unparsed);
+                ended.map_or(Step::Garbage, Step::Over)
+            }
+            State::Murky(_) => self.count_all(span),
+            State::Lost(_) => {
+                self.skipped_bytes += span.take(span.rest.len()).len() as u64;
+                Step::Used
+            }
+        }
+    }
+
+    /// After `Step::Head`: what follows. `Some`: nothing, the message is over.
+    pub fn begin(&mut self, framing: Framing) -> Option<Ended> {
+        self.probing = None;
+        self.state = match framing {
+            Framing::Empty => State::Body(0, 0),
+            Framing::Length(length) => State::Body(length, length),
+            Framing::Chunked => State::Chunks(Chunked::new()),
+            Framing::Close => State::Rest(0),
+            Framing::Unknown => State::Murky(None),
+        };
+        match framing {
+            Framing::Empty => self.end(MessageEnd::Whole),
+            _ => None,
+        }
+    }
+
+    /// Leaves the message and passes over everything until a turn begins with a message.
+    /// Gives the front of a head that was being held.
+    pub fn lose(&mut self, reason: Reason) -> Vec<u8> {
+        let reason = self.probing.take().unwrap_or(reason);
+        self.state = State::Lost(reason);
+        self.forget_head()
+    }
+
+    fn start<'a>(&mut self, span: &mut Span<'a>, limits: &Limits) -> Step<'a> {
+        let blank = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let blanks = span.rest.iter().take_while(blank).count();
+        let turn_start = span.turn_start;
+        span.take(blanks);
+        if span.rest.is_empty() {
+            return Step::Used;
+        }
+        // Empty lines before a message do not hide that it begins a turn.
+        span.turn_start = turn_start;
+        self.meter = Meter::begin(span);
+        if let Some(end) = head::end(span.rest, 0).filter(|&end| end <= limits.head_bytes) {
+            let bytes = span.take(end);
+            self.meter.add(end, span.time_ns);
+            self.state = State::Headed;
+            return Step::Head(Cow::Borrowed(bytes));
+        }
+        self.matcher = (self.fresh)();
+        self.state = State::Head;
+        self.more_head(span, limits)
+    }
+
+    fn more_head<'a>(&mut self, span: &mut Span<'a>, limits: &Limits) -> Step<'a> {
+        let room = limits.head_bytes.saturating_sub(self.buffer.len());
+        let piece = span.rest.get(..room.min(span.rest.len())).unwrap_or_default();
+        let before = self.buffer.len();
+        self.buffer.extend_from_slice(piece);
+        let end = head::end(&self.buffer, self.scanned_bytes);
+        let matched = self.matcher.feed(piece);
+        let used = end.unwrap_or(self.buffer.len()) - before;
+        self.meter.add(span.take(used).len(), span.time_ns);
+        if matched == Match::No {
+            return Step::Garbage;
+        }
+        if let Some(end) = end {
+            let mut bytes = self.forget_head();
+            bytes.truncate(end);
+            self.state = State::Headed;
+            return Step::Head(Cow::Owned(bytes));
+        }
+        self.scanned_bytes = head::scan_from(self.buffer.len());
+        if self.buffer.len() >= limits.head_bytes {
+            self.state = State::Headed;
+            return Step::LongHead(self.forget_head());
+        }
+        Step::Used
+    }
+
+    fn forget_head(&mut self) -> Vec<u8> {
+        self.scanned_bytes = 0;
+        std::mem::take(&mut self.buffer)
+    }
+
+    fn count_all<'a>(&mut self, span: &mut Span<'a>) -> Step<'a> {
+        let used = span.take(span.rest.len()).len();
+        self.meter.add(used, span.time_ns);
+        Step::Used
+    }
+
+    fn over<'a>(&mut self, body_bytes: Option<u64>) -> Step<'a> {
+        let note = self.note();
+        self.state = State::Start;
+        Step::Over(Ended {
+            end: MessageEnd::Whole,
+            body_bytes,
+            note,
+        })
+    }
+}

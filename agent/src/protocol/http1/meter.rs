@@ -1,0 +1,118 @@
+//! Sizes, times and holes of one message while it comes in.
+//!
+//! In: pieces and holes that belong to the message. Out: those figures of a `Message`.
+//! Always: neighbouring holes with one reason are one `Gap`; at most `GAPS` of them are told apart.
+//! Not here: which bytes belong to the message (`half`).
+
+use crate::model::loss::Reason;
+use crate::protocol::exchange::{Gap, Message, MessageEnd};
+
+/// A piece of one direction on its way through the parser.
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'a> {
+    /// What is not used yet.
+    pub rest: &'a [u8],
+    /// CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// `rest` begins where the direction of the connection's traffic changed.
+    pub turn_start: bool,
+    /// Process.
+    pub tgid: u32,
+    /// Its real user id.
+    pub uid: u32,
+}
+
+impl<'a> Span<'a> {
+    /// Uses up the first bytes.
+    pub fn take(&mut self, bytes: usize) -> &'a [u8] {
+        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        self.turn_start &= taken.is_empty();
+        taken
+    }
+}
+
+/// What is known of a message apart from its head.
+#[derive(Debug, Default)]
+pub struct Meter {
+    first_ns: u64,
+    last_ns: u64,
+    seen_bytes: u64,
+    captured_bytes: u64,
+    gaps: Vec<Gap>,
+    tgid: u32,
+    uid: u32,
+    /// The message's first byte was the first of a turn.
+    pub at_turn: bool,
+}
+
+impl Meter {
+    /// A message that begins with this piece.
+    pub fn begin(span: &Span<'_>) -> Self {
+        Self {
+            first_ns: span.time_ns,
+            last_ns: span.time_ns,
+            tgid: span.tgid,
+            uid: span.uid,
+            at_turn: span.turn_start,
+            ..Self::default()
+        }
+    }
+
+    /// Bytes that were captured.
+    pub fn add(&mut self, bytes: usize, time_ns: u64) {
+        self.seen_bytes += bytes as u64;
+        self.captured_bytes += bytes as u64;
+        self.last_ns = time_ns;
+    }
+
+    /// Bytes that were not.
+    pub fn hole(&mut self, bytes: u64, reason: Reason, time_ns: u64) {
+        let at = self.seen_bytes;
+        self.seen_bytes = self.seen_bytes.saturating_add(bytes);
+        self.last_ns = time_ns;
+        let full = self.gaps.len() >= GAPS;
+        match self.gaps.last_mut() {
+            Some(last) if full => last.bytes = last.bytes.saturating_add(bytes),
+            Some(last) if last.reason == reason && last.at + last.bytes == at => {
+                last.bytes = last.bytes.saturating_add(bytes);
+            }
+            _ => self.gaps.push(Gap { at, bytes, reason }),
+        }
+    }
+
+    /// When its first byte was seen.
+    pub fn first_ns(&self) -> u64 {
+        self.first_ns
+    }
+
+    /// A message of which the head has come.
+    pub fn open<H>(&self, head: H, head_bytes: usize) -> Message<H> {
+        Message {
+            head,
+            first_ns: self.first_ns,
+            last_ns: self.last_ns,
+            head_bytes: head_bytes as u64,
+            body_bytes: None,
+            seen_bytes: self.seen_bytes,
+            captured_bytes: self.captured_bytes,
+            gaps: Vec::new(),
+            end: MessageEnd::Unknown,
+            tgid: self.tgid,
+            uid: self.uid,
+        }
+    }
+
+    /// The message is over: gives it the figures.
+    pub fn close<H>(self, message: &mut Message<H>, end: MessageEnd, body_bytes: Option<u64>) {
+        message.last_ns = self.last_ns;
+        message.seen_bytes = self.seen_bytes;
+        message.captured_bytes = self.captured_bytes;
+        message.gaps = self.gaps;
+        message.end = end;
+        message.body_bytes = body_bytes;
+    }
+}
+
+/// Holes of one message that are told apart; later ones widen the last.
+const GAPS: usize = 256;

@@ -1,0 +1,53 @@
+//! `bench`: overhead, loss and pipeline, each measured on this machine.
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::privilege::Privilege;
+use crate::setup;
+use crate::step::Steps;
+use crate::workspace::Workspace;
+use crate::{build, live, process};
+
+/// Measures what the agent costs, what it loses and how fast it is, beside its contenders.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Which one.
+    #[arg(value_enum, default_value_t = Name::All)]
+    name: Name,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// A server's throughput and CPU time with the agent and without.
+    Overhead,
+    /// Every exchange accounted for, at rising loads.
+    Loss,
+    /// Samples to records from memory, on one core; needs no rights.
+    Pipeline,
+    /// All of them.
+    All,
+}
+
+/// The command itself; the figures go to standard output.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let mut steps = Steps::new(setup::STEPS_WITH_TESTS + 2);
+    setup::take(workspace, &mut steps, true)?;
+    build::agent(workspace, &mut steps)?;
+    steps.take("measuring", || measure(workspace, arguments.name))?;
+    steps.finish("compare with the figures in README.md; close other programs for steadier ones");
+    Ok(())
+}
+
+fn measure(workspace: &Workspace, name: Name) -> Result<()> {
+    let privilege = Privilege::here();
+    let unprivileged = name == Name::Pipeline;
+    if let Some(reason) = live::why_not(privilege).filter(|_| !unprivileged) {
+        bail!("{reason}\nhint: `cargo xtask bench pipeline` needs no rights");
+    }
+    let named = name.to_possible_value();
+    let named = named.as_ref().map_or("all", |value| value.get_name());
+    let mut command =
+        if unprivileged { workspace.cargo() } else { live::cargo(workspace, privilege)? };
+    process::run(command.args(["run", "--release", "--package", "bench", "--", named]))
+}
