@@ -6,6 +6,7 @@
 //! Not here: decoding into safe enums (`earwitness::model::sample`), anything that parses.
 #![no_std]
 
+pub mod connection;
 pub mod loss;
 pub mod offsets;
 pub mod sample;

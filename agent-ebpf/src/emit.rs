@@ -10,6 +10,7 @@ use aya_ebpf::{
     helpers::{bpf_ktime_get_ns, bpf_probe_read_kernel_buf, bpf_probe_read_user, generated},
 };
 use earwitness_common::{
+    connection::{ANNOUNCED, Connection, FRESH},
     loss::KernelLoss,
     sample::{
         DataHead, EndHead, FAMILY_INET, FAMILY_UNIX, GAP_FAULT, KIND_CLOSE, KIND_END, KIND_OPEN,
@@ -21,7 +22,7 @@ use earwitness_common::{
 use crate::{
     kernel, loss,
     maps::{RINGS, Ring, offset},
-    socket::table::{self, ANNOUNCED, Connection, FRESH},
+    socket::table,
 };
 
 /// Longest path of a unix socket.

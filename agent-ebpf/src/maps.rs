@@ -9,12 +9,12 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use earwitness_common::{
+    connection::Connection,
     loss::{KernelLoss, LossCount},
     offsets::Offsets,
     settings::{MAX_RULES, MAX_SHARDS, Rule, Settings, VERDICT_SLOTS, syscall},
 };
 
-use crate::socket::table::Connection;
 
 /// `BPF_F_MMAPABLE`: user space writes verdicts by plain stores, without a system call.
 const MMAPABLE: usize = 1 << 10;
@@ -69,6 +69,14 @@ pub static OFFSETS: Offsets = Offsets {
 /// What each system call does, by number, set by the loader.
 #[unsafe(no_mangle)]
 pub static SYSCALLS: [u8; syscall::TABLE] = [0; syscall::TABLE];
+
+/// What a new entry of `SOCKETS` begins as.
+pub static BLANK: Connection = blank();
+
+const fn blank() -> Connection {
+    // SAFETY: `Connection` is integers only; all zeroes is a value (it derives `FromBytes`).
+    unsafe { core::mem::zeroed() }
+}
 
 const fn zeroed_offsets() -> Offsets {
     // SAFETY: `Offsets` is integers only; all zeroes is a value (it derives `FromBytes`).

@@ -11,6 +11,7 @@ use aya_ebpf::{
     helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 use earwitness_common::{
+    connection::{ANNOUNCED, FILTERED, FRESH},
     loss::KernelLoss,
     sample::{
         EGRESS, FAMILY_UNIX, GAP_DISCARDED, GAP_SENDFILE, INGRESS, ROLE_ACCEPTED, ROLE_CONNECTED,
@@ -21,7 +22,7 @@ use earwitness_common::{
 
 use super::{
     copy::{self, MMSGHDR_BYTES, MSG_LEN_AT, Msghdr, Source},
-    table::{self, ANNOUNCED, FILTERED, FRESH},
+    table,
 };
 use crate::{
     emit::{self, read_user},
@@ -252,7 +253,16 @@ fn begun(settings: &Settings, task: *const u8, fd: u64, role: u8) {
             return;
         }
     }
-    table::create(settings, &socket, role, FRESH);
+    let Some(entry) = table::create(settings, &socket, role, FRESH) else {
+        return;
+    };
+    // SAFETY: a live map element.
+    let connection = unsafe { &mut *entry };
+    if connection.family == FAMILY_UNIX {
+        // Told at once: its end cannot be seen from here, so user space has to look after it; and a
+        // client is known before its server has answered.
+        emit::open(settings, connection, socket.sk);
+    }
 }
 
 /// `socketpair`: both ends are new and neither has made the connection.

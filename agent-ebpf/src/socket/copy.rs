@@ -7,6 +7,7 @@
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns};
 use earwitness_common::{
+    connection::{ANNOUNCED, Connection, Cursor, FILTERED, MOVED},
     loss::KernelLoss,
     sample::{
         DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_IOV_LIMIT, GAP_NONE,
@@ -15,7 +16,6 @@ use earwitness_common::{
     settings::{Settings, VERDICT_BITS, VERDICT_SLOTS, Verdict},
 };
 
-use super::table::{ANNOUNCED, Connection, FILTERED, MOVED};
 use crate::{
     emit::{self, read_user},
     loss,
@@ -31,36 +31,6 @@ const PIECE_BYTES: u64 = 16_384;
 struct Iovec {
     base: u64,
     len: u64,
-}
-
-/// How far one call's bytes have been told. Lives in the connection's table entry, one for each
-/// direction: what is loaded from there is unknown to the verifier, so that all ways through one
-/// step end in the same state and the steps do not multiply.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-pub struct Cursor {
-    /// Bytes of the call that no sample has told yet.
-    left_bytes: u64,
-    /// Bytes that may still be captured in this turn.
-    budget_bytes: u64,
-    /// Position in the stream of the next byte to tell.
-    pos_bytes: u64,
-    /// User address of the next byte to capture.
-    from: u64,
-    /// Bytes there.
-    available_bytes: u64,
-    /// User address of the next vector element.
-    next: u64,
-    /// Elements there.
-    unread: u64,
-    /// Bytes of the current message that lie in its vector, of which `available_bytes` are part.
-    message_bytes: u64,
-    /// User address of the next `struct mmsghdr`.
-    headers: u64,
-    /// Headers there.
-    headers_unread: u64,
-    /// `DATA_*` of the next sample.
-    flags: u64,
 }
 
 /// Where the bytes of a call lie in user memory.

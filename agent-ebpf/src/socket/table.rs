@@ -6,19 +6,21 @@
 //! socket's inode number and are replaced when it differs.
 //! Not here: moving bytes (`copy`), removing unix entries whose process is gone (user space does).
 
+use core::ptr::NonNull;
+
 use aya_ebpf::helpers::{bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid};
 use earwitness_common::{
+    connection::{Connection, FILTERED, FRESH},
     loss::KernelLoss,
     sample::{FAMILY_INET, FAMILY_INET6, FAMILY_UNIX, ROLE_UNKNOWN},
-    settings::{Settings, Verdict},
+    settings::Settings,
 };
 
-use super::copy::Cursor;
 use crate::{
     filter,
     kernel::{self, SocketFile},
     loss,
-    maps::{COUNTERS, NEXT_CONN, SOCKETS, offset},
+    maps::{BLANK, COUNTERS, NEXT_CONN, SOCKETS, offset},
 };
 
 const AF_UNIX: u16 = 1;
@@ -27,59 +29,6 @@ const AF_INET6: u16 = 10;
 const SOCK_STREAM: u16 = 1;
 const IPPROTO_TCP: u16 = 6;
 const IPPROTO_MPTCP: u16 = 262;
-
-/// `Connection::flags`: `KIND_OPEN` has been written.
-pub const ANNOUNCED: u8 = 1;
-/// `Connection::flags`: seen from its first byte.
-pub const FRESH: u8 = 2;
-/// `Connection::flags`: the filters leave it out.
-pub const FILTERED: u8 = 4;
-/// `Connection::flags`: some bytes have moved.
-pub const MOVED: u8 = 8;
-
-/// What the kernel side keeps of one end of a connection.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Connection {
-    /// Identity, never reused.
-    pub conn: u64,
-    /// Socket inode number, 0 if not known yet.
-    pub ino: u64,
-    /// Bytes seen in.
-    pub ingress_bytes: u64,
-    /// Bytes seen out.
-    pub egress_bytes: u64,
-    /// Control group of the owner.
-    pub cgroup: u64,
-    /// Captured in this turn, inwards.
-    pub ingress_used: u32,
-    /// Captured in this turn, outwards.
-    pub egress_used: u32,
-    /// Owner.
-    pub tgid: u32,
-    /// Owner's user.
-    pub uid: u32,
-    /// `Settings::rules_epoch` at which `FILTERED` was decided.
-    pub rules_epoch: u32,
-    /// `FAMILY_*`.
-    pub family: u8,
-    /// `ROLE_*`.
-    pub role: u8,
-    /// Flags above.
-    pub flags: u8,
-    /// Cached `Verdict`.
-    pub verdict: u8,
-    /// Direction that moved last.
-    pub last_direction: u8,
-    /// Ring to write to.
-    pub shard: u8,
-    /// Zero.
-    pub pad: [u8; 6],
-    /// The inward call that is being told.
-    pub ingress_cursor: Cursor,
-    /// The outward call that is being told.
-    pub egress_cursor: Cursor,
-}
 
 /// Finds the connection of a socket that a system call has used, making an entry for one that is
 /// older than the agent. `None`: not a stream that we watch.
@@ -112,40 +61,58 @@ pub fn create(
     flags: u8,
 ) -> Option<*mut Connection> {
     let family = stream_family(socket)?;
-    let mut connection = blank(family, role, flags)?;
+    let entry = insert(settings, socket.sk, family, role, flags)?.as_ptr();
+    // SAFETY: a live map element that nobody else knows of yet.
+    let connection = unsafe { &mut *entry };
     connection.ino = kernel::ino_of(socket.file).unwrap_or(0);
-    own(&mut connection);
-    connection.shard = shard(settings, socket.sk as *const u8, family);
-    undecide_filter(settings, &mut connection);
-    insert(socket.sk, &connection)
+    own(connection);
+    Some(entry)
 }
 
-/// Makes an entry for a TCP sock met in `tcp`, whose owner is not the running task.
+/// Makes an entry for a TCP sock met in `tcp`, whose owner may not be the running task.
 #[inline(always)]
 pub fn create_tcp(settings: &Settings, sk: *const u8, role: u8, owned: bool) {
     let Some(family) = tcp_family(sk) else { return };
-    let Some(mut connection) = blank(family, role, FRESH) else {
+    let Some(entry) = insert(settings, sk as u64, family, role, FRESH) else {
         return;
     };
-    connection.shard = shard(settings, sk, family);
-    undecide_filter(settings, &mut connection);
     if owned {
-        own(&mut connection);
+        // SAFETY: a live map element that nobody else knows of yet.
+        own(unsafe { &mut *entry.as_ptr() });
     }
-    insert(sk as u64, &connection);
 }
 
-#[inline(always)]
-fn insert(sk: u64, connection: &Connection) -> Option<*mut Connection> {
-    if SOCKETS.insert(&sk, connection, 0).is_err() {
+/// Puts a blank entry into the table and fills it there: it is too large for the stack.
+#[inline(never)]
+fn insert(
+    settings: &Settings,
+    sk: u64,
+    family: u8,
+    role: u8,
+    flags: u8,
+) -> Option<NonNull<Connection>> {
+    let conn = next_conn()?;
+    if SOCKETS.insert(&sk, &BLANK, 0).is_err() {
         loss::count(KernelLoss::MapFull, 0);
         return None;
     }
-    SOCKETS.get_ptr_mut(&sk)
+    let entry = SOCKETS.get_ptr_mut(&sk)?;
+    // SAFETY: a live map element that nobody else knows of yet.
+    let connection = unsafe { &mut *entry };
+    connection.conn = conn;
+    connection.family = family;
+    connection.role = role;
+    connection.flags = flags;
+    connection.last_direction = u8::MAX;
+    connection.shard = shard(settings, sk as *const u8, family);
+    // The filters are asked when a task first moves bytes.
+    connection.rules_epoch = settings.rules_epoch.wrapping_sub(1);
+    NonNull::new(entry)
 }
 
+/// A new identity.
 #[inline(always)]
-fn blank(family: u8, role: u8, flags: u8) -> Option<Connection> {
+fn next_conn() -> Option<u64> {
     let next = COUNTERS.get_ptr_mut(NEXT_CONN)?;
     let mut conn = 1_u64;
     // SAFETY: an aligned element of an array map; one instruction, atomic over all CPUs (since
@@ -158,28 +125,8 @@ fn blank(family: u8, role: u8, flags: u8) -> Option<Connection> {
             options(nostack)
         );
     }
-    Some(Connection {
-        // 0 stands for "none" in verdict slots.
-        conn: conn + 1,
-        ino: 0,
-        ingress_bytes: 0,
-        egress_bytes: 0,
-        cgroup: 0,
-        ingress_used: 0,
-        egress_used: 0,
-        tgid: 0,
-        uid: 0,
-        rules_epoch: 0,
-        family,
-        role,
-        flags,
-        verdict: Verdict::Undecided as u8,
-        last_direction: u8::MAX,
-        shard: 0,
-        pad: [0; 6],
-        ingress_cursor: Cursor::default(),
-        egress_cursor: Cursor::default(),
-    })
+    // 0 stands for "none" in verdict slots.
+    Some(conn + 1)
 }
 
 /// Notes the running task as the owner.
@@ -189,12 +136,6 @@ pub fn own(connection: &mut Connection) {
     connection.uid = bpf_get_current_uid_gid() as u32;
     // SAFETY: a helper without pointers.
     connection.cgroup = unsafe { bpf_get_current_cgroup_id() };
-}
-
-/// The filters are asked when a task first moves bytes.
-#[inline(always)]
-fn undecide_filter(settings: &Settings, connection: &mut Connection) {
-    connection.rules_epoch = settings.rules_epoch.wrapping_sub(1);
 }
 
 /// Asks the filters, if they have not been asked or have changed since.

@@ -11,11 +11,12 @@ use aya_ebpf::{
     helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 use earwitness_common::{
+    connection::{ANNOUNCED, Connection, FILTERED},
     sample::{EGRESS, ROLE_ACCEPTED, ROLE_CONNECTED},
     settings::{Settings, Verdict},
 };
 
-use super::table::{self, ANNOUNCED, Connection, FILTERED};
+use super::table;
 use crate::{
     emit,
     maps::{SETTINGS, SOCKETS},

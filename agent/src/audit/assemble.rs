@@ -10,14 +10,16 @@ use super::record::capture::{Attribution, Capture, End, Ends, Extra, Gap, Lost, 
 use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
 use super::record::party::{Family, Network, Party, Protocol, Transport};
 use super::record::value::{Headers, Text, Timestamp};
-use super::record::{self, Event, Kind, Outcome, PolicyRef, Record, SCHEMA};
-use super::redact::headers::{HeaderTable, Kept, Side, value_text};
+use super::record::{self, Action, Event, Kind, Outcome, PolicyRef, Record, SCHEMA};
+use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
 use super::rule::Level;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
-use crate::protocol::exchange::{Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead};
+use crate::protocol::exchange::{
+    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead,
+};
 
 /// The policy that an exchange met.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -147,11 +149,12 @@ fn asked<'a>(
     extra: &mut Extra<'a>,
 ) -> Asked<'a> {
     let head = &message.head;
-    let kept = table.keep(&head.fields, Side::Request, notes);
+    let mut kept = table.keep(&head.fields, Side::Request, notes);
     let url = url(&head.target, &*head.method == "CONNECT", kept.host, notes);
-    let agent = kept.user_agent.filter(|value| !value.is_empty());
+    let agent = kept.user_agent.take();
     let user_agent = agent.map(|value| named(value, "user_agent.original", notes, extra));
-    let method = named(head.method.as_bytes(), "http.request.method", notes, extra);
+    let method = Value::new(head.method.as_bytes());
+    let method = named(method, "http.request.method", notes, extra);
     let (header, body) = kept_and_body(kept, message.body_bytes, extra);
     Asked {
         url,
@@ -174,16 +177,18 @@ fn answered<'a>(
 
 /// A value that has a key of its own.
 fn named<'a>(
-    value: &'a [u8],
+    value: Value<'a>,
     key: &'static str,
     notes: &mut Notes<'a>,
     extra: &mut Extra<'a>,
 ) -> Text<'a> {
-    let (text, escaped) = value_text(value, key, notes);
-    if escaped {
+    if let Some(kind) = value.kind {
+        notes.add(key, kind, Action::Mask);
+    }
+    if value.escaped {
         extra.escaped.push(Text::Borrowed(key));
     }
-    text
+    value.text
 }
 
 fn kept_and_body<'a>(
@@ -210,7 +215,10 @@ fn media_type(value: &[u8]) -> Option<Text<'_>> {
 
 /// Tokens in lower case, as codings and media types are written; `None` for anything else.
 fn tokens(value: &[u8]) -> Option<Text<'_>> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-*/, ".contains(byte);
+    let allowed = |byte: &u8| {
+        let mark = matches!(byte, b'!' | b'#' | b'$' | b'&' | b'^' | b'_' | b'.' | b'+' | b'-');
+        mark || byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'/' | b',' | b' ')
+    };
     if value.is_empty() || value.len() > TOKENS_BYTES || !value.iter().all(allowed) {
         return None;
     }

@@ -42,8 +42,7 @@ impl Glob {
         if pattern.len() > MAX_PLACES {
             return Err(GlobError::Long(pattern.len()));
         }
-        let mut glob =
-            Self { literal: Box::new([0; 256]), stars: 0, double_stars: 0, accept: 1 };
+        let mut glob = Self { literal: Box::new([0; 256]), stars: 0, double_stars: 0, accept: 1 };
         let mut rest = pattern.as_bytes();
         while let Some((&byte, after)) = rest.split_first() {
             rest = glob.push(byte, after);

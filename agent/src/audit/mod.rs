@@ -15,3 +15,8 @@ pub mod policy;
 pub mod record;
 pub mod redact;
 pub mod rule;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

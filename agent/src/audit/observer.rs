@@ -127,10 +127,8 @@ pub(super) fn party(end: &origin::Party) -> Party<'_> {
 
 fn process(process: &origin::Process) -> party::Process<'_> {
     let path = process.executable.as_deref();
-    let user = party::User {
-        id: process.user_id,
-        name: process.user_name.as_deref().map(Text::Borrowed),
-    };
+    let user =
+        party::User { id: process.user_id, name: process.user_name.as_deref().map(Text::Borrowed) };
     party::Process {
         pid: process.pid,
         executable: path.map(|path| party::Executable { path: Text::Borrowed(path) }),

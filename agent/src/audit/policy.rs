@@ -68,9 +68,8 @@ impl Policy {
         if let Some(level) = levels.into_iter().find(|level| !level.is_available()) {
             return Err(PolicyError::Level { level: level.name() });
         }
-        let rule = |(index, config)| {
-            Rule::new(config).map_err(|error| PolicyError::Rule { index, error })
-        };
+        let rule =
+            |(index, config)| Rule::new(config).map_err(|error| PolicyError::Rule { index, error });
         let rules = policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         let headers = HeaderTable::new(redaction);
         let digest = digest(policy, &headers);
@@ -97,7 +96,9 @@ impl Policy {
         let met = self.meet(exchange, origin);
         match met.level {
             Level::None => None,
-            _ => Some(assemble::record(exchange, origin, clock, &self.headers, &self.observer, met)),
+            _ => {
+                Some(assemble::record(exchange, origin, clock, &self.headers, &self.observer, met))
+            }
         }
     }
 
@@ -112,23 +113,20 @@ impl Policy {
     }
 
     fn first_match(&self, exchange: &Exchange, origin: &Origin) -> Option<(usize, &Rule)> {
-        let head = exchange.request.as_ref().map(|request| &request.head);
-        let connect = head.is_some_and(|head| &*head.method == "CONNECT");
-        let target = head.map(|head| Target::parse(&head.target, connect));
-        let path = target.and_then(|target| target.path).map(|path| text::decode(path, false));
-        let authority = target.and_then(|target| target.authority).or_else(|| {
-            let host = head.and_then(|head| head.fields.all("host").next());
-            host.map(Authority::parse)
-        });
-        let host = authority.and_then(|one| one.host).map(str::to_ascii_lowercase);
-        let facts = Facts {
-            method: head.map(|head| &*head.method),
-            path: path.as_deref(),
-            host: host.as_deref(),
-            status: exchange.response.as_ref().map(|response| response.head.status),
-            origin,
-        };
-        self.rules.iter().enumerate().find(|(_, rule)| rule.matches(&facts))
+        with_facts(exchange, origin, |facts| {
+            self.rules.iter().enumerate().find(|(_, rule)| rule.matches(facts))
+        })
+    }
+
+    /// For each rule its level, and the key of the first condition that does not hold.
+    pub fn explain(
+        &self,
+        exchange: &Exchange,
+        origin: &Origin,
+    ) -> Vec<(Level, Option<&'static str>)> {
+        with_facts(exchange, origin, |facts| {
+            self.rules.iter().map(|rule| (rule.level, rule.mismatch(facts))).collect()
+        })
     }
 
     /// `sha256:` and the hexadecimal digest of the effective policy.
@@ -140,6 +138,26 @@ impl Policy {
     pub fn observer(&self) -> &Arc<Observer> {
         &self.observer
     }
+}
+
+/// Calls with what rules look at.
+fn with_facts<T>(exchange: &Exchange, origin: &Origin, call: impl FnOnce(&Facts<'_>) -> T) -> T {
+    let head = exchange.request.as_ref().map(|request| &request.head);
+    let connect = head.is_some_and(|head| &*head.method == "CONNECT");
+    let target = head.map(|head| Target::parse(&head.target, connect));
+    let path = target.and_then(|target| target.path).map(|path| text::decode(path, false));
+    let authority = target.and_then(|target| target.authority).or_else(|| {
+        let host = head.and_then(|head| head.fields.all("host").next());
+        host.map(Authority::parse)
+    });
+    let host = authority.and_then(|one| one.host).map(str::to_ascii_lowercase);
+    call(&Facts {
+        method: head.map(|head| &*head.method),
+        path: path.as_deref(),
+        host: host.as_deref(),
+        status: exchange.response.as_ref().map(|response| response.head.status),
+        origin,
+    })
 }
 
 /// What the digest is over: everything that decides what a record holds, in a fixed order.

@@ -113,8 +113,18 @@ pub enum RuleError {
     Status(String),
 }
 
-/// What rules look at.
-#[derive(Clone, Copy, Debug)]
+impl RuleError {
+    /// Key of the rule that is wrong.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Pattern { key, .. } => key,
+            Self::Status(_) => "status",
+        }
+    }
+}
+
+/// What rules look at. No `Debug`: it is not redacted.
+#[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// `None` where the request was lost.
     pub method: Option<&'a str>,
@@ -148,7 +158,11 @@ impl Rule {
     pub fn new(config: &RuleConfig) -> Result<Self, RuleError> {
         let glob = |key, pattern: &Option<String>| {
             let read = |text: &String| Glob::new(text);
-            pattern.as_ref().map(read).transpose().map_err(|error| RuleError::Pattern { key, error })
+            pattern
+                .as_ref()
+                .map(read)
+                .transpose()
+                .map_err(|error| RuleError::Pattern { key, error })
         };
         Ok(Self {
             level: config.level,
@@ -165,29 +179,46 @@ impl Rule {
 
     /// Whether every condition holds. A condition on something unknown does not.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
-        self.matches_request(facts) && self.matches_origin(facts.origin)
+        self.mismatch(facts).is_none()
     }
 
-    fn matches_request(&self, facts: &Facts<'_>) -> bool {
+    /// Key of the first condition that does not hold; `None`: all do.
+    pub fn mismatch(&self, facts: &Facts<'_>) -> Option<&'static str> {
+        self.request_mismatch(facts).or_else(|| self.origin_mismatch(facts.origin))
+    }
+
+    fn request_mismatch(&self, facts: &Facts<'_>) -> Option<&'static str> {
         let method = |sent: &str| self.method.iter().any(|method| method == sent);
-        (self.method.is_empty() || facts.method.is_some_and(method))
-            && holds(self.path.as_ref(), facts.path, Glob::matches)
-            && holds(self.host.as_ref(), facts.host, |glob, host| glob.matches(host.as_bytes()))
-            && (self.status.is_empty()
-                || facts.status.is_some_and(|sent| self.status.iter().any(|any| any.contains(&sent))))
+        let status = |sent: u16| self.status.iter().any(|wanted| wanted.contains(&sent));
+        let host = |glob: &Glob, host: &str| glob.matches(host.as_bytes());
+        first_failed([
+            ("method", self.method.is_empty() || facts.method.is_some_and(method)),
+            ("path", holds(self.path.as_ref(), facts.path, Glob::matches)),
+            ("host", holds(self.host.as_ref(), facts.host, host)),
+            ("status", self.status.is_empty() || facts.status.is_some_and(status)),
+        ])
     }
 
-    fn matches_origin(&self, origin: &Origin) -> bool {
+    fn origin_mismatch(&self, origin: &Origin) -> Option<&'static str> {
         let side = match origin.side {
             Side::Server => super::record::Side::Server,
             Side::Client => super::record::Side::Client,
         };
         let ends = [&origin.client, &origin.server];
-        self.side.is_none_or(|wanted| wanted == side)
-            && self.port.is_none_or(|port| origin.server.port == Some(port))
-            && self.executable.as_ref().is_none_or(|path| ends.iter().any(|end| runs(end, path)))
-            && self.user.as_ref().is_none_or(|user| ends.iter().any(|end| runs_as(end, user)))
+        let any = |test: &dyn Fn(&Party) -> bool| ends.iter().any(|end| test(end));
+        let executable = self.executable.as_deref();
+        let user = self.user.as_deref();
+        first_failed([
+            ("side", self.side.is_none_or(|wanted| wanted == side)),
+            ("port", self.port.is_none_or(|port| origin.server.port == Some(port))),
+            ("executable", executable.is_none_or(|path| any(&|end| runs(end, path)))),
+            ("user", user.is_none_or(|user| any(&|end| runs_as(end, user)))),
+        ])
     }
+}
+
+fn first_failed<const N: usize>(conditions: [(&'static str, bool); N]) -> Option<&'static str> {
+    conditions.into_iter().find(|(_, holds)| !holds).map(|(key, _)| key)
 }
 
 fn holds<C, F>(condition: Option<C>, fact: Option<F>, test: impl Fn(C, F) -> bool) -> bool {

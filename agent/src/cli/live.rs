@@ -104,8 +104,8 @@ fn loss(line: &mut Line<'_>, record: &Value) {
     if let Some(bytes) = count("/loss/bytes") {
         line.put(Style::Plain, &format!(", {}", text::size(bytes)));
     }
-    if let Some(name) = record.pointer("/loss/process").and_then(process) {
-        line.put(Style::Plain, &format!(", {name}"));
+    if let Some((name, pid)) = record.pointer("/loss/process").and_then(process) {
+        line.put(Style::Plain, &format!(", {name}{pid}"));
     }
 }
 
@@ -128,12 +128,14 @@ fn scalar(value: &Value) -> String {
     }
 }
 
-/// `nginx(402)`; without a path `pid 402`.
-fn process(found: &Value) -> Option<String> {
+/// `nginx` and `(402)`; without a path `pid 402` and nothing.
+fn process(found: &Value) -> Option<(String, String)> {
     let pid = number_at(found, "/pid")?;
     let path = text_at(found, "/executable/path");
-    let name = path.map(|path| path.rsplit('/').next().unwrap_or(path));
-    Some(name.map_or_else(|| format!("pid {pid}"), |name| format!("{name}({pid})")))
+    Some(match path.map(|path| path.rsplit('/').next().unwrap_or(path)) {
+        Some(name) => (name.to_owned(), format!("({pid})")),
+        None => (format!("pid {pid}"), String::new()),
+    })
 }
 
 fn text_at<'r>(record: &'r Value, pointer: &str) -> Option<&'r str> {

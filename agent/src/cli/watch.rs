@@ -76,9 +76,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 /// Finds out whether a daemon runs on this data directory. Errors: that cannot be told, or its
 /// journal cannot be read.
 pub fn source(data_dir: &Path) -> anyhow::Result<Source> {
-    let holder = lock::holder(&Directory::new(data_dir)).with_context(|| {
-        format!("cannot tell whether a daemon writes {}", data_dir.display())
-    })?;
+    let holder = lock::holder(&Directory::new(data_dir))
+        .with_context(|| format!("cannot tell whether a daemon writes {}", data_dir.display()))?;
     Ok(match holder {
         Some(_) => Source::Journal(Box::new(Reader::open_at_end(data_dir)?)),
         None => Source::Own,

@@ -1,7 +1,7 @@
 //! Lines that are not durable yet, in memory.
 //!
 //! In: records, each with the next number. Out: the bytes to write, and the same bytes again when
-//! what was written turned out not to be durable.
+//! what was written turned out not to be durable; lines that became visible, each once.
 //! Always: whole lines in order of `seq`, without a hole; a line leaves only when it is durable.
 //! Not here: how much may be held (`store`), the file (`segment`).
 
@@ -21,8 +21,10 @@ pub(super) struct Backlog {
     written_seq: u64,
     /// `seq` of the next line.
     next_seq: u64,
-    /// Bytes that `news` has given.
+    /// Bytes that are in `news` or were.
     told: usize,
+    /// Lines that came into the file and were not taken by `take_news`.
+    news: Vec<u8>,
 }
 
 impl Backlog {
@@ -34,6 +36,7 @@ impl Backlog {
             written_seq: next_seq,
             next_seq,
             told: 0,
+            news: Vec::new(),
         }
     }
 
@@ -74,6 +77,9 @@ impl Backlog {
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.written_seq += self.count(self.written..self.written + bytes);
         self.written += bytes;
+        let fresh = self.bytes.get(self.told..self.written).unwrap_or_default();
+        self.news.extend_from_slice(fresh);
+        self.told = self.told.max(self.written);
     }
 
     /// What is in the file is durable now, and leaves.
@@ -93,11 +99,9 @@ impl Backlog {
         self.written_seq = self.first_seq;
     }
 
-    /// Lines in the file that this has not given before.
-    pub(super) fn news(&mut self) -> &[u8] {
-        let fresh = self.told..self.written.max(self.told);
-        self.told = fresh.end;
-        self.bytes.get(fresh).unwrap_or_default()
+    /// Moves lines that came into the file, each once, to the end of `taken`.
+    pub(super) fn take_news(&mut self, taken: &mut Vec<u8>) {
+        taken.append(&mut self.news);
     }
 
     fn count(&self, lines: Range<usize>) -> u64 {
@@ -114,6 +118,12 @@ mod tests {
     use super::*;
     use crate::journal::testing;
 
+    fn news(backlog: &mut Backlog) -> usize {
+        let mut taken = Vec::new();
+        backlog.take_news(&mut taken);
+        taken.len()
+    }
+
     #[test]
     fn numbers_follow_the_bytes() {
         let mut backlog = Backlog::new(5);
@@ -123,19 +133,19 @@ mod tests {
         let one = backlog.len_bytes() / 3;
         backlog.wrote(one * 2);
         assert_eq!((backlog.first_seq(), backlog.written_seq(), backlog.next_seq()), (5, 7, 8));
-        assert_eq!(backlog.news().len(), one * 2);
-        assert_eq!(backlog.news().len(), 0);
+        assert_eq!(news(&mut backlog), one * 2);
+        assert_eq!(news(&mut backlog), 0);
 
         backlog.rewind();
         assert_eq!((backlog.written_seq(), backlog.unwritten().len()), (5, one * 3));
-        assert_eq!(backlog.news().len(), 0, "told once, although written again");
+        assert_eq!(news(&mut backlog), 0, "told once, although written again");
 
         backlog.wrote(one);
         backlog.synced();
         assert_eq!((backlog.first_seq(), backlog.len_bytes()), (6, one * 2));
         backlog.wrote(one * 2);
-        assert_eq!(backlog.news().len(), one);
         backlog.synced();
+        assert_eq!(news(&mut backlog), one);
         assert_eq!((backlog.first_seq(), backlog.len_bytes(), backlog.unsynced_bytes()), (8, 0, 0));
     }
 }

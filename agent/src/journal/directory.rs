@@ -131,9 +131,6 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("file");
         fs::write(&path, "").unwrap();
-        assert!(matches!(
-            Directory::new(&path).prepare(),
-            Err(JournalError::NotADirectory { .. })
-        ));
+        assert!(matches!(Directory::new(&path).prepare(), Err(JournalError::NotADirectory { .. })));
     }
 }

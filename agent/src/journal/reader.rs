@@ -148,7 +148,9 @@ impl Reader {
         let mut reader = Self::new(data_dir, &Bounds::default());
         let Some(last) = reader.list()?.pop() else { return Ok(reader) };
         reader.resume_seq = last.first_seq;
-        if reader.enter(last.clone(), None)? && let Some(current) = &mut reader.current {
+        if reader.enter(last.clone(), None)?
+            && let Some(current) = &mut reader.current
+        {
             let file = File::open(&last.path).map_err(|cause| io_error(&last.path, cause))?;
             let end = last_newline(&file).map_err(|cause| io_error(&last.path, cause))?;
             current.lines = Lines::new(file, end);
@@ -263,7 +265,8 @@ impl Reader {
 
     /// The segment was taken away by a writer that goes on in an earlier one. True if there is one.
     fn leave_removed(&mut self, found: &[Found]) -> bool {
-        let expected_seq = self.expected_seq.unwrap_or(0);
+        let Some(current) = &self.current else { return false };
+        let expected_seq = *self.expected_seq.get_or_insert(current.first_seq);
         let earlier = found.iter().rev().find(|found| found.first_seq <= expected_seq);
         if let Some(earlier) = earlier {
             self.resume_seq = earlier.first_seq;

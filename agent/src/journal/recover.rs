@@ -103,8 +103,8 @@ fn conclude(recovery: &mut Recovery, scan: Scan, found: &[Found]) {
         scan.missing + missing_between(found) + (recovery.next_seq - scan.next_seq);
     let whole = recovery.torn_bytes + recovery.damaged_bytes + recovery.missing_records == 0;
     recovery.clean &= whole && is_stop(&scan.last_news);
-    recovery.last_timestamp = line::timestamp(&scan.last_line)
-        .map(|text| String::from_utf8_lossy(text).into_owned());
+    recovery.last_timestamp =
+        line::timestamp(&scan.last_line).map(|text| String::from_utf8_lossy(text).into_owned());
 }
 
 /// True for the record that the agent writes last when it is told to stop. (Only `loss` may follow.)

@@ -73,12 +73,8 @@ pub(super) struct Disk;
 impl Storage for Disk {
     /// A new, empty file for the owner alone, and its name made durable.
     fn create(&mut self, path: &Path) -> io::Result<File> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         sync_parent(path)?;
         Ok(file)
     }

@@ -58,10 +58,7 @@ pub struct Dropped {
 impl Journal {
     /// Opens the journal of a data directory for writing, and puts right what a crash left. Errors:
     /// the directory is open to others, another process writes it, or it cannot be read or written.
-    pub fn open(
-        data_dir: &Path,
-        config: JournalConfig,
-    ) -> Result<(Self, Recovery), JournalError> {
+    pub fn open(data_dir: &Path, config: JournalConfig) -> Result<(Self, Recovery), JournalError> {
         Self::open_on(Box::new(Disk), data_dir, config)
     }
 
@@ -169,9 +166,10 @@ impl Journal {
         self.backlog.unsynced_bytes()
     }
 
-    /// Lines that readers can see since the last call; each is given once.
-    pub fn news(&mut self) -> &[u8] {
-        self.backlog.news()
+    /// Moves lines that readers can see since the last call to the end of `taken`; each comes once.
+    /// They are held in memory until then, so this belongs after every `flush`.
+    pub fn take_news(&mut self, taken: &mut Vec<u8>) {
+        self.backlog.take_news(taken);
     }
 
     /// Segments finished since the last call. Here sealing gets them.

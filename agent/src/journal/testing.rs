@@ -7,16 +7,24 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use nix::libc;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::audit::encode::EncodedRecord;
-use crate::audit::record::Record;
+use crate::audit::observer::{Concerns, Observer};
+use crate::audit::policy::Policy;
+use crate::audit::record::agent::{Lifecycle, LifecycleAction};
+use crate::audit::redact::RedactionConfig;
+use crate::audit::rule::PolicyConfig;
 use crate::journal::directory::Directory;
 use crate::journal::reader::{Bounds, Item, Reader};
 use crate::journal::segment::{self, Disk, Storage};
+use crate::model::loss::{Loss, Reason};
+use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
+use crate::model::time::ClockOffset;
+use crate::protocol::exchange::{Exchange, Fields, Message, MessageEnd, RequestHead, Version};
 
 /// An exchange at `n` seconds after 07:00.
 pub fn exchange(n: u64) -> EncodedRecord {
@@ -25,36 +33,73 @@ pub fn exchange(n: u64) -> EncodedRecord {
 
 /// An exchange with this time and path.
 pub fn exchange_at(timestamp: &str, path: &str) -> EncodedRecord {
-    record("exchange", timestamp, json!({"url": {"path": path}}))
+    static POLICY: LazyLock<Policy> = LazyLock::new(|| {
+        let (policy, redaction) = (PolicyConfig::default(), RedactionConfig::default());
+        Policy::new(&policy, &redaction, Arc::new(Observer::default())).unwrap()
+    });
+    let clock = ClockOffset { offset_ns: wall_ns(timestamp) };
+    POLICY.apply(get(path), &origin(), clock).unwrap()
 }
 
 /// A loss at 07:00.
 pub fn loss() -> EncodedRecord {
-    let loss = json!({
-        "reason": "ring_full", "events": 1, "bytes": 0, "since": time(0), "until": time(0),
-    });
-    record("loss", &time(0), json!({"loss": loss}))
+    let (loss, at) = (Loss::hole(Reason::RingFull, 0), wall_ns(&time(0)));
+    Observer::default().loss(&loss, at, at, Concerns::default())
 }
 
 /// The agent's last record.
 pub fn stop() -> EncodedRecord {
-    record("lifecycle", &time(0), json!({"lifecycle": {"action": "stop"}}))
+    Observer::default().lifecycle(Lifecycle::new(LifecycleAction::Stop), wall_ns(&time(0)))
+}
+
+fn get(path: &str) -> Exchange {
+    let head = RequestHead {
+        method: "GET".into(),
+        target: path.as_bytes().into(),
+        version: Version::Http11,
+        fields: Fields::default(),
+    };
+    let request = Message {
+        head,
+        first_ns: 0,
+        last_ns: 0,
+        head_bytes: 0,
+        body_bytes: None,
+        seen_bytes: 0,
+        captured_bytes: 0,
+        gaps: Vec::new(),
+        end: MessageEnd::Whole,
+        tgid: 0,
+        uid: 0,
+    };
+    Exchange {
+        request: Some(request),
+        response: None,
+        interim: Vec::new(),
+        lost_response: None,
+        lost_request: None,
+        anomalies: Vec::new(),
+    }
+}
+
+fn origin() -> Origin {
+    Origin {
+        side: Side::Server,
+        transport: Transport::Tcp,
+        client: Party::default(),
+        server: Party::default(),
+        attribution: Attribution::Socket,
+    }
+}
+
+fn wall_ns(timestamp: &str) -> i64 {
+    let moment: jiff::Timestamp = timestamp.parse().unwrap();
+    moment.as_nanosecond().try_into().unwrap()
 }
 
 /// `n` seconds after 07:00.
 pub fn time(n: u64) -> String {
     format!("2026-11-22T{:02}:{:02}:{:02}.000000000Z", 7 + n / 3600, n / 60 % 60, n % 60)
-}
-
-fn record(kind: &str, timestamp: &str, more: Value) -> EncodedRecord {
-    let mut record = json!({
-        "schema": 1, "seq": 0, "timestamp": timestamp,
-        "event": {"kind": kind}, "observer": {"version": "0"},
-    });
-    for (key, value) in more.as_object().unwrap() {
-        record[key] = value.clone();
-    }
-    serde_json::from_value::<Record<'_>>(record).unwrap().encode()
 }
 
 /// Everything a reader gives: `seq path` for records, `! ` and the text for notices.

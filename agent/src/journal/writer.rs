@@ -56,7 +56,8 @@ pub fn run<F>(journal: Journal, batches: &Receiver<Batch>, report: F) -> Result<
 where
     F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>,
 {
-    let mut writer = Writer { journal, report, failure: None, unsynced_since: None };
+    let news = Vec::new();
+    let mut writer = Writer { journal, report, failure: None, unsynced_since: None, news };
     while writer.turn(batches) {}
     writer.finish(batches)
 }
@@ -67,6 +68,8 @@ struct Writer<F> {
     failure: Option<Failure>,
     /// When the oldest line that is written and not durable was written.
     unsynced_since: Option<Instant>,
+    /// Kept for its memory.
+    news: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -209,9 +212,10 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
     }
 
     fn tell_news(&mut self) {
-        let news = self.journal.news();
-        if !news.is_empty() {
-            (self.report)(WriterEvent::News(news));
+        self.news.clear();
+        self.journal.take_news(&mut self.news);
+        if !self.news.is_empty() {
+            (self.report)(WriterEvent::News(&self.news));
         }
     }
 

@@ -11,11 +11,13 @@ use std::io;
 use aya::maps::{Array, ArrayOfMaps, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+use earwitness_common::connection::Connection;
 use earwitness_common::settings::{MAX_RULES, MAX_SHARDS, Rule, Settings};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::btf::{Btf, BtfError};
 use super::{offsets, syscalls, verdict::Verdicts};
+use crate::model::sample::ConnId;
 
 /// Where the running kernel describes its types.
 pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
@@ -208,10 +210,19 @@ impl Probes {
         })
     }
 
-    /// Removes a connection from the kernel side's table (unix sockets whose process is gone).
-    pub fn forget(&mut self, sock: u64) {
-        if let Some(map) = self.ebpf.map_mut("SOCKETS")
-            && let Ok(mut map) = HashMap::<_, u64, [u8; 80]>::try_from(map)
+    /// Whether the kernel side still follows that connection behind that `struct sock *`.
+    pub fn follows(&self, sock: u64, conn: ConnId) -> bool {
+        let map = self.ebpf.map("SOCKETS");
+        let map = map.and_then(|map| HashMap::<_, u64, Pod<Connection>>::try_from(map).ok());
+        map.and_then(|map| map.get(&sock, 0).ok()).is_some_and(|entry| entry.0.conn == conn.0)
+    }
+
+    /// Removes a connection from the kernel side's table (unix sockets whose process is gone). An
+    /// entry that has been replaced meanwhile is made again by its next call.
+    pub fn forget(&mut self, sock: u64, conn: ConnId) {
+        if self.follows(sock, conn)
+            && let Some(map) = self.ebpf.map_mut("SOCKETS")
+            && let Ok(mut map) = HashMap::<_, u64, Pod<Connection>>::try_from(map)
         {
             // Gone already is fine.
             let _ = map.remove(&sock);

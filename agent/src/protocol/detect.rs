@@ -140,8 +140,30 @@ pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// How the protocols that we know and do not read begin.
-pub fn starts_as(bytes: &[u8], magic: &[u8]) -> Match {
+/// A TLS record that holds a handshake: type 22, version 3.0 to 3.4 (RFC 8446 section 5.1).
+pub fn starts_tls(bytes: &[u8]) -> Match {
+    match bytes {
+        [0x16, 0x03, 0x00..=0x04, ..] => Match::Yes,
+        [] | [0x16] | [0x16, 0x03] => Match::Maybe,
+        _ => Match::No,
+    }
+}
+
+/// HTTP/2: the client's preface, or the server's SETTINGS frame, which may be seen before it
+/// (RFC 9113 sections 3.4 and 6.5).
+pub fn starts_http2(bytes: &[u8]) -> Match {
+    let settings = match bytes {
+        [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0 => Match::Yes,
+        [0, 0, _, rest @ ..] => starts_as(rest, &[4, 0, 0, 0, 0, 0]).and_unsure(),
+        _ => starts_as(bytes, &[0, 0, 0]).and_unsure(),
+    };
+    match starts_as(bytes, HTTP2_PREFACE) {
+        Match::No => settings,
+        preface => preface,
+    }
+}
+
+fn starts_as(bytes: &[u8], magic: &[u8]) -> Match {
     let common = bytes.len().min(magic.len());
     if bytes.get(..common) != magic.get(..common) {
         Match::No
@@ -152,16 +174,17 @@ pub fn starts_as(bytes: &[u8], magic: &[u8]) -> Match {
     }
 }
 
-/// A TLS record that holds a handshake: type 22, version 3.0 to 3.4 (RFC 8446 section 5.1).
-pub fn starts_tls(bytes: &[u8]) -> Match {
-    match bytes {
-        [0x16, 0x03, 0x00..=0x04, ..] => Match::Yes,
-        [] | [0x16] | [0x16, 0x03] => Match::Maybe,
-        _ => Match::No,
+impl Match {
+    /// A match of a part is not one of the whole.
+    fn and_unsure(self) -> Self {
+        match self {
+            Self::Maybe => Self::Maybe,
+            _ => Self::No,
+        }
     }
 }
 
 /// First bytes of every HTTP/2 connection (RFC 9113 section 3.4).
-pub const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM";
 
 const VERSION: &[u8] = b"HTTP/1.";

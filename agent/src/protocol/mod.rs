@@ -5,4 +5,306 @@
 //! Always: sans-IO; never fails, never panics, never reads a clock; memory <= `Limits`.
 //! Not here: addresses, processes, redaction.
 
+pub mod detect;
 pub mod exchange;
+pub mod http1;
+mod probe;
+#[cfg(test)]
+mod tests;
+
+use crate::model::limits::Limits;
+use crate::model::loss::{Loss, Reason};
+use crate::model::sample::Direction;
+use crate::protocol::exchange::{Exchange, MessageEnd};
+use crate::protocol::http1::held::Input;
+use crate::protocol::http1::meter::Span;
+use crate::protocol::http1::{Http1, Next, Role};
+use crate::protocol::probe::{Probe, Verdict};
+
+/// Bytes that moved and were captured.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// What moved.
+    pub bytes: &'a [u8],
+    /// First piece of its call.
+    pub call_start: bool,
+    /// First piece after bytes moved the other way.
+    pub turn_start: bool,
+    /// Process that made the call.
+    pub tgid: u32,
+    /// Its real user id.
+    pub uid: u32,
+}
+
+/// Bytes that moved and were not captured.
+#[derive(Clone, Copy, Debug)]
+pub struct Hole {
+    /// CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// How many.
+    pub bytes: u64,
+    /// Why.
+    pub reason: Reason,
+    /// First piece of its call.
+    pub call_start: bool,
+    /// First piece after bytes moved the other way.
+    pub turn_start: bool,
+    /// Process that made the call.
+    pub tgid: u32,
+    /// Its real user id.
+    pub uid: u32,
+}
+
+/// What the parser found.
+#[derive(Debug)]
+pub enum Output {
+    /// An exchange, as complete as it will get.
+    Exchange(Box<Exchange>),
+    /// Something that is in no exchange.
+    Loss(Loss),
+}
+
+/// What the kernel side should do with the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wants {
+    /// Send the beginning; it is not known yet what this is.
+    Undecided,
+    /// Send up to the budget of each turn.
+    Capture,
+    /// Send everything: the framing is in the middle of the data.
+    Full,
+    /// Send nothing.
+    Ignore,
+}
+
+/// One watched end of one connection.
+pub struct Connection {
+    mode: Mode,
+    request_direction: Option<Direction>,
+    tunnels: u8,
+}
+
+enum Mode {
+    Probing(Box<Probe>),
+    Http1(Box<Http1>),
+    Ignored,
+}
+
+impl Connection {
+    /// A connection seen from its first byte on (`fresh`), or joined late.
+    pub fn new(fresh: bool) -> Self {
+        Self {
+            mode: Mode::Probing(Box::new(Probe::new(fresh))),
+            request_direction: None,
+            tunnels: 0,
+        }
+    }
+
+    /// Bytes that follow those before in their direction.
+    pub fn bytes(&mut self, d: Direction, c: Chunk<'_>, l: &Limits, out: &mut Vec<Output>) {
+        if c.bytes.is_empty() {
+            return;
+        }
+        let span = Span {
+            rest: c.bytes,
+            time_ns: c.time_ns,
+            turn_start: c.turn_start,
+            tgid: c.tgid,
+            uid: c.uid,
+        };
+        self.push(d, Input::Bytes(span), l, out);
+    }
+
+    /// A hole that follows the bytes before in its direction.
+    pub fn gap(&mut self, d: Direction, h: Hole, l: &Limits, out: &mut Vec<Output>) {
+        if h.bytes > 0 {
+            self.push(d, Input::Hole(h), l, out);
+        }
+    }
+
+    /// One direction has ended.
+    pub fn end(&mut self, d: Direction, time_ns: u64, l: &Limits, out: &mut Vec<Output>) {
+        self.push(d, Input::End(time_ns), l, out);
+    }
+
+    /// The socket is gone.
+    pub fn close(&mut self, time_ns: u64, l: &Limits, out: &mut Vec<Output>) {
+        self.tick(time_ns, l, out);
+        self.over(MessageEnd::Truncated, l, out);
+    }
+
+    /// The agent stops: what is under way comes out unfinished.
+    pub fn stop(&mut self, time_ns: u64, l: &Limits, out: &mut Vec<Output>) {
+        self.tick(time_ns, l, out);
+        self.over(MessageEnd::Unfinished, l, out);
+    }
+
+    /// Time has passed: resolves waits (`Limits::reorder_ns`).
+    pub fn tick(&mut self, now_ns: u64, l: &Limits, out: &mut Vec<Output>) {
+        if let Mode::Http1(http) = &mut self.mode {
+            http.tick(now_ns, l, out);
+            self.follow(l, out);
+        }
+    }
+
+    /// What the kernel side should do.
+    pub fn wants(&self) -> Wants {
+        match &self.mode {
+            Mode::Probing(_) => Wants::Undecided,
+            Mode::Http1(http) => http.wants(),
+            Mode::Ignored => Wants::Ignore,
+        }
+    }
+
+    /// Where requests come from; `Some(Ingress)`: the watched process is the server.
+    pub fn request_direction(&self) -> Option<Direction> {
+        self.request_direction
+    }
+
+    /// Something waits for time to pass.
+    pub fn awaits_tick(&self) -> bool {
+        matches!(&self.mode, Mode::Http1(http) if http.awaits_tick())
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        match &self.mode {
+            Mode::Probing(probe) => size_of::<Probe>() + probe.memory_bytes(),
+            Mode::Http1(http) => size_of::<Http1>() + http.memory_bytes(),
+            Mode::Ignored => 0,
+        }
+    }
+
+    fn push(&mut self, d: Direction, input: Input<'_>, l: &Limits, out: &mut Vec<Output>) {
+        let role = self.role(d);
+        match &mut self.mode {
+            Mode::Ignored => {}
+            Mode::Http1(http) => {
+                if http.awaits_tick() {
+                    http.tick(input.time_ns(), l, out);
+                }
+                http.push(role, input, l, out);
+                self.follow(l, out);
+            }
+            Mode::Probing(probe) => match probe.push(d, &input, l) {
+                Verdict::More => {}
+                Verdict::Http1(requests) => self.parse(requests, (d, input), l, out),
+                Verdict::Other(reason) => self.ignore(reason, out),
+            },
+        }
+    }
+
+    /// It is HTTP/1, requests going that way: what was kept is parsed, then the last input.
+    fn parse(
+        &mut self,
+        requests: Direction,
+        last: (Direction, Input<'_>),
+        l: &Limits,
+        out: &mut Vec<Output>,
+    ) {
+        self.request_direction = Some(requests);
+        let Mode::Probing(probe) = &mut self.mode else {
+            return;
+        };
+        if let Some((reason, bytes)) = probe.missing() {
+            out.push(Output::Loss(Loss::hole(reason, bytes)));
+        }
+        let late = probe.lost().is_some();
+        let sides = [requests, requests.reverse()].map(|d| {
+            let side = probe.side(d);
+            (d, side.take(), side.ended_ns)
+        });
+        self.mode = Mode::Http1(Box::new(Http1::new(probe.lost())));
+        let (last_direction, last) = last;
+        let mut last = Some(last);
+        for (d, kept, _) in &sides {
+            let turn_start = kept.is_none();
+            if let Some((span, bytes)) = kept {
+                let span = Span {
+                    rest: bytes,
+                    turn_start: late || span.turn_start,
+                    ..*span
+                };
+                self.push(*d, Input::Bytes(span), l, out);
+            }
+            if *d == last_direction
+                && let Some(mut input) = last.take()
+            {
+                if let Input::Bytes(span) = &mut input {
+                    span.turn_start = turn_start && (late || span.turn_start);
+                }
+                self.push(*d, input, l, out);
+            }
+        }
+        for (d, _, ended_ns) in sides {
+            if let Some(time_ns) = ended_ns {
+                self.push(d, Input::End(time_ns), l, out);
+            }
+        }
+    }
+
+    /// What follows is not read.
+    fn ignore(&mut self, reason: Option<Reason>, out: &mut Vec<Output>) {
+        self.mode = Mode::Ignored;
+        if let Some(reason) = reason {
+            let mut loss = Loss::hole(reason, 0);
+            loss.connections = Some(1);
+            out.push(Output::Loss(loss));
+        }
+    }
+
+    /// Does what the HTTP/1 parser says is next.
+    fn follow(&mut self, l: &Limits, out: &mut Vec<Output>) {
+        let (Mode::Http1(http), Some(requests)) = (&mut self.mode, self.request_direction) else {
+            return;
+        };
+        match http.next() {
+            Next::Stay => {}
+            Next::Ignore => self.mode = Mode::Ignored,
+            Next::Tunnel if self.tunnels >= TUNNELS => self.mode = Mode::Ignored,
+            Next::Tunnel => {
+                self.tunnels += 1;
+                let mut held = Vec::new();
+                for role in [Role::Request, Role::Response] {
+                    let direction = match role {
+                        Role::Request => requests,
+                        Role::Response => requests.reverse(),
+                    };
+                    while let Some(item) = http.take_held(role) {
+                        held.push((direction, item));
+                    }
+                }
+                self.mode = Mode::Probing(Box::new(Probe::new(true)));
+                for (direction, item) in held {
+                    self.push(direction, item.input(), l, out);
+                }
+            }
+        }
+    }
+
+    /// Nothing more will come.
+    fn over(&mut self, how: MessageEnd, l: &Limits, out: &mut Vec<Output>) {
+        match &mut self.mode {
+            Mode::Ignored => {}
+            Mode::Http1(http) => http.close(how, l, out),
+            Mode::Probing(probe) => {
+                if let Some((reason, bytes)) = probe.missing() {
+                    out.push(Output::Loss(Loss::hole(reason, bytes)));
+                }
+            }
+        }
+        self.mode = Mode::Ignored;
+    }
+
+    fn role(&self, d: Direction) -> Role {
+        match self.request_direction == Some(d) {
+            true => Role::Request,
+            false => Role::Response,
+        }
+    }
+}
+
+/// Tunnels within tunnels that are followed.
+const TUNNELS: u8 = 8;

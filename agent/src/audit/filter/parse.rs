@@ -227,13 +227,12 @@ fn token<'a, O>(
 }
 
 fn end(input: &mut &str) -> ModalResult<()> {
-    alt((eof.void(), fail)).context(expected("an operator, `and`, `or` or the end")).parse_next(input)
+    alt((eof.void(), fail))
+        .context(expected("an operator, `and`, `or` or the end"))
+        .parse_next(input)
 }
 
-fn one_or(
-    mut parts: Vec<Expression>,
-    several: fn(Vec<Expression>) -> Expression,
-) -> Expression {
+fn one_or(mut parts: Vec<Expression>, several: fn(Vec<Expression>) -> Expression) -> Expression {
     match parts.pop() {
         Some(only) if parts.is_empty() => only,
         last => {

@@ -80,9 +80,7 @@ impl Relation {
 fn compare(value: &Value, literal: &Literal) -> Option<Ordering> {
     match (value, literal) {
         (Value::String(value), Literal::Text(text)) => Some(value.as_str().cmp(text)),
-        (Value::Number(_) | Value::Bool(_), Literal::Text(text)) => {
-            equal(&value.to_string(), text)
-        }
+        (Value::Number(_) | Value::Bool(_), Literal::Text(text)) => equal(&value.to_string(), text),
         (Value::Bool(value), Literal::Bool(literal)) => Some(value.cmp(literal)),
         (Value::Number(value), Literal::Integer(literal)) => match integer(value) {
             Some(value) => Some(value.cmp(literal)),

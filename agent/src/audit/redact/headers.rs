@@ -63,23 +63,36 @@ enum Role {
     ContentEncoding,
 }
 
-/// What one head gave.
-#[derive(Debug, Default)]
+/// What one head gave. No `Debug`: some of it is not redacted.
+#[derive(Default)]
 pub struct Kept<'a> {
     /// Fields that may be written.
     pub headers: Headers<'a>,
     /// Keys of values that had to be written percent-encoded.
     pub escaped: Vec<Text<'a>>,
-    /// Value of Host, not redacted; `None` if there are several that differ.
+    /// Value of Host, not redacted; `None` if several differ.
     pub host: Option<&'a [u8]>,
-    /// Value of the first User-Agent, not redacted.
-    pub user_agent: Option<&'a [u8]>,
+    /// Value of the first User-Agent; `None` if it is empty.
+    pub user_agent: Option<Value<'a>>,
     /// Value of the first Content-Type, not redacted.
     pub content_type: Option<&'a [u8]>,
     /// Value of the first Content-Encoding, not redacted.
     pub content_encoding: Option<&'a [u8]>,
     /// `Entry::bit` of all names so far.
     seen: u128,
+    /// There are several Host fields, and they are not the same.
+    hosts_differ: bool,
+}
+
+/// A value that may be written.
+#[derive(Clone, Debug)]
+pub struct Value<'a> {
+    /// The value, or `***`.
+    pub text: Text<'a>,
+    /// Why it is hidden.
+    pub kind: Option<Sensitive>,
+    /// It is written percent-encoded.
+    pub escaped: bool,
 }
 
 // === impl HeaderTable ===
@@ -140,22 +153,19 @@ impl HeaderTable {
         let mut kept =
             Kept { headers: Headers::with_capacity(fields.len().min(16)), ..Kept::default() };
         let mut unlisted = 0;
-        let mut hosts = 0;
         for (name, value) in fields.iter() {
             let Some(entry) = self.find(name) else {
                 unlisted += u64::from(!note_unknown(name, side, notes));
                 continue;
             };
-            hosts += usize::from(entry.role == Role::Host && kept.host != Some(value));
-            kept.remember(entry.role, value);
+            kept.add(entry, value, side, notes);
             match entry.fate {
-                Fate::Keep => kept.push(entry, value, side, notes),
+                Fate::Keep => {}
                 Fate::Never => notes.add(entry.path(side), Sensitive::Credential, Action::Drop),
                 Fate::Unlisted => unlisted += 1,
             }
         }
         notes.add_many(side.group(), Sensitive::Unlisted, Action::Drop, unlisted);
-        kept.host = kept.host.filter(|_| hosts == 1);
         kept
     }
 }
@@ -210,40 +220,85 @@ impl Entry {
 // === impl Kept ===
 
 impl<'a> Kept<'a> {
-    fn remember(&mut self, role: Role, value: &'a [u8]) {
-        let place = match role {
-            Role::None => return,
-            Role::Host => &mut self.host,
-            Role::UserAgent => &mut self.user_agent,
-            Role::ContentType => &mut self.content_type,
-            Role::ContentEncoding => &mut self.content_encoding,
-        };
-        place.get_or_insert(value);
+    fn add(&mut self, entry: &'a Entry, value: &'a [u8], side: Side, notes: &mut Notes<'a>) {
+        match entry.role {
+            Role::UserAgent => return self.add_user_agent(entry, value, side, notes),
+            Role::Host => return self.add_host(entry, value, side, notes),
+            Role::ContentType => self.content_type = self.content_type.or(Some(value)),
+            Role::ContentEncoding => self.content_encoding = self.content_encoding.or(Some(value)),
+            Role::None => {}
+        }
+        if entry.fate == Fate::Keep {
+            self.push(entry, Value::new(value), side, notes);
+        }
     }
 
-    fn push(&mut self, entry: &'a Entry, value: &'a [u8], side: Side, notes: &mut Notes<'a>) {
+    fn add_user_agent(
+        &mut self,
+        entry: &'a Entry,
+        value: &'a [u8],
+        side: Side,
+        notes: &mut Notes<'a>,
+    ) {
+        let value = Value::new(value);
+        if self.user_agent.is_none() && !value.text.is_empty() {
+            self.user_agent = Some(value.clone());
+        }
+        if entry.fate == Fate::Keep {
+            self.push(entry, value, side, notes);
+        }
+    }
+
+    fn add_host(&mut self, entry: &'a Entry, value: &'a [u8], side: Side, notes: &mut Notes<'a>) {
+        let first = self.host.is_none() && !self.hosts_differ;
+        self.hosts_differ |= !first && self.host != Some(value);
+        self.host = Some(value).filter(|_| !self.hosts_differ);
+        if entry.fate != Fate::Keep {
+            return;
+        }
+        // A Host field has no user: what stands there may be anything.
+        let value = match value.contains(&b'@') {
+            true => Value::masked(Sensitive::UserInfo),
+            false => Value::new(value),
+        };
+        self.push(entry, value, side, notes);
+    }
+
+    fn push(&mut self, entry: &'a Entry, value: Value<'a>, side: Side, notes: &mut Notes<'a>) {
         let path = entry.path(side);
-        let (text, escaped) = value_text(value, path, notes);
-        if escaped && self.escaped.last().is_none_or(|last| last != path) {
+        if let Some(kind) = value.kind {
+            notes.add(path, kind, Action::Mask);
+        }
+        if value.escaped && self.escaped.last().is_none_or(|last| last != path) {
             self.escaped.push(Text::Borrowed(path));
         }
         let name = Text::Borrowed(&*entry.name);
         if self.seen & entry.bit == 0 {
             self.seen |= entry.bit;
-            return self.headers.push_new(name, text);
+            return self.headers.push_new(name, value.text);
         }
-        self.headers.push(name, text);
+        self.headers.push(name, value.text);
     }
 }
 
-/// The value as text, masked and noted where it looks secret; the flag: percent-encoded.
-pub fn value_text<'a>(value: &'a [u8], path: &'a str, notes: &mut Notes<'a>) -> (Text<'a>, bool) {
-    let look = look(value, Place::Header);
-    if let Some(kind) = look.kind {
-        notes.add(path, kind, Action::Mask);
-        return (Text::Borrowed(MASK), false);
+// === impl Value ===
+
+impl<'a> Value<'a> {
+    /// Looks at a value.
+    pub fn new(value: &'a [u8]) -> Self {
+        let look = look(value, Place::Header);
+        match look.kind {
+            Some(kind) => Self::masked(kind),
+            None => {
+                let (text, escaped) = header_text(value, look.plain);
+                Self { text, kind: None, escaped }
+            }
+        }
     }
-    header_text(value, look.plain)
+
+    fn masked(kind: Sensitive) -> Self {
+        Self { text: Text::Borrowed(MASK), kind: Some(kind), escaped: false }
+    }
 }
 
 // === impl Side ===

@@ -7,6 +7,7 @@
 //! Not here: whether an exchange is recorded at all (`audit::policy`), bodies.
 
 pub mod card;
+mod gate;
 pub mod headers;
 pub mod keys;
 pub mod lists;

@@ -11,12 +11,47 @@ use super::super::record::Sensitive;
 fn is_secret(word: &str) -> bool {
     matches!(
         word,
-        "apikey" | "auth" | "authentication" | "authorization" | "bearer" | "cookie" |
-        "credential" | "credentials" | "creds" | "csrf" | "cvc" | "cvv" | "hmac" | "jwt" |
-        "mfa" | "nonce" | "oauth" | "otp" | "pass" | "passcode" | "passphrase" | "passwd" |
-        "password" | "pin" | "pwd" | "saml" | "samlrequest" | "samlresponse" | "secret" |
-        "sess" | "sessid" | "session" | "sessionid" | "sid" | "sig" | "sign" | "signature" |
-        "ticket" | "token" | "totp" | "xsrf"
+        "apikey"
+            | "auth"
+            | "authentication"
+            | "authorization"
+            | "bearer"
+            | "cookie"
+            | "credential"
+            | "credentials"
+            | "creds"
+            | "csrf"
+            | "cvc"
+            | "cvv"
+            | "hmac"
+            | "jwt"
+            | "mfa"
+            | "nonce"
+            | "oauth"
+            | "otp"
+            | "pass"
+            | "passcode"
+            | "passphrase"
+            | "passwd"
+            | "password"
+            | "pin"
+            | "pwd"
+            | "saml"
+            | "samlrequest"
+            | "samlresponse"
+            | "secret"
+            | "sess"
+            | "sessid"
+            | "session"
+            | "sessionid"
+            | "sid"
+            | "sig"
+            | "sign"
+            | "signature"
+            | "ticket"
+            | "token"
+            | "totp"
+            | "xsrf"
     )
 }
 
@@ -24,16 +59,35 @@ fn is_secret(word: &str) -> bool {
 fn is_personal(word: &str) -> bool {
     matches!(
         word,
-        "card" | "cardnumber" | "ccnumber" | "creditcard" | "dob" | "email" | "iban" | "mail" |
-        "msisdn" | "passport" | "phone" | "ssn"
+        "card"
+            | "cardnumber"
+            | "ccnumber"
+            | "creditcard"
+            | "dob"
+            | "email"
+            | "iban"
+            | "mail"
+            | "msisdn"
+            | "passport"
+            | "phone"
+            | "ssn"
     )
 }
 
 /// Ends of a word that was written together (`accesstoken`, `userpassword`, `clientsecret`).
 fn ends_secret(word: &str) -> bool {
     const ENDS: [&str; 11] = [
-        "apikey", "accesskey", "credential", "jwt", "passwd", "password", "secret", "sessid",
-        "sessionid", "signature", "token",
+        "apikey",
+        "accesskey",
+        "credential",
+        "jwt",
+        "passwd",
+        "password",
+        "secret",
+        "sessid",
+        "sessionid",
+        "signature",
+        "token",
     ];
     ENDS.iter().any(|end| word.ends_with(end))
 }
@@ -42,8 +96,16 @@ fn ends_secret(word: &str) -> bool {
 fn is_harmless_key(word: &str) -> bool {
     matches!(
         word,
-        "cache" | "foreign" | "group" | "order" | "partition" | "primary" | "public" |
-        "range" | "row" | "sort"
+        "cache"
+            | "foreign"
+            | "group"
+            | "order"
+            | "partition"
+            | "primary"
+            | "public"
+            | "range"
+            | "row"
+            | "sort"
     )
 }
 
@@ -51,10 +113,36 @@ fn is_harmless_key(word: &str) -> bool {
 fn is_harmless_code(word: &str) -> bool {
     matches!(
         word,
-        "airport" | "area" | "bar" | "city" | "color" | "country" | "currency" | "dial" |
-        "district" | "error" | "exit" | "http" | "item" | "lang" | "language" | "locale" |
-        "plan" | "post" | "postal" | "product" | "qr" | "reason" | "region" | "response" |
-        "sku" | "source" | "state" | "station" | "status" | "zip"
+        "airport"
+            | "area"
+            | "bar"
+            | "city"
+            | "color"
+            | "country"
+            | "currency"
+            | "dial"
+            | "district"
+            | "error"
+            | "exit"
+            | "http"
+            | "item"
+            | "lang"
+            | "language"
+            | "locale"
+            | "plan"
+            | "post"
+            | "postal"
+            | "product"
+            | "qr"
+            | "reason"
+            | "region"
+            | "response"
+            | "sku"
+            | "source"
+            | "state"
+            | "station"
+            | "status"
+            | "zip"
     )
 }
 
@@ -62,8 +150,21 @@ fn is_harmless_code(word: &str) -> bool {
 fn is_description(word: &str) -> bool {
     matches!(
         word,
-        "count" | "enabled" | "expires" | "expiry" | "format" | "kind" | "length" | "marker" |
-        "method" | "required" | "size" | "status" | "ttl" | "type" | "version"
+        "count"
+            | "enabled"
+            | "expires"
+            | "expiry"
+            | "format"
+            | "kind"
+            | "length"
+            | "marker"
+            | "method"
+            | "required"
+            | "size"
+            | "status"
+            | "ttl"
+            | "type"
+            | "version"
     )
 }
 
@@ -183,11 +284,39 @@ mod tests {
     #[test]
     fn secret_names() {
         for name in [
-            "token", "access_token", "accessToken", "ACCESS-TOKEN", "accesstoken", "apiKey",
-            "api_key", "apikey", "key", "X-Amz-Signature", "X-Amz-Credential", "AWSAccessKeyId",
-            "sig", "password", "passwd", "pwd", "user[password]", "newPassword2", "client_secret",
-            "PHPSESSID", "session_id", "JSESSIONID", "sid", "code", "authCode", "otp", "pin",
-            "id_token_hint", "SAMLResponse", "tokens", "auth.user", "code_verifier", "token2",
+            "token",
+            "access_token",
+            "accessToken",
+            "ACCESS-TOKEN",
+            "accesstoken",
+            "apiKey",
+            "api_key",
+            "apikey",
+            "key",
+            "X-Amz-Signature",
+            "X-Amz-Credential",
+            "AWSAccessKeyId",
+            "sig",
+            "password",
+            "passwd",
+            "pwd",
+            "user[password]",
+            "newPassword2",
+            "client_secret",
+            "PHPSESSID",
+            "session_id",
+            "JSESSIONID",
+            "sid",
+            "code",
+            "authCode",
+            "otp",
+            "pin",
+            "id_token_hint",
+            "SAMLResponse",
+            "tokens",
+            "auth.user",
+            "code_verifier",
+            "token2",
         ] {
             assert_eq!(classify(name.as_bytes()), Some(Sensitive::Secret), "{name}");
         }
@@ -199,10 +328,34 @@ mod tests {
     #[test]
     fn harmless_names() {
         for name in [
-            "monkey", "keyboard", "keyword", "page", "limit", "sort_key", "country_code",
-            "zipCode", "author", "design", "pinned", "shipping", "mapping", "tokenize",
-            "token_type", "code_challenge_method", "key-marker", "status_code", "compass",
-            "secretary", "assigned", "siding", "q", "", "v", "user_id", "passenger", "discard",
+            "monkey",
+            "keyboard",
+            "keyword",
+            "page",
+            "limit",
+            "sort_key",
+            "country_code",
+            "zipCode",
+            "author",
+            "design",
+            "pinned",
+            "shipping",
+            "mapping",
+            "tokenize",
+            "token_type",
+            "code_challenge_method",
+            "key-marker",
+            "status_code",
+            "compass",
+            "secretary",
+            "assigned",
+            "siding",
+            "q",
+            "",
+            "v",
+            "user_id",
+            "passenger",
+            "discard",
         ] {
             assert_eq!(classify(name.as_bytes()), None, "{name}");
         }

@@ -34,13 +34,7 @@ impl<'a> Notes<'a> {
 
     /// One value of a parameter or field whose name the peer chose. A name that is long, odd or
     /// looks secret itself is not repeated: the value counts under `group`.
-    pub fn add_named(
-        &mut self,
-        group: &'static str,
-        name: &[u8],
-        kind: Sensitive,
-        action: Action,
-    ) {
+    pub fn add_named(&mut self, group: &'static str, name: &[u8], kind: Sensitive, action: Action) {
         let Some(name) = repeatable(name).filter(|_| self.list.len() < MAX_NOTES) else {
             return self.add(group, kind, action);
         };

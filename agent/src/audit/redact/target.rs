@@ -7,7 +7,7 @@
 
 use std::net::Ipv6Addr;
 
-/// A request target in its parts.
+/// A request target in its parts. No `Debug`: it is not redacted.
 #[derive(Clone, Copy, Default)]
 pub struct Target<'a> {
     /// Of the absolute form.
@@ -128,7 +128,10 @@ fn port(rest: &str) -> Option<Option<u16>> {
 
 /// A registered name or IPv4 address of RFC 3986 section 3.2.2.
 fn is_host(host: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+    let allowed = |byte: u8| {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        plain || b"~%!$&'()*+,;=".contains(&byte)
+    };
     !host.is_empty() && host.len() <= HOST_BYTES && host.bytes().all(allowed)
 }
 

@@ -56,7 +56,8 @@ fn escape(value: &[u8], escaped: impl Fn(char) -> bool) -> String {
 }
 
 fn push_escaped(bytes: &[u8], text: &mut String) {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase();
+    let digit =
+        |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase();
     for &byte in bytes {
         text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
     }

@@ -16,15 +16,22 @@ use super::value::{Place, inspect, is_opaque, look};
 use super::{MASK, name};
 
 /// The record's `url`. `host`: value of the Host field, if there is exactly one.
-pub fn url<'a>(target: &'a [u8], connect: bool, host: Option<&'a [u8]>, notes: &mut Notes) -> Url<'a> {
+pub fn url<'a>(
+    target: &'a [u8],
+    connect: bool,
+    host: Option<&'a [u8]>,
+    notes: &mut Notes,
+) -> Url<'a> {
     let parts = Target::parse(target, connect);
     if parts.has_fragment {
         notes.add("url.fragment", Sensitive::Fragment, Action::Drop);
     }
-    let authority = parts.authority.or_else(|| host.map(Authority::parse)).unwrap_or_default();
-    if authority.has_user_info {
+    if parts.authority.is_some_and(|authority| authority.has_user_info) {
         notes.add("url.user_info", Sensitive::UserInfo, Action::Drop);
     }
+    // A Host field has no user: one that does is no host.
+    let host = host.map(Authority::parse).filter(|authority| !authority.has_user_info);
+    let authority = parts.authority.or(host).unwrap_or_default();
     Url {
         scheme: scheme(&parts, connect),
         domain: authority.host.map(|host| domain(host, notes)),
@@ -83,8 +90,8 @@ fn segment_kind(before: &[u8], segment: &[u8]) -> Option<Sensitive> {
     inspect(&value, Place::Path).or_else(named)
 }
 
-/// Shorter segments hold no secret that could be told: `a=b` with a name.
-const SHORTEST_SECRET_BYTES: usize = 3;
+/// Shorter segments and names hold no secret that could be told: `u:p@h`, `sid=1`.
+const SHORTEST_SECRET_BYTES: usize = 5;
 
 fn query<'a>(query: &'a [u8], notes: &mut Notes) -> Text<'a> {
     masked(query, b'&', |parameter| {
@@ -94,7 +101,9 @@ fn query<'a>(query: &'a [u8], notes: &mut Notes) -> Text<'a> {
             None => (parameter, &b""[..]),
         };
         let decoded = decode(name, true);
-        if let Some(kind) = inspect(&decoded, Place::Query) {
+        let kind =
+            if name.len() < SHORTEST_SECRET_BYTES { None } else { inspect(&decoded, Place::Query) };
+        if let Some(kind) = kind {
             notes.add("url.query", kind, Action::Mask);
             return Some(Cow::Borrowed(MASK.as_bytes()));
         }
@@ -161,9 +170,15 @@ mod tests {
         check(
             "/v1/users/7?page=2&sort=name&empty=&flag",
             "API.example.com:8080",
-            expect![[r#"{"scheme":"http","domain":"api.example.com","port":8080,"path":"/v1/users/7","query":"page=2&sort=name&empty=&flag"}"#]],
+            expect![[
+                r#"{"scheme":"http","domain":"api.example.com","port":8080,"path":"/v1/users/7","query":"page=2&sort=name&empty=&flag"}"#
+            ]],
         );
-        check("*", "[::1]:80", expect![[r#"{"scheme":"http","domain":"::1","port":80,"path":"*"}"#]]);
+        check(
+            "*",
+            "[::1]:80",
+            expect![[r#"{"scheme":"http","domain":"::1","port":80,"path":"*"}"#]],
+        );
         check("/a?", "bad host", expect![[r#"{"scheme":"http","path":"/a"}"#]]);
     }
 

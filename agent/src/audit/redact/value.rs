@@ -7,6 +7,7 @@
 use memchr::memmem;
 
 use super::super::record::Sensitive;
+use super::gate::{AT, CAPITAL_J, COLON, EQUALS, Gate, ODD, PERCENT, SPACE};
 use super::{card, keys, name};
 
 /// Where a value stands.
@@ -41,7 +42,7 @@ pub fn look(value: &[u8], place: Place) -> Look {
     let gate = Gate::over(value);
     let opaque = gate.digits > 0 && has_run(value, OPAQUE_BYTES);
     Look {
-        kind: gate.suspicion(value, place),
+        kind: suspicion(&gate, value, place),
         plain: !gate.has(ODD),
         simple: !gate.has(PERCENT | SPACE) && !opaque,
     }
@@ -63,95 +64,33 @@ const RANDOM_BYTES: usize = 24;
 /// Fewest digits of a card number.
 const CARD_DIGITS: u32 = 13;
 
-// === the gate ===
-
-const AT: u32 = 1 << 24;
-const EQUALS: u32 = 1 << 25;
-const SPACE: u32 = 1 << 26;
-const COLON: u32 = 1 << 27;
-const CAPITAL_J: u32 = 1 << 28;
-const PERCENT: u32 = 1 << 29;
-const ODD: u32 = 1 << 30;
-/// Low bits, so that adding the classes up counts: first digits, then dashes.
-const DIGIT: u32 = 1;
-const DASH: u32 = 1 << 23;
-
-/// What each byte is.
-const CLASSES: [u32; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = class(byte as u8);
-        byte += 1;
+/// Only the checks that the gate lets through.
+fn suspicion(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
+    if gate.has(CAPITAL_J) && has_run(value, JWT_BYTES) && contains_jwt(value) {
+        return Some(Sensitive::Jwt);
     }
-    classes
-};
-
-const fn class(byte: u8) -> u32 {
-    match byte {
-        b'0'..=b'9' => DIGIT,
-        b'-' => DASH,
-        b'@' => AT,
-        b'=' => EQUALS,
-        b' ' => SPACE,
-        b':' => COLON,
-        b'J' => CAPITAL_J,
-        b'%' => PERCENT,
-        ..b' ' | 0x7f.. => ODD,
-        _ => 0,
+    if gate.dashes >= 5 && memmem::find(value, b"-----BEGIN").is_some() {
+        return Some(Sensitive::PrivateKey);
     }
-}
-
-/// What one pass over a value tells.
-struct Gate {
-    seen: u32,
-    digits: u32,
-    dashes: u32,
-}
-
-impl Gate {
-    fn over(value: &[u8]) -> Self {
-        let (mut seen, mut counts) = (0, 0);
-        for &byte in value {
-            let class = CLASSES.get(usize::from(byte)).copied().unwrap_or(0);
-            seen |= class;
-            counts += u64::from(class & (DIGIT | DASH));
-        }
-        let dash = u64::from(DASH);
-        Self { seen, digits: (counts % dash) as u32, dashes: (counts / dash) as u32 }
+    if gate.has(AT) && gate.has(COLON) && contains_user_info(value) {
+        return Some(Sensitive::UserInfo);
     }
-
-    fn has(&self, class: u32) -> bool {
-        self.seen & class != 0
+    if gate.has(SPACE) && contains_credentials(value) {
+        return Some(Sensitive::Credential);
     }
-
-    fn suspicion(&self, value: &[u8], place: Place) -> Option<Sensitive> {
-        if self.has(CAPITAL_J) && has_run(value, JWT_BYTES) && contains_jwt(value) {
-            return Some(Sensitive::Jwt);
-        }
-        if self.dashes >= 5 && memmem::find(value, b"-----BEGIN").is_some() {
-            return Some(Sensitive::PrivateKey);
-        }
-        if self.has(AT) && self.has(COLON) && contains_user_info(value) {
-            return Some(Sensitive::UserInfo);
-        }
-        if self.has(SPACE) && contains_credentials(value) {
-            return Some(Sensitive::Credential);
-        }
-        if has_run(value, KEY_BYTES) && keys::contains_key(value) {
-            return Some(Sensitive::ApiKey);
-        }
-        if self.digits >= CARD_DIGITS && card::contains_card(value) {
-            return Some(Sensitive::PaymentCard);
-        }
-        if self.has(EQUALS | COLON) && contains_named_secret(value) {
-            return Some(Sensitive::Secret);
-        }
-        if place == Place::Query && self.digits > 0 && contains_random(value) {
-            return Some(Sensitive::Secret);
-        }
-        None
+    if has_run(value, KEY_BYTES) && keys::contains_key(value) {
+        return Some(Sensitive::ApiKey);
     }
+    if gate.digits >= CARD_DIGITS && card::contains_card(value) {
+        return Some(Sensitive::PaymentCard);
+    }
+    if gate.has(EQUALS | COLON) && contains_named_secret(value) {
+        return Some(Sensitive::Secret);
+    }
+    if place == Place::Query && gate.digits > 0 && contains_random(value) {
+        return Some(Sensitive::Secret);
+    }
+    None
 }
 
 /// Whether that many token characters stand in a row. Looks at few bytes: a character that is none
@@ -218,8 +157,11 @@ const SCHEMES: &[(&str, usize)] = &[
 
 /// A scheme, space, and something that can be a credential.
 fn contains_credentials(value: &[u8]) -> bool {
-    // Every scheme is followed by a space: look back from there.
+    // Every scheme ends with one of few letters, and a space follows: look back from there.
     memchr::memchr_iter(b' ', value).any(|space| {
+        if !b"rctemky6RCTEMKY".contains(&before(value, space)) {
+            return false;
+        }
         let (head, rest) = value.split_at_checked(space).unwrap_or_default();
         SCHEMES.iter().any(|scheme| ends_with_scheme(head, scheme) && is_credential(rest, scheme))
     })
@@ -277,8 +219,11 @@ fn contains_random(value: &[u8]) -> bool {
 
 fn is_random(word: &[u8]) -> bool {
     let has = |test: fn(&u8) -> bool| word.iter().any(test);
-    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
-    mixed && changes(word) * 100 >= word.len() * CHANGES_PERCENT && entropy_bits(word) >= RANDOM_BITS
+    let mixed =
+        has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    mixed
+        && changes(word) * 100 >= word.len() * CHANGES_PERCENT
+        && entropy_bits(word) >= RANDOM_BITS
 }
 
 /// How often capitals, small letters and digits follow each other: words and paths keep to one
@@ -360,7 +305,9 @@ mod tests {
         ] {
             assert_eq!(inspect(text.as_bytes(), Place::Header), None, "{text}");
         }
-        for text in ["f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "the-quick-brown-fox-jumps-over-it",
+        for text in [
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+            "the-quick-brown-fox-jumps-over-it",
             "/Users/Alice/Documents2024/Report",
         ] {
             assert_eq!(inspect(text.as_bytes(), Place::Query), None, "{text}");

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::line::{Line, Style, TIME};
+use super::line::{Line, Style, time_columns};
 use super::{number_at, process, text, text_at};
 
 pub(super) fn put(line: &mut Line<'_>, record: &Value) {
@@ -31,6 +31,7 @@ pub(super) fn put(line: &mut Line<'_>, record: &Value) {
     if columns.parties > 0 {
         parties(line, record, columns.parties);
     }
+    anomalies(line, record);
 }
 
 fn side(line: &mut Line<'_>, record: &Value) {
@@ -45,9 +46,10 @@ fn side(line: &mut Line<'_>, record: &Value) {
     line.mark(Style::Dim, mark);
 }
 
-/// Host, path and query; of what is too long, first the query is shortened and then the middle.
+/// Host, path and query; of what is too long, first the query goes and then the middle.
 fn url(line: &Line<'_>, record: &Value, room: usize) -> String {
-    let clean = |pointer| text_at(record, pointer).map(|part| text::clean(part, line.look().unicode));
+    let clean =
+        |pointer| text_at(record, pointer).map(|part| text::clean(part, line.look().unicode));
     let host = clean("/url/domain").unwrap_or_default();
     let port = number_at(record, "/url/port").map(|port| format!(":{port}")).unwrap_or_default();
     let path = clean("/url/path").unwrap_or_default();
@@ -56,9 +58,12 @@ fn url(line: &Line<'_>, record: &Value, room: usize) -> String {
         return String::from("?");
     }
     let Some(query) = clean("/url/query") else { return line.fit(&short, room) };
-    let query_room = room.saturating_sub(text::width(&short));
-    let query = line.fit(&format!("?{query}"), query_room.max(QUERY));
-    line.fit(&format!("{short}{query}"), room)
+    let whole = format!("{short}?{query}");
+    if line.look().width.is_none() || text::width(&whole) <= room {
+        return whole;
+    }
+    let mark = if line.look().unicode { "?…" } else { "?..." };
+    line.fit(&short, room.saturating_sub(text::width(mark))) + mark
 }
 
 fn status(line: &mut Line<'_>, record: &Value) {
@@ -83,33 +88,61 @@ fn duration(line: &mut Line<'_>, record: &Value) {
     line.right(style, &text::duration(ns, line.look().unicode), AMOUNT);
 }
 
+/// Both ends: process ids and ports go first when there is no room for them.
 fn parties(line: &mut Line<'_>, record: &Value, room: usize) {
-    let arrow = (" → ", " -> ");
-    let client = party(record, "/client", line);
-    let server = party(record, "/server", line);
-    let room = room.saturating_sub(ARROW);
+    let unicode = line.look().unicode;
+    let room = room.saturating_sub(if unicode { 3 } else { 4 });
+    let [client, server] = ["/client", "/server"].map(|end| Party::of(record, end, unicode));
+    let whole = line.look().width.is_none() || client.width() + server.width() <= room;
+    let [client, server] = [client, server].map(|party| party.text(whole));
     let client_room = room.saturating_sub(text::width(&server)).max(room / 2);
     let client = line.fit(&client, client_room);
     let server = line.fit(&server, room.saturating_sub(text::width(&client)));
     line.clean(Style::Plain, " ");
     line.clean(Style::Plain, &client);
-    line.mark(Style::Dim, arrow);
+    line.mark(Style::Dim, (" → ", " -> "));
     line.clean(Style::Plain, &server);
 }
 
-/// The process; else the address and port.
-fn party(record: &Value, end: &str, line: &Line<'_>) -> String {
-    let Some(party) = record.pointer(end) else { return String::from("?") };
-    let address = || {
-        let address = text_at(party, "/address")?;
-        Some(match number_at(party, "/port") {
-            Some(port) if address.contains(':') => format!("[{address}]:{port}"),
-            Some(port) => format!("{address}:{port}"),
-            None => address.to_owned(),
-        })
-    };
-    let name = party.pointer("/process").and_then(process).or_else(address);
-    text::clean(name.as_deref().unwrap_or("?"), line.look().unicode)
+/// One end: the process, else the address; and the pid or port.
+struct Party {
+    name: String,
+    number: String,
+}
+
+impl Party {
+    fn of(record: &Value, end: &str, unicode: bool) -> Self {
+        let party = record.pointer(end).unwrap_or(&Value::Null);
+        let (name, number) = process(party.pointer("/process").unwrap_or(&Value::Null))
+            .or_else(|| address(party))
+            .unwrap_or_else(|| (String::from("?"), String::new()));
+        Self { name: text::clean(&name, unicode), number }
+    }
+
+    fn width(&self) -> usize {
+        text::width(&self.name) + text::width(&self.number)
+    }
+
+    fn text(self, whole: bool) -> String {
+        if whole { self.name + &self.number } else { self.name }
+    }
+}
+
+/// Address and port.
+fn address(party: &Value) -> Option<(String, String)> {
+    let address = text_at(party, "/address")?;
+    Some(match number_at(party, "/port") {
+        Some(port) if address.contains(':') => (format!("[{address}]"), format!(":{port}")),
+        Some(port) => (address.to_owned(), format!(":{port}")),
+        None => (address.to_owned(), String::new()),
+    })
+}
+
+fn anomalies(line: &mut Line<'_>, record: &Value) {
+    let anomalies = record.pointer("/earwitness/anomalies").and_then(Value::as_array);
+    for anomaly in anomalies.into_iter().flatten().filter_map(Value::as_str) {
+        line.put(Style::Red, &format!("  ! {anomaly}"));
+    }
 }
 
 /// Which columns there is room for.
@@ -130,10 +163,14 @@ impl Columns {
             return Self { time: true, size: true, duration: true, url: 40, parties: usize::MAX };
         };
         let (time, size) = (width >= 56, width >= 96);
-        let fixed = SIDE + METHOD + 2 + STATUS;
-        let optional = usize::from(time) * (TIME + 1 + AMOUNT + 1) + usize::from(size) * (AMOUNT + 1);
-        let room = width.saturating_sub(fixed + optional);
-        let parties = if width >= 76 { (room * 2 / 5).clamp(20, 48) } else { 0 };
+        let columns = [
+            (true, SIDE + METHOD + 1 + STATUS),
+            (time, time_columns(Some(width)) + 1 + AMOUNT + 1),
+            (size, AMOUNT + 1),
+        ];
+        let used: usize = columns.iter().filter(|(shown, _)| *shown).map(|(_, used)| used).sum();
+        let room = width.saturating_sub(used + 1);
+        let parties = if width >= 76 { (room * 2 / 5).clamp(22, 48) } else { 0 };
         let url = room.saturating_sub(parties + 2 * usize::from(parties > 0)).max(1);
         Self { time, size, duration: time, url, parties }
     }
@@ -145,9 +182,5 @@ const METHOD: usize = 7;
 const STATUS: usize = 3;
 /// Sizes and times.
 const AMOUNT: usize = 6;
-/// Room for ` -> `.
-const ARROW: usize = 4;
-/// A query is shortened to this before the path is.
-const QUERY: usize = 4;
 /// Exchanges that take longer are marked.
 const SLOW_NS: u64 = 1_000_000_000;

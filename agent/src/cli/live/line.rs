@@ -61,10 +61,13 @@ impl<'l> Line<'l> {
         self.clean(style, if self.look.unicode { unicode } else { ascii });
     }
 
-    /// A value after a separator.
+    /// A value after a separator, if both fit.
     pub(super) fn part(&mut self, style: Style, value: &str) {
-        self.mark(Style::Dim, (" │ ", " | "));
-        self.put(style, value);
+        let columns = text::width(value) + 3;
+        if self.room.is_none_or(|room| room >= columns) {
+            self.mark(Style::Dim, (" │ ", " | "));
+            self.put(style, value);
+        }
     }
 
     /// A value at the left of its column, escaped, shortened if it must be, and a space.
@@ -100,7 +103,9 @@ impl<'l> Line<'l> {
         let time = time.map(|time| {
             time.to_zoned(self.look.time_zone.clone()).strftime("%H:%M:%S%.3f").to_string()
         });
-        self.left(Style::Dim, time.as_deref().unwrap_or("-"), TIME);
+        let columns = time_columns(self.look.width);
+        let time = text::cut(time.as_deref().unwrap_or("-"), columns);
+        self.left_clean(Style::Dim, time, columns);
     }
 
     /// As much of it as fits.
@@ -133,5 +138,7 @@ impl Style {
     }
 }
 
-/// Columns of `23:59:59.999`.
-pub(super) const TIME: usize = 12;
+/// Columns of `23:59:59.999`, or without the fraction where there is little room.
+pub(super) fn time_columns(width: Option<usize>) -> usize {
+    if width.is_none_or(|width| width >= 96) { 12 } else { 8 }
+}

@@ -8,9 +8,7 @@ use std::io::Write as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::journal::testing::{
-    exchange, exchange_at, read_all, read_rest, sequence, stop, time,
-};
+use crate::journal::testing::{exchange, exchange_at, read_all, read_rest, sequence, stop, time};
 use crate::journal::{Journal, JournalConfig};
 
 fn journal(directory: &TempDir, segment_bytes: u64) -> Journal {
@@ -33,7 +31,11 @@ fn found(directory: &TempDir) -> Vec<Found> {
 }
 
 /// First and last number within bounds given in seconds, and how many.
-fn within(directory: &TempDir, since: Option<u64>, until: Option<u64>) -> Option<(u64, u64, usize)> {
+fn within(
+    directory: &TempDir,
+    since: Option<u64>,
+    until: Option<u64>,
+) -> Option<(u64, u64, usize)> {
     let moment = |seconds: Option<u64>| seconds.map(|seconds| time(seconds).parse().unwrap());
     let bounds = Bounds { since: moment(since), until: moment(until) };
     let mut reader = Reader::open(directory.path(), &bounds).unwrap();

@@ -68,7 +68,9 @@ fn hear(told: &mut Vec<String>, event: &WriterEvent<'_>) -> Vec<EncodedRecord> {
             }
             return Vec::new();
         }
-        WriterEvent::Failing(error) => told.push(format!("failing, full: {}", error.is_disk_full())),
+        WriterEvent::Failing(error) => {
+            told.push(format!("failing, full: {}", error.is_disk_full()))
+        }
         WriterEvent::Recovered { disk_full, dropped, .. } => {
             told.push(format!("recovered, full: {disk_full}, dropped: {}", dropped.exchanges));
             return vec![loss()];
@@ -123,11 +125,9 @@ fn what_was_sent_before_and_after_the_stop_is_taken() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(directory.path(), JournalConfig::default()).unwrap();
     let (batches, receiver) = unbounded();
-    for batch in [
-        Batch::Records(vec![exchange(0)]),
-        Batch::Stop,
-        Batch::Records(vec![exchange(1), stop()]),
-    ] {
+    for batch in
+        [Batch::Records(vec![exchange(0)]), Batch::Stop, Batch::Records(vec![exchange(1), stop()])]
+    {
         batches.send(batch).unwrap();
     }
     run(journal, &receiver, |_| Vec::new()).unwrap();
@@ -179,14 +179,17 @@ fn a_failed_sync_is_told_and_made_good_without_repetition() {
     assert_eq!(running.sync(), 2);
     let (directory, result, told) = running.stop();
     result.unwrap();
-    assert_eq!(told, [
-        "0 /0",
-        "1 /1",
-        "finished: 0",
-        "failing, full: false",
-        "recovered, full: false, dropped: 0",
-        "2 loss",
-    ]);
+    assert_eq!(
+        told,
+        [
+            "0 /0",
+            "1 /1",
+            "finished: 0",
+            "failing, full: false",
+            "recovered, full: false, dropped: 0",
+            "2 loss",
+        ]
+    );
     assert_eq!(read_all(directory.path()), ["0 /0", "1 /1", "2 loss"]);
 }
 
@@ -194,7 +197,7 @@ fn a_failed_sync_is_told_and_made_good_without_repetition() {
 fn a_disk_that_stays_full_drops_and_counts() {
     let running = Running::new(JournalConfig::default());
     running.disk.set(Mood { create: Some(ENOSPC), ..Mood::default() });
-    let large = exchange_at(&time(0), &"x".repeat(1 << 20));
+    let large = exchange_at(&time(0), &format!("/{}", "x".repeat(1 << 20)));
     running.send(vec![large; 20]);
     assert_eq!(running.sync(), 0);
     running.disk.set(Mood::default());
@@ -210,7 +213,7 @@ fn a_disk_that_stays_full_drops_and_counts() {
 #[test]
 fn a_record_that_is_too_long_is_told() {
     let running = Running::new(JournalConfig::default());
-    running.send(vec![exchange_at(&time(0), &"x".repeat(17 << 20)), exchange(0)]);
+    running.send(vec![exchange_at(&time(0), &format!("/{}", "x".repeat(17 << 20))), exchange(0)]);
     assert_eq!(running.sync(), 1);
     let (_, result, told) = running.stop();
     result.unwrap();

@@ -18,13 +18,13 @@ pub enum Progress {
     Broken(Anomaly),
 }
 
-/// A chunked body under way.
+/// A chunked body under way; by default at its start.
 ///
 /// ```text
 /// Size --;--> Extension --CRLF--> Data --CRLF--> Size ...
 ///  `-- size 0, CRLF --> LineStart --> Line --CRLF--> LineStart --CRLF--> Done
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Chunked {
     state: State,
     size: u64,
@@ -36,8 +36,9 @@ pub struct Chunked {
     pub bare_lf: bool,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum State {
+    #[default]
     SizeStart,
     Size,
     Space,
@@ -53,17 +54,6 @@ enum State {
 }
 
 impl Chunked {
-    /// At the start of a body.
-    pub fn new() -> Self {
-        Self {
-            state: State::SizeStart,
-            size: 0,
-            line_bytes: 0,
-            content_bytes: 0,
-            bare_lf: false,
-        }
-    }
-
     /// Takes a piece; says how much of it belongs to the body.
     pub fn feed(&mut self, bytes: &[u8], limits: &Limits) -> (usize, Progress) {
         let mut at = 0;
@@ -127,7 +117,7 @@ impl Chunked {
             (State::LineStart, b'\r') => State::LastLf,
             (State::LineStart, b'\n') => self.bare(|_| State::Done),
             (State::LastLf, b'\n') => State::Done,
-            (State::LineStart | State::Line, b'\n') => State::LineStart,
+            (State::Line, b'\n') => State::LineStart,
             (State::LineStart | State::Line, _) => State::Line,
             _ => return Err(Anomaly::InvalidChunk),
         };

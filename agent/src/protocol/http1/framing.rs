@@ -60,7 +60,12 @@ pub fn of_request(head: &RequestHead, suspicious: bool, notes: &mut Vec<Anomaly>
     if !hosts_expected {
         note(notes, Anomaly::InvalidHost);
     }
-    match facts.framing(head.version, suspicious, notes) {
+    let framing = facts.framing(head.version, suspicious, notes);
+    if notes.contains(&Anomaly::TransferEncodingInHttp10) {
+        // Readers of that version do not know the field.
+        note(notes, Anomaly::RequestSmuggling);
+    }
+    match framing {
         Some(Framing::Close) => {
             note(notes, Anomaly::RequestSmuggling);
             Framing::Unknown

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
+use crate::protocol::Hole;
 use crate::protocol::detect::{Match, Matcher};
 use crate::protocol::exchange::{Anomaly, MessageEnd};
 use crate::protocol::http1::chunked::{Chunked, Progress};
@@ -123,20 +124,19 @@ impl Half {
             State::Start => self.start(span, limits),
             State::Head => self.more_head(span, limits),
             State::Headed => Step::Garbage,
-            State::Body(left, all) => {
+            State::Body(left, _) => {
                 let used = (span.rest.len() as u64).min(*left);
                 *left -= used;
-                let over = (*left == 0).then_some(*all);
+                let over = *left == 0;
                 self.meter.add(span.take(used as usize).len(), span.time_ns);
-                over.map_or(Step::Used, |all| self.over(Some(all)))
+                self.over_if(over)
             }
             State::Chunks(chunks) => {
                 let (used, progress) = chunks.feed(span.rest, limits);
-                let content_bytes = chunks.content_bytes;
                 self.meter.add(span.take(used).len(), span.time_ns);
                 match progress {
-                    Progress::More => Step::Used,
-                    Progress::Done => self.over(Some(content_bytes)),
+                    Progress::More => self.over_if(false),
+                    Progress::Done => self.over_if(true),
                     Progress::Broken(anomaly) => {
                         self.state = State::Murky(Some(anomaly));
                         self.step(span, limits)
@@ -166,7 +166,7 @@ impl Half {
         self.state = match framing {
             Framing::Empty => State::Body(0, 0),
             Framing::Length(length) => State::Body(length, length),
-            Framing::Chunked => State::Chunks(Chunked::new()),
+            Framing::Chunked => State::Chunks(Chunked::default()),
             Framing::Close => State::Rest(0),
             Framing::Unknown => State::Murky(None),
         };
@@ -177,11 +177,172 @@ impl Half {
     }
 
     /// Leaves the message and passes over everything until a turn begins with a message.
-    /// Gives the front of a head that was being held.
-    pub fn lose(&mut self, reason: Reason) -> Vec<u8> {
+    pub fn lose(&mut self, reason: Reason) {
         let reason = self.probing.take().unwrap_or(reason);
         self.state = State::Lost(reason);
-        self.forget_head()
+        self.forget_head();
+    }
+
+    /// `lose`, and what was taken for a head counts as passed over.
+    pub fn refuse(&mut self, reason: Reason) {
+        if matches!(self.state, State::Head | State::Headed) {
+            self.skipped_bytes += self.meter.seen_bytes();
+        }
+        self.lose(reason);
+    }
+
+    /// Looks for a message at the beginning of a turn (`should_probe`).
+    pub fn probe(&mut self) {
+        if self.in_head() {
+            self.refuse(Reason::Unparsed);
+        }
+        if let State::Lost(reason) = self.state {
+            self.state = State::Start;
+            self.probing = Some(reason);
+        }
+    }
+
+    /// A turn begins: whether the direction should look for a message here.
+    pub fn should_probe(&self) -> bool {
+        matches!(self.state, State::Lost(_)) || (self.probing.is_some() && self.in_head())
+    }
+
+    /// A hole follows.
+    pub fn hole(&mut self, hole: &Hole) -> Missed {
+        let Hole { bytes, reason, .. } = *hole;
+        match &mut self.state {
+            State::Start => Missed::Between,
+            State::Lost(_) => Missed::Lost,
+            State::Body(left, _) => {
+                let inside = bytes.min(*left);
+                *left -= inside;
+                let over = *left == 0;
+                self.meter.hole(inside, reason, hole.time_ns);
+                match over.then(|| self.end(MessageEnd::Whole)).flatten() {
+                    Some(ended) => Missed::Over(ended, bytes - inside),
+                    None => Missed::Inside,
+                }
+            }
+            State::Chunks(chunks) if bytes <= chunks.data_left() => {
+                chunks.skip(bytes);
+                self.inside(hole)
+            }
+            State::Rest(content) => {
+                *content = content.saturating_add(bytes);
+                self.inside(hole)
+            }
+            State::Murky(_) if hole.turn_start => Missed::Broken,
+            State::Murky(_) => self.inside(hole),
+            State::Head => {
+                self.inside(hole);
+                Missed::InHead(self.forget_head())
+            }
+            State::Headed | State::Chunks(_) => {
+                self.inside(hole);
+                Missed::Broken
+            }
+        }
+    }
+
+    /// Ends the message that is coming in, if its head is known.
+    pub fn end(&mut self, end: MessageEnd) -> Option<Ended> {
+        let so_far = match &self.state {
+            State::Start | State::Head | State::Lost(_) => return None,
+            State::Body(left, all) => Some(all - left),
+            State::Chunks(chunks) => Some(chunks.content_bytes),
+            State::Rest(content) => Some(*content),
+            State::Headed | State::Murky(_) => None,
+        };
+        let note = self.note();
+        self.state = State::Start;
+        Some(Ended {
+            end,
+            body_bytes: so_far.filter(|_| end != MessageEnd::Unknown),
+            note,
+        })
+    }
+
+    /// The stream has ended, or the agent stops (`how`): what that makes of the message.
+    pub fn finish(&mut self, how: MessageEnd) -> Option<Ended> {
+        let how = match (&self.state, how) {
+            (State::Rest(_), MessageEnd::Truncated) => MessageEnd::Whole,
+            (State::Murky(_), MessageEnd::Truncated) => MessageEnd::Unknown,
+            (_, how) => how,
+        };
+        self.end(how)
+    }
+
+    /// The front of a head, if one is coming in; the direction is between messages then.
+    pub fn take_front(&mut self) -> Option<Vec<u8>> {
+        let front = self.in_head().then(|| self.forget_head())?;
+        self.state = State::Start;
+        Some(front)
+    }
+
+    /// Bytes passed over since the last call, and why.
+    pub fn take_skipped(&mut self) -> Option<(Reason, u64)> {
+        let reason = match self.state {
+            State::Lost(reason) => reason,
+            _ => self.probing.unwrap_or(Reason::Unparsed),
+        };
+        match std::mem::take(&mut self.skipped_bytes) {
+            0 => None,
+            bytes => Some((reason, bytes)),
+        }
+    }
+
+    /// Between messages and in step.
+    pub fn at_start(&self) -> bool {
+        matches!(self.state, State::Start)
+    }
+
+    /// Within a head.
+    pub fn in_head(&self) -> bool {
+        matches!(self.state, State::Head)
+    }
+
+    /// Within a body whose framing is known.
+    pub fn in_body(&self) -> bool {
+        matches!(
+            self.state,
+            State::Body(..) | State::Chunks(_) | State::Rest(_)
+        )
+    }
+
+    /// Within a message whose end cannot be told.
+    pub fn is_murky(&self) -> bool {
+        matches!(self.state, State::Murky(_))
+    }
+
+    /// Why the direction is not in step, if it is not.
+    pub fn lost(&self) -> Option<Reason> {
+        match self.state {
+            State::Lost(reason) => Some(reason),
+            _ => self.probing,
+        }
+    }
+
+    /// Within a chunked body that has grown past `LARGE_BYTES`.
+    pub fn is_large_chunked(&self) -> bool {
+        matches!(&self.state, State::Chunks(chunks) if chunks.content_bytes > LARGE_BYTES)
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.buffer.capacity() + self.meter.memory_bytes()
+    }
+
+    fn inside(&mut self, hole: &Hole) -> Missed {
+        self.meter.hole(hole.bytes, hole.reason, hole.time_ns);
+        Missed::Inside
+    }
+
+    fn note(&self) -> Option<Anomaly> {
+        match &self.state {
+            State::Chunks(chunks) if chunks.bare_lf => Some(Anomaly::BareLf),
+            State::Murky(anomaly) => *anomaly,
+            _ => None,
+        }
     }
 
     fn start<'a>(&mut self, span: &mut Span<'a>, limits: &Limits) -> Step<'a> {
@@ -243,13 +404,13 @@ impl Half {
         Step::Used
     }
 
-    fn over<'a>(&mut self, body_bytes: Option<u64>) -> Step<'a> {
-        let note = self.note();
-        self.state = State::Start;
-        Step::Over(Ended {
-            end: MessageEnd::Whole,
-            body_bytes,
-            note,
-        })
+    fn over_if<'a>(&mut self, over: bool) -> Step<'a> {
+        match over.then(|| self.end(MessageEnd::Whole)).flatten() {
+            Some(ended) => Step::Over(ended),
+            None => Step::Used,
+        }
     }
 }
+
+/// A chunked body larger than this is worth capturing whole, for its framing.
+const LARGE_BYTES: u64 = 32 * 1024;

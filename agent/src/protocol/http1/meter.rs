@@ -86,6 +86,16 @@ impl Meter {
         self.first_ns
     }
 
+    /// Bytes of the message so far.
+    pub fn seen_bytes(&self) -> u64 {
+        self.seen_bytes
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.gaps.capacity() * size_of::<Gap>()
+    }
+
     /// A message of which the head has come.
     pub fn open<H>(&self, head: H, head_bytes: usize) -> Message<H> {
         Message {

@@ -1,0 +1,93 @@
+//! What the kernel side keeps of one end of a connection: the value of the map `SOCKETS`.
+//!
+//! In: nothing. Out: `repr(C)` layouts; user space reads `conn` to learn whether an entry still
+//! stands for the connection it knows.
+//! Always: integers only; one entry belongs to one life of the `struct sock`.
+//! Not here: making and changing entries (the kernel side's `socket::table`).
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// `Connection::flags`: `KIND_OPEN` has been written.
+pub const ANNOUNCED: u8 = 1;
+/// `Connection::flags`: seen from its first byte.
+pub const FRESH: u8 = 2;
+/// `Connection::flags`: the filters leave it out.
+pub const FILTERED: u8 = 4;
+/// `Connection::flags`: some bytes have moved.
+pub const MOVED: u8 = 8;
+
+/// What the kernel side keeps of one end of a connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes, KnownLayout)]
+pub struct Connection {
+    /// Identity, never reused.
+    pub conn: u64,
+    /// Socket inode number, 0 if not known yet.
+    pub ino: u64,
+    /// Bytes seen in.
+    pub ingress_bytes: u64,
+    /// Bytes seen out.
+    pub egress_bytes: u64,
+    /// Control group of the owner.
+    pub cgroup: u64,
+    /// Captured in this turn, inwards.
+    pub ingress_used: u32,
+    /// Captured in this turn, outwards.
+    pub egress_used: u32,
+    /// Owner.
+    pub tgid: u32,
+    /// Owner's user.
+    pub uid: u32,
+    /// `Settings::rules_epoch` at which `FILTERED` was decided.
+    pub rules_epoch: u32,
+    /// `FAMILY_*`.
+    pub family: u8,
+    /// `ROLE_*`.
+    pub role: u8,
+    /// Flags above.
+    pub flags: u8,
+    /// Cached `Verdict`.
+    pub verdict: u8,
+    /// Direction that moved last.
+    pub last_direction: u8,
+    /// Ring to write to.
+    pub shard: u8,
+    /// Zero.
+    pub pad: [u8; 6],
+    /// The inward call that is being told.
+    pub ingress_cursor: Cursor,
+    /// The outward call that is being told.
+    pub egress_cursor: Cursor,
+}
+
+/// How far one call's bytes have been told. Lives in the connection's table entry, one for each
+/// direction: what is loaded from there is unknown to the verifier, so that all ways through one
+/// step end in the same state and the steps do not multiply.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes, KnownLayout)]
+pub struct Cursor {
+    /// Bytes of the call that no sample has told yet.
+    pub left_bytes: u64,
+    /// Bytes that may still be captured in this turn.
+    pub budget_bytes: u64,
+    /// Position in the stream of the next byte to tell.
+    pub pos_bytes: u64,
+    /// User address of the next byte to capture.
+    pub from: u64,
+    /// Bytes there.
+    pub available_bytes: u64,
+    /// User address of the next vector element.
+    pub next: u64,
+    /// Elements there.
+    pub unread: u64,
+    /// Bytes of the current message that lie in its vector, of which `available_bytes` are part.
+    pub message_bytes: u64,
+    /// User address of the next `struct mmsghdr`.
+    pub headers: u64,
+    /// Headers there.
+    pub headers_unread: u64,
+    /// `DATA_*` of the next sample.
+    pub flags: u64,
+}
+
+const _: () = assert!(size_of::<Connection>() == 248);

@@ -1,0 +1,290 @@
+//! Records as a whole: golden records, the JSON Schema, and canaries in every place.
+
+use expect_test::{Expect, expect};
+
+use super::observer::{Concerns, host_id};
+use super::policy::{Policy, PolicyError};
+use super::record::agent::{Lifecycle, LifecycleAction};
+use super::record::{Record, SCHEMA};
+use super::redact::RedactionConfig;
+use super::rule::{Level, PolicyConfig, RuleConfig};
+use super::testing::{CLOCK, exchange, observer, policy, process, request, response, tcp, unix};
+use crate::model::loss::{Loss, Reason};
+use crate::model::origin::Origin;
+use crate::protocol::exchange::{Anomaly, Exchange, Gap, MessageEnd, Version};
+
+/// The line must be what serde writes, fit the schema, and read back; then keys that every record
+/// has alike are left out for comparing.
+fn check(exchange: Exchange, origin: &Origin, expected: Expect) {
+    let policy = policy();
+    let record = policy.record(&exchange, origin, CLOCK).unwrap();
+    let by_serde = serde_json::to_string(&record).unwrap();
+    let line = String::from_utf8(policy.apply(exchange, origin, CLOCK).unwrap().line(0)).unwrap();
+    assert_eq!(line, by_serde);
+    let read = check_line(&line);
+    let observer = serde_json::to_string(&read.observer).unwrap();
+    let policy = serde_json::to_string(&read.policy).unwrap();
+    let mut text = line.replace(&observer, "…").replace(&policy, "…");
+    for group in ["client", "server", "network", "url", "http", "response", "user_agent"]
+        .into_iter()
+        .chain(["duration_ns", "capture", "redactions", "policy", "earwitness"])
+    {
+        text = text.replace(&format!(",\"{group}\":"), &format!(",\n\"{group}\":"));
+    }
+    expected.assert_eq(&text);
+}
+
+fn check_line(line: &str) -> Record<'static> {
+    assert!(line.starts_with(r#"{"schema":1,"seq":"#) && !line.contains('\n'));
+    #[cfg(feature = "schema")]
+    {
+        use std::sync::LazyLock;
+        static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+            let schema = schemars::schema_for!(Record<'static>).to_value();
+            jsonschema::validator_for(&schema).unwrap()
+        });
+        let value = serde_json::from_str(line).unwrap();
+        let errors: Vec<_> = SCHEMA.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{line}");
+    }
+    let record: Record<'static> = serde_json::from_str(line).unwrap();
+    assert_eq!(serde_json::to_string(&record).unwrap(), line);
+    record
+}
+
+#[test]
+fn a_plain_exchange() {
+    let fields = b"Host: api.example.com:8080\nUser-Agent: curl/7.88.1\nAccept: */*\nX-Own: 1";
+    let request = request("GET", b"/v1/users/7?page=2", fields);
+    let fields = b"Content-Type: Application/JSON; charset=utf-8\nContent-Encoding: gzip\n\
+                   Vary: a\nVary: b\nSet-Cookie: sid=1";
+    let response = response(200, fields);
+    check(
+        exchange(Some(request), Some(response)),
+        &tcp(),
+        expect![[r#"
+        {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000001000Z","event":{"kind":"exchange","outcome":"success"},"observer":…,
+        "client":{"address":"203.0.113.9","port":51544},
+        "server":{"address":"10.0.0.4","port":8080,"process":{"pid":402,"executable":{"path":"/usr/sbin/nginx"},"user":{"id":33,"name":"www-data"}}},
+        "network":{"transport":"tcp","type":"ipv4","protocol":{"name":"http","version":"1.1"}},
+        "url":{"scheme":"http","domain":"api.example.com","port":8080,"path":"/v1/users/7","query":"page=2"},
+        "http":{"request":{"method":"GET","header":{"host":["api.example.com:8080"],"user-agent":["curl/7.88.1"],"accept":["*/*"]},"header_size":100,"body":{"size":0}},
+        "response":{"status_code":200,"header":{"content-type":["Application/JSON; charset=utf-8"],"content-encoding":["gzip"],"vary":["a","b"]},"header_size":100,"body":{"size":2048,"media_type":"application/json","encoding":"gzip"}}},
+        "user_agent":{"original":"curl/7.88.1"},
+        "duration_ns":2500,"time_to_first_byte_ns":2000,
+        "capture":{"complete":true,"request":{"seen_bytes":100,"captured_bytes":100,"gaps":[]},
+        "response":{"seen_bytes":2148,"captured_bytes":2148,"gaps":[]},"attribution":"socket"},
+        "redactions":[{"path":"http.request.header","type":"unlisted","action":"drop","count":1},{"path":"http.response.header.set-cookie","type":"credential","action":"drop","count":1}],
+        "policy":…}"#]],
+    );
+}
+
+#[test]
+fn a_response_that_never_came_over_a_unix_socket() {
+    let mut request = request("POST", b"http://Proxy.Example/x", b"Host: other");
+    request.end = MessageEnd::Truncated;
+    request.body_bytes = None;
+    let mut exchange = exchange(Some(request), None);
+    exchange.anomalies = vec![Anomaly::RequestSmuggling, Anomaly::RequestTruncated];
+    exchange.interim = vec![100, 103];
+    check(
+        exchange,
+        &unix(),
+        expect![[r#"
+        {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000001000Z","event":{"kind":"exchange","outcome":"unknown"},"observer":…,
+        "client":{"process":{"pid":811,"executable":{"path":"/usr/bin/curl"},"user":{"id":33,"name":"www-data"}}},
+        "server":{"address":"/run/app.sock"},
+        "network":{"transport":"unix","protocol":{"name":"http","version":"1.1"}},
+        "url":{"scheme":"http","domain":"proxy.example","path":"/x"},
+        "http":{"request":{"method":"POST","header":{"host":["other"]},"header_size":100}},
+        "capture":{"complete":false,"request":{"seen_bytes":100,"captured_bytes":100,"gaps":[]},"attribution":"socket"},
+        "policy":…,
+        "earwitness":{"anomalies":["request_smuggling","request_truncated"],"interim":[100,103],"end":{"request":"truncated"}}}"#]],
+    );
+}
+
+#[test]
+fn a_response_whose_request_was_lost() {
+    let mut response = response(503, b"Retry-After: 5");
+    response.head.version = Version::Http10;
+    response.gaps = vec![Gap { at: 100, bytes: 2_000, reason: Reason::Sendfile }];
+    response.captured_bytes = 148;
+    let mut exchange = exchange(None, Some(response));
+    exchange.lost_request = Some(Reason::RingFull);
+    check(
+        exchange,
+        &tcp(),
+        expect![[r#"
+        {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000003000Z","event":{"kind":"exchange","outcome":"failure"},"observer":…,
+        "client":{"address":"203.0.113.9","port":51544},
+        "server":{"address":"10.0.0.4","port":8080,"process":{"pid":402,"executable":{"path":"/usr/sbin/nginx"},"user":{"id":33,"name":"www-data"}}},
+        "network":{"transport":"tcp","type":"ipv4","protocol":{"name":"http","version":"1.0"}},
+        "http":{"response":{"status_code":503,"header":{"retry-after":["5"]},"header_size":100,"body":{"size":2048}}},
+        "capture":{"complete":false,
+        "response":{"seen_bytes":2148,"captured_bytes":148,"gaps":[{"at":100,"bytes":2000,"reason":"sendfile"}]},"attribution":"socket"},
+        "policy":…,
+        "earwitness":{"lost":{"request":"ring_full"}}}"#]],
+    );
+}
+
+#[test]
+fn odd_bytes_are_encoded_and_named() {
+    let fields = b"Host: h\nHost: g\nUser-Agent: a\xff%\x01\nContent-Type: nonsense\nVia: 1\x1b[0m";
+    let request = request("CONNECT", b"user:pw@example.com:443", fields);
+    check(
+        exchange(Some(request), Some(response(600, b""))),
+        &tcp(),
+        expect![[r#"
+        {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000001000Z","event":{"kind":"exchange","outcome":"failure"},"observer":…,
+        "client":{"address":"203.0.113.9","port":51544},
+        "server":{"address":"10.0.0.4","port":8080,"process":{"pid":402,"executable":{"path":"/usr/sbin/nginx"},"user":{"id":33,"name":"www-data"}}},
+        "network":{"transport":"tcp","type":"ipv4","protocol":{"name":"http","version":"1.1"}},
+        "url":{"domain":"example.com","port":443},
+        "http":{"request":{"method":"CONNECT","header":{"host":["h","g"],"user-agent":["a%FF%25%01"],"content-type":["nonsense"],"via":["1%1B[0m"]},"header_size":100,"body":{"size":0}},
+        "response":{"status_code":600,"header_size":100,"body":{"size":2048}}},
+        "user_agent":{"original":"a%FF%25%01"},
+        "duration_ns":2500,"time_to_first_byte_ns":2000,
+        "capture":{"complete":true,"request":{"seen_bytes":100,"captured_bytes":100,"gaps":[]},
+        "response":{"seen_bytes":2148,"captured_bytes":2148,"gaps":[]},"attribution":"socket"},
+        "redactions":[{"path":"url.user_info","type":"user_info","action":"drop","count":1}],
+        "policy":…,
+        "earwitness":{"escaped":["user_agent.original","http.request.header.user-agent","http.request.header.via"]}}"#]],
+    );
+}
+
+#[test]
+fn times_never_run_backwards() {
+    let mut request = request("GET", b"/", b"");
+    request.first_ns = 9_000;
+    let exchange = exchange(Some(request), Some(response(100, b"")));
+    let policy = policy();
+    let origin = tcp();
+    let record = policy.record(&exchange, &origin, CLOCK).unwrap();
+    assert_eq!((record.duration_ns, record.time_to_first_byte_ns), (Some(0), Some(0)));
+}
+
+#[test]
+fn complete_means_that_nothing_is_missing() {
+    let complete = |change: &dyn Fn(&mut Exchange)| {
+        let mut exchange = exchange(Some(request("GET", b"/", b"")), Some(response(200, b"")));
+        change(&mut exchange);
+        let record = policy().record(&exchange, &tcp(), CLOCK).map(|record| record.capture);
+        record.flatten().unwrap().complete
+    };
+    assert!(complete(&|_| ()));
+    assert!(complete(&|exchange| exchange.anomalies = vec![Anomaly::ObsFold]));
+    assert!(!complete(&|exchange| exchange.anomalies = vec![Anomaly::TooManyFields]));
+    assert!(!complete(&|exchange| exchange.response = None));
+    assert!(!complete(&|exchange| exchange.request = None));
+    assert!(!complete(&|exchange| exchange.lost_response = Some(Reason::Upgraded)));
+    assert!(!complete(&|exchange| {
+        exchange.response.as_mut().unwrap().end = MessageEnd::Truncated;
+    }));
+    assert!(!complete(&|exchange| {
+        let gap = Gap { at: 0, bytes: 1, reason: Reason::OverLimit };
+        exchange.request.as_mut().unwrap().gaps.push(gap);
+    }));
+}
+
+#[test]
+fn losses_and_events_of_the_agent() {
+    let observer = observer();
+    let loss = Loss { connections: Some(2), ..Loss::hole(Reason::RingFull, 90_112) };
+    let nginx = process(402, "/usr/sbin/nginx");
+    let concerns = Concerns { process: nginx.as_deref(), server: Some(&tcp().server) };
+    let line = observer.loss(&loss, 1, 2_000_000_000, concerns).line(7);
+    let line = String::from_utf8(line).unwrap();
+    check_line(&line);
+    expect![[r#"{"schema":1,"seq":7,"timestamp":"1970-01-01T00:00:02.000000000Z","event":{"kind":"loss"},"observer":{"host":{"name":"web-1","id":"0123456789abcdef"},"version":"0.1.0"},"loss":{"reason":"ring_full","events":1,"bytes":90112,"since":"1970-01-01T00:00:00.000000001Z","until":"1970-01-01T00:00:02.000000000Z","connections":2,"process":{"pid":402,"executable":{"path":"/usr/sbin/nginx"},"user":{"id":33,"name":"www-data"}},"server":{"address":"10.0.0.4","port":8080,"process":{"pid":402,"executable":{"path":"/usr/sbin/nginx"},"user":{"id":33,"name":"www-data"}}}}}"#]].assert_eq(&line);
+    let event = Lifecycle::new(LifecycleAction::Recovered)
+        .with("dropped_bytes", 17_u64)
+        .with("path", "a\"b")
+        .with("signals", vec!["TERM".to_owned()])
+        .with("clean", false);
+    let line = String::from_utf8(observer.lifecycle(event, 3).line(u64::MAX)).unwrap();
+    check_line(&line);
+    expect![[r#"{"schema":1,"seq":18446744073709551615,"timestamp":"1970-01-01T00:00:00.000000003Z","event":{"kind":"lifecycle"},"observer":{"host":{"name":"web-1","id":"0123456789abcdef"},"version":"0.1.0"},"lifecycle":{"action":"recovered","detail":{"clean":false,"dropped_bytes":17,"path":"a\"b","signals":["TERM"]}}}"#]].assert_eq(&line);
+}
+
+#[test]
+fn encoded_records_are_lines_without_their_number() {
+    let exchange = exchange(Some(request("GET", b"/", b"")), None);
+    let encoded = policy().apply(exchange, &tcp(), CLOCK).unwrap();
+    assert!(encoded.as_bytes().starts_with(b"\"timestamp\":\"2026-11-22T07:00:00.000001000Z\","));
+    assert!(encoded.as_bytes().ends_with(b"}"));
+    let line = [b"{\"schema\":1,\"seq\":12,", encoded.as_bytes()].concat();
+    assert_eq!(encoded.line(12), line);
+    assert_eq!(SCHEMA, 1);
+}
+
+#[test]
+fn host_ids_do_not_show_the_machine_id() {
+    let id = host_id("3d1219c7c4c5404aaa1f6d2a48adfda4\n");
+    assert_eq!(id, host_id("3d1219c7c4c5404aaa1f6d2a48adfda4"));
+    assert!(id.len() == 32 && !id.contains("3d1219c7"));
+}
+
+// === policy ===
+
+fn with_rules(rules: &str) -> Policy {
+    let config: PolicyConfig = toml::from_str(rules).unwrap();
+    Policy::new(&config, &RedactionConfig::default(), observer()).unwrap()
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let policy = with_rules(
+        r#"
+        default = "none"
+        rule = [
+            { level = "none", path = "/health/**" },
+            { level = "metadata", method = ["GET"], host = "*.example", status = ["2xx"] },
+            { level = "metadata", executable = "/usr/sbin/nginx", user = "33", port = 1 },
+            { level = "metadata", side = "client" },
+        ]"#,
+    );
+    let met = |target: &[u8], host: &[u8], status, origin: &Origin| {
+        let request = request("GET", target, &[b"Host: ", host].concat());
+        let met = exchange(Some(request), Some(response(status, b"")));
+        policy.meet(&met, origin).rule
+    };
+    assert_eq!(met(b"/health/x", b"a.example", 200, &tcp()), Some(0));
+    assert_eq!(met(b"/%68ealth/x", b"a.example", 200, &tcp()), Some(0));
+    assert_eq!(met(b"/v1", b"A.Example:80", 204, &tcp()), Some(1));
+    assert_eq!(met(b"/v1", b"a.example", 404, &tcp()), None);
+    let mut origin = tcp();
+    origin.server.port = Some(1);
+    assert_eq!(met(b"/v1", b"", 404, &origin), Some(2));
+    assert_eq!(met(b"/v1", b"", 404, &unix()), Some(3));
+}
+
+#[test]
+fn none_records_nothing_and_bodies_are_refused() {
+    let exchange = exchange(Some(request("GET", b"/", b"")), None);
+    assert_eq!(with_rules("default = \"none\"").apply(exchange, &tcp(), CLOCK), None);
+    for config in [
+        PolicyConfig { default: Level::Request, rule: Vec::new() },
+        PolicyConfig {
+            rule: vec![RuleConfig { level: Level::RequestResponse, ..RuleConfig::default() }],
+            ..PolicyConfig::default()
+        },
+    ] {
+        let error = Policy::new(&config, &RedactionConfig::default(), observer()).unwrap_err();
+        assert!(matches!(error, PolicyError::Level { .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_digest_changes_with_what_is_recorded_only() {
+    let digest = |header_allow: &[&str]| {
+        let header_allow = header_allow.iter().map(|name| (*name).to_owned()).collect();
+        let redaction = RedactionConfig { header_allow };
+        let policy = Policy::new(&PolicyConfig::default(), &redaction, observer()).unwrap();
+        policy.digest().to_owned()
+    };
+    assert_eq!(digest(&["accept", "via"]), digest(&["Via", "accept", "via"]));
+    assert_ne!(digest(&["accept"]), digest(&["via"]));
+    assert!(digest(&[]).starts_with("sha256:") && digest(&[]).len() == 71);
+}
+
+mod canary;

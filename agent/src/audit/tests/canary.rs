@@ -1,0 +1,154 @@
+//! Secrets planted in every place of an exchange: none may be in the line.
+//!
+//! In: exchanges with secrets. Out: nothing.
+//! Always: the line is valid whatever a peer sent.
+//! Not here: what is told about the secret (`redact`'s own tests).
+
+use proptest::prelude::*;
+
+use super::check_line;
+use crate::audit::policy::Policy;
+use crate::audit::redact::RedactionConfig;
+use crate::audit::rule::PolicyConfig;
+use crate::audit::testing::{CLOCK, exchange, observer, policy, request, response, tcp};
+
+/// Nothing of these may be in the line; `SECRET` stands for a text that no gate would know.
+const SECRET: &str = "c4n4ry-7Qx";
+
+fn line_of(target: &[u8], request_fields: &str, response_fields: &str, allow: &[&str]) -> String {
+    let mut redaction = RedactionConfig::default();
+    redaction.header_allow.extend(allow.iter().map(|name| (*name).to_owned()));
+    let policy = Policy::new(&PolicyConfig::default(), &redaction, observer()).unwrap();
+    let exchange = exchange(
+        Some(request("GET", target, request_fields.as_bytes())),
+        Some(response(200, response_fields.as_bytes())),
+    );
+    let debug = format!("{exchange:?}");
+    assert!(!debug.contains("c4n4ry"), "{debug}");
+    String::from_utf8(policy.apply(exchange, &tcp(), CLOCK).unwrap().line(1)).unwrap()
+}
+
+#[test]
+fn canaries_in_headers_do_not_get_out_even_when_allowed() {
+    let names = [
+        "Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "X-Api-Key",
+        "Api-Key",
+        "X-Auth-Token",
+        "X-Amz-Security-Token",
+        "X-CSRF-Token",
+        "X-Acme-Secret",
+        "X-My-Api-Key",
+        "X-Session-Id",
+        "Private-Token",
+        "Cookie2",
+        "AUTHENTICATION-INFO",
+    ];
+    for name in names {
+        for value in [SECRET.to_owned(), format!("Bearer {SECRET}"), format!("a={SECRET}; b=1")] {
+            let field = format!("Accept: */*\n{name}: {value}");
+            let line = line_of(b"/", &field, &field, &[name]);
+            assert!(!line.contains(SECRET), "{line}");
+            let path = format!("http.request.header.{}\"", name.to_lowercase());
+            assert!(line.contains(&path), "{name}: {line}");
+        }
+    }
+    let line = line_of(b"/", &format!("X-Unknown: {SECRET}\nReferer: /{SECRET}"), "", &[]);
+    assert!(!line.contains(SECRET));
+    assert!(
+        line.contains(
+            r#"{"path":"http.request.header","type":"unlisted","action":"drop","count":2}"#
+        )
+    );
+}
+
+#[test]
+fn canaries_in_values_of_allowed_headers_do_not_get_out() {
+    let jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJjNG40cnkifQ.c4n4ry";
+    for value in [
+        format!("Bearer {SECRET}"),
+        "basic YzRuNHJ5OmM0bjRyeQ== c4n4ry".to_owned(),
+        jwt.to_owned(),
+        format!("app/1 ({jwt})"),
+        format!("https://bob:{SECRET}@host/"),
+        format!("-----BEGIN PRIVATE KEY----- {SECRET}"),
+        format!("for=1;secret={SECRET}"),
+        "AKIAIOSFODNN7EXAMPLE c4n4ry".to_owned(),
+        "4111 1111 1111 1111 c4n4ry".to_owned(),
+    ] {
+        for name in ["Accept", "User-Agent", "Origin", "Forwarded", "X-Request-Id", "Via"] {
+            let field = format!("{name}: {value}");
+            let line = line_of(b"/", &field, &field, &[]);
+            assert!(!line.contains("c4n4ry"), "{line}");
+            assert!(line.contains(r#""action":"mask""#), "{line}");
+        }
+    }
+}
+
+#[test]
+fn canaries_in_targets_do_not_get_out() {
+    for target in [
+        format!("http://bob:{SECRET}@host/a"),
+        format!("http://{SECRET}@host/a"),
+        format!("//bob:{SECRET}@host/a"),
+        format!("/a/bob:{SECRET}@host"),
+        format!("/a?token={SECRET}"),
+        format!("/a?x=1&access_token={SECRET}&y=2"),
+        format!("/a?x=1;password={SECRET}"),
+        format!("/a?%70assword={SECRET}"),
+        format!("/a?user%5Bpassword%5D={SECRET}"),
+        format!("/a?next=https%3A%2F%2Fh%2F%3Ftoken%3D{SECRET}"),
+        format!("/a?next=https%253A%252F%252Fh%252F%253Ftoken%253D{SECRET}"),
+        format!("/a?q=%7B%22secret%22%3A%22{SECRET}%22%7D"),
+        format!("/a?q=Bearer+{SECRET}"),
+        "/a?q=eyJhbGciOiJub25lIn0.c4n4ry".to_owned(),
+        "/a?eyJhbGciOiJub25lIn0.c4n4ry".to_owned(),
+        format!("/a?q=http://u:{SECRET}@h/"),
+        format!("/a#access_token={SECRET}"),
+        format!("/a;jsessionid={SECRET}/b"),
+        "/a/eyJhbGciOiJub25lIn0.c4n4ry".to_owned(),
+        format!("/reset-password/{SECRET}-0123456789"),
+        format!("/a?code={SECRET}&email={SECRET}&pin={SECRET}&card={SECRET}&ssn={SECRET}"),
+    ] {
+        let line = line_of(target.as_bytes(), "Host: h", "", &[]);
+        assert!(!line.contains("c4n4ry"), "{target}: {line}");
+        assert!(line.contains("\"redactions\""), "{target}: {line}");
+    }
+    let line = line_of(b"/a", &format!("Host: bob:{SECRET}@h"), "", &[]);
+    assert!(!line.contains("c4n4ry") && !line.contains(r#""domain""#), "{line}");
+    let line = line_of(b"/a", &format!("Host: {SECRET}@h"), "", &[]);
+    assert!(!line.contains("c4n4ry") && !line.contains(r#""domain""#), "{line}");
+}
+
+proptest! {
+    /// Whatever a peer sends, the line is valid, and credentials are not in it.
+    #[test]
+    fn any_bytes_give_a_valid_line(
+        target in proptest::collection::vec(any::<u8>(), 0..80),
+        value in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let value: Vec<u8> = value.into_iter().filter(|&byte| byte != b'\n').collect();
+        let fields =
+            [b"Via: ", &*value, b"\nUser-Agent: ", &*value, b"\nCookie: c4n4ry"].concat();
+        let exchange = exchange(Some(request("GET", &target, &fields)), Some(response(200, &fields)));
+        let line = policy().apply(exchange, &tcp(), CLOCK).unwrap().line(1);
+        let line = String::from_utf8(line).unwrap();
+        prop_assert!(!line.contains("c4n4ry"));
+        prop_assert!(!line.chars().any(char::is_control));
+        check_line(&line);
+    }
+
+    /// A parameter of a telling name is hidden wherever it stands and however it is encoded.
+    #[test]
+    fn telling_parameters_are_hidden(
+        before in "[a-z=&;%20]{0,10}",
+        name in "(access_token|apiKey|PASSWORD|client%5Fsecret|sig|%74oken)",
+        after in "(&[a-z]{0,3}=[a-z]{0,3})?",
+    ) {
+        let target = format!("/a?{before}&{name}={SECRET}{after}");
+        prop_assert!(!line_of(target.as_bytes(), "", "", &[]).contains(SECRET));
+    }
+}

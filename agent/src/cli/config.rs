@@ -1,0 +1,309 @@
+//! `earwitness config`: checks, prints and explains the configuration.
+//!
+//! In: a configuration file, the environment. Out: what was asked for on standard output, messages
+//! on standard error.
+//! Always: exit code 0 done, 2 a mistake in the configuration or the call.
+//! Not here: reading the configuration (`config`), deciding (`audit::policy`).
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use crate::audit::observer::Observer;
+use crate::audit::policy::Policy;
+use crate::audit::redact::target::Target;
+use crate::config::{Config, DEFAULT_FILE};
+use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
+use crate::model::time::ClockOffset;
+use crate::protocol::exchange::{Exchange, Fields, Message, MessageEnd, RequestHead, Version};
+
+/// Exit code of a mistake in the configuration or the call.
+const MISTAKE: u8 = 2;
+
+/// Checks, prints and explains the configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: earwitness config check /etc/earwitness/earwitness.toml")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Reports every mistake at once, with line and column.
+    #[command(after_help = "Example: earwitness config check /etc/earwitness/earwitness.toml")]
+    Check {
+        /// Configuration file; without one only the environment is checked.
+        file: Option<PathBuf>,
+    },
+    /// Prints the default configuration with comments.
+    #[command(after_help = "Example: earwitness config default > earwitness.toml")]
+    Default,
+    /// Prints the JSON Schema of the configuration, or of records.
+    #[command(after_help = "Example: earwitness config schema --record")]
+    Schema {
+        /// Of records, not of the configuration.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Shows which policy a request would meet, why, and what of it would be recorded.
+    #[command(after_help = "Example: earwitness config explain GET 'http://host/v1/a?token=b' \
+                            --header 'Authorization: Bearer c'")]
+    Explain(Explain),
+}
+
+#[derive(Debug, clap::Args)]
+struct Explain {
+    /// Method of the request.
+    method: String,
+    /// URL, or the path alone.
+    url: String,
+    /// Header field of the request, `Name: value`; may be given several times.
+    #[arg(long = "header", value_name = "FIELD")]
+    headers: Vec<String>,
+    /// Configuration file; without one the defaults and the environment count.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Does what the arguments ask for.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Check { file } => check(file.as_deref()),
+        Command::Default => print(DEFAULT_FILE),
+        Command::Schema { record } => schema(record),
+        Command::Explain(explain) => explain.run(),
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Variables of the environment that are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Reads the configuration and shows warnings, or mistakes (then `None`).
+fn load(file: Option<&Path>) -> Option<Config> {
+    match Config::load(file, environment()) {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                eprintln!("warning: {warning}");
+            }
+            Some(config)
+        }
+        Err(errors) => {
+            eprintln!("{errors}");
+            None
+        }
+    }
+}
+
+fn check(file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    match load(file) {
+        Some(_) => {
+            let name = file.map_or("environment".into(), |file| file.display().to_string());
+            eprintln!("{name}: no mistakes");
+            Ok(ExitCode::SUCCESS)
+        }
+        None => Ok(ExitCode::from(MISTAKE)),
+    }
+}
+
+#[cfg(feature = "schema")]
+fn schema(record: bool) -> anyhow::Result<ExitCode> {
+    let schema =
+        if record { crate::config::record_schema() } else { crate::config::config_schema() };
+    let text = serde_json::to_string_pretty(&schema).context("JSON Schema")?;
+    print(&(text + "\n"))
+}
+
+#[cfg(not(feature = "schema"))]
+fn schema(_record: bool) -> anyhow::Result<ExitCode> {
+    eprintln!("this build has no JSON Schemas\nhint: build with the feature `schema`");
+    Ok(ExitCode::from(MISTAKE))
+}
+
+impl Explain {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        let Some(config) = load(self.config.as_deref()) else {
+            return Ok(ExitCode::from(MISTAKE));
+        };
+        let Some(fields) = self.fields() else {
+            eprintln!("a header field has no colon\nhint: --header 'Name: value'");
+            return Ok(ExitCode::from(MISTAKE));
+        };
+        let policy = Policy::new(&config.policy, &config.redaction, Arc::new(Observer::default()))?;
+        print(&self.report(&policy, fields)?)
+    }
+
+    fn report(&self, policy: &Policy, fields: Fields) -> anyhow::Result<String> {
+        let origin = self.origin();
+        let exchange = self.exchange(fields);
+        let met = policy.meet(&exchange, &origin);
+        let mut lines = vec![format!("level: {}", met.level.name())];
+        lines.push(match met.rule {
+            Some(index) => format!("rule: {index}"),
+            None => "rule: none matched, the default applies".into(),
+        });
+        for (index, (level, mismatch)) in policy.explain(&exchange, &origin).iter().enumerate() {
+            let why = mismatch.map_or("matches".into(), |key| format!("`{key}` does not match"));
+            lines.push(format!("  rule {index} ({}): {why}", level.name()));
+        }
+        lines.push(format!("digest: {}", met.digest));
+        if let Some(record) = policy.record(&exchange, &origin, ClockOffset::default()) {
+            let request = record.http.as_ref().and_then(|http| http.request.as_ref());
+            lines.push(format!("url: {}", serde_json::to_string(&record.url)?));
+            let header = request.map(|request| &request.header);
+            lines.push(format!("http.request.header: {}", serde_json::to_string(&header)?));
+            lines.push(format!("redactions: {}", serde_json::to_string(&record.redactions)?));
+        }
+        Ok(lines.join("\n") + "\n")
+    }
+
+    /// Host, if the URL names one, and the fields given; `None`: one of them has no colon.
+    fn fields(&self) -> Option<Fields> {
+        let mut buffer = Vec::new();
+        let mut ranges = Vec::new();
+        let host = self.authority().map(|authority| format!("Host: {authority}"));
+        for field in host.iter().chain(&self.headers) {
+            let (name, value) = field.split_once(':')?;
+            let start = buffer.len();
+            buffer.extend_from_slice(name.trim().as_bytes());
+            let middle = buffer.len();
+            buffer.extend_from_slice(value.trim().as_bytes());
+            ranges.push((start..middle, middle..buffer.len()));
+        }
+        Some(Fields::new(buffer.into(), ranges))
+    }
+
+    fn authority(&self) -> Option<&str> {
+        let (_, rest) = self.url.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let authority = rest.get(..end)?;
+        Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+    }
+
+    /// The request as a client would send it: origin form, or authority form for CONNECT.
+    fn exchange(&self, fields: Fields) -> Exchange {
+        let parsed = Target::parse(self.url.as_bytes(), self.method == "CONNECT");
+        let mut target = parsed.path.unwrap_or(self.url.as_bytes()).to_vec();
+        if let Some(query) = parsed.query {
+            target.push(b'?');
+            target.extend_from_slice(query);
+        }
+        let head = RequestHead {
+            method: self.method.as_str().into(),
+            target: target.into(),
+            version: Version::Http11,
+            fields,
+        };
+        Exchange {
+            request: Some(message(head)),
+            response: None,
+            interim: Vec::new(),
+            lost_response: None,
+            lost_request: None,
+            anomalies: Vec::new(),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        let authority = Target::parse(self.url.as_bytes(), self.method == "CONNECT").authority;
+        let port = authority.map(|authority| authority.port.unwrap_or(80));
+        Origin {
+            side: Side::Server,
+            transport: Transport::Tcp,
+            client: Party::default(),
+            server: Party { port, ..Party::default() },
+            attribution: Attribution::Socket,
+        }
+    }
+}
+
+fn message<H>(head: H) -> Message<H> {
+    Message {
+        head,
+        first_ns: 0,
+        last_ns: 0,
+        head_bytes: 0,
+        body_bytes: None,
+        seen_bytes: 0,
+        captured_bytes: 0,
+        gaps: Vec::new(),
+        end: MessageEnd::Whole,
+        tgid: 0,
+        uid: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use expect_test::expect;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn explain(config: &str, arguments: &[&str]) -> String {
+        let arguments = [&["config", "explain"], arguments].concat();
+        let Command::Explain(explain) = Cli::try_parse_from(arguments).unwrap().args.command else {
+            panic!("not explain");
+        };
+        let (config, _) = Config::parse("test", config, []).unwrap();
+        let observer = Arc::new(Observer::default());
+        let policy = Policy::new(&config.policy, &config.redaction, observer).unwrap();
+        let report = explain.report(&policy, explain.fields().unwrap()).unwrap();
+        report.replace(policy.digest(), "sha256:…")
+    }
+
+    #[test]
+    fn explains_rules_and_redaction() {
+        let config = "[[policy.rule]]\nlevel = \"none\"\npath = \"/health\"\n\
+                      [[policy.rule]]\nlevel = \"metadata\"\nmethod = [\"GET\"]\nhost = \"*.example\"";
+        let url = "http://u:p@api.example:81/v1/a?token=x";
+        let fields = ["--header", "Authorization: Bearer c", "--header", "Accept: */*"];
+        expect![[r#"
+            level: metadata
+            rule: 1
+              rule 0 (none): `path` does not match
+              rule 1 (metadata): matches
+            digest: sha256:…
+            url: {"scheme":"http","domain":"api.example","port":81,"path":"/v1/a","query":"token=***"}
+            http.request.header: {"host":["api.example:81"],"accept":["*/*"]}
+            redactions: [{"path":"http.request.header.authorization","type":"credential","action":"drop","count":1},{"path":"url.query.token","type":"secret","action":"mask","count":1}]
+        "#]]
+        .assert_eq(&explain(config, &[&["GET", url][..], &fields].concat()));
+        expect![[r#"
+            level: none
+            rule: 0
+              rule 0 (none): matches
+              rule 1 (metadata): `host` does not match
+            digest: sha256:…
+        "#]]
+        .assert_eq(&explain(config, &["GET", "/health"]));
+    }
+
+    #[test]
+    fn subcommands_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+        assert!(Cli::try_parse_from(["config", "check", "file"]).is_ok());
+        assert!(Cli::try_parse_from(["config", "schema", "--record"]).is_ok());
+        assert!(Cli::try_parse_from(["config", "explain", "GET"]).is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! The command line: one file a subcommand.
+//!
+//! In: arguments. Out: an exit code: 0 done, 1 the thing asked about is wrong, 2 usage or
+//! configuration error, 3 could not tell.
+//! Always: standard output carries data only; messages go to standard error; advice is on a line of
+//! its own that begins with `hint:`.
+//! Not here: the work itself.
+
+pub mod cat;
+pub mod config;
+//pub mod doctor;
+pub mod live;
+mod log;
+//pub mod record;
+//pub mod replay;
+pub mod run;
+pub mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code for usage and configuration errors.
+pub const USAGE: u8 = 2;
+
+/// Watches this host with eBPF and turns every HTTP exchange into an audit record.
+#[derive(Debug, Parser)]
+#[command(name = "earwitness", version, about, long_about = None, max_term_width = 100)]
+#[command(after_help = "Example: earwitness run --stdout")]
+pub struct Cli {
+    /// Say more on standard error; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Messages on standard error as JSON lines
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Watch(watch::Args),
+    Cat(cat::Args),
+//    Record(record::Args),
+//    Replay(replay::Args),
+//    Doctor(doctor::Args),
+    Config(config::Args),
+}
+
+/// Runs what the arguments say.
+///
+/// # Errors
+/// Those of the subcommands; the caller prints them.
+pub fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    log::start(cli.verbose, cli.log_json);
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Watch(args) => match watch::run(&args)? {
+            watch::Outcome::Done(code) => Ok(code),
+            watch::Outcome::Own(view) => run::watch_by_itself(*view),
+        },
+        Command::Cat(args) => cat::run(&args),
+//        Command::Record(args) => record::run(&args),
+//        Command::Replay(args) => replay::run(&args),
+//        Command::Doctor(args) => doctor::run(&args),
+        Command::Config(args) => config::run(args),
+    }
+}

@@ -1,0 +1,80 @@
+//! Keys that are known and that this version does not heed.
+//!
+//! In: what was read. Out: a mistake where trusting the key would be dangerous (somebody would
+//! think that records are encrypted, delivered, fuller or fewer than they are), a warning where the
+//! worst is a fuller disk.
+//! Always: such a key is never taken silently.
+//! Not here: values that make no sense (`config::check`).
+
+use super::finding::{Finding, Warning};
+use super::read::Read;
+use super::read::Step::{self, Index, Key};
+use super::source::Sources;
+use crate::audit::rule::Level;
+
+/// Keys that are mistakes.
+const REFUSED: &[[&str; 2]] =
+    &[["journal", "encrypt_to"], ["journal", "witness_policy"], ["identity", "trusted_proxies"]];
+
+/// Keys that are worth a warning.
+const WITHOUT_EFFECT: &[[&str; 2]] =
+    &[["journal", "retain_days"], ["journal", "retain_bytes"], ["capture", "body_limit_bytes"]];
+
+pub(super) fn check(
+    read: &Read<'_>,
+    sources: &Sources,
+    findings: &mut Vec<Finding>,
+    warnings: &mut Vec<Warning>,
+) {
+    let mut refuse = |path: &[Step<'_>], what: &str| {
+        let span = read.span(path);
+        let message = format!("`{what}` is not available in this version");
+        if span.is_some() && !read.is_empty_list(path) {
+            findings.push(sources.finding(span, message, None));
+        }
+    };
+    for [section, key] in REFUSED {
+        refuse(&[Key(section), Key(key)], &format!("{section}.{key}"));
+    }
+    for index in 0..read.config.sink.len() {
+        refuse(&[Key("sink"), Index(index)], "sink");
+    }
+    levels(read, &mut refuse);
+    rule_conditions(read, &mut refuse);
+    for [section, key] in WITHOUT_EFFECT {
+        if let Some(span) = read.span(&[Key(section), Key(key)]) {
+            let message = format!("`{section}.{key}` has no effect in this version");
+            warnings.push(sources.finding(Some(span), message, None));
+        }
+    }
+}
+
+fn levels(read: &Read<'_>, refuse: &mut impl FnMut(&[Step<'_>], &str)) {
+    let mut level = |path: &[Step<'_>], level: Level| {
+        if !level.is_available() {
+            refuse(path, level.name());
+        }
+    };
+    let policy = &read.config.policy;
+    level(&[Key("policy"), Key("default")], policy.default);
+    for (index, rule) in policy.rule.iter().enumerate() {
+        level(&[Key("policy"), Key("rule"), Index(index), Key("level")], rule.level);
+    }
+}
+
+/// A condition that is not heeded would make a rule match more than it says.
+fn rule_conditions(read: &Read<'_>, refuse: &mut impl FnMut(&[Step<'_>], &str)) {
+    let capture = &read.config.capture;
+    for (name, rules) in [("include", &capture.include), ("exclude", &capture.exclude)] {
+        for index in 0..rules.len() {
+            for key in ["container", "namespace"] {
+                refuse(&[Key("capture"), Key(name), Index(index), Key(key)], key);
+            }
+        }
+    }
+    for index in 0..read.config.policy.rule.len() {
+        for key in ["container", "namespace", "media_type"] {
+            refuse(&[Key("policy"), Key("rule"), Index(index), Key(key)], key);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The configuration: composed of each module's own part, read from a file and the environment.
+//!
+//! In: a TOML file, variables `EARWITNESS_SECTION__KEY`. Out: `Config`, warnings; or every mistake
+//! at once, each with its place.
+//! Always: every key is optional; unknown keys are mistakes; a key that this version does not heed
+//! is never taken silently.
+//! Not here: what the settings do; the modules that own them say so.
+
+mod available;
+mod capture;
+mod check;
+mod document;
+mod finding;
+#[cfg(all(test, feature = "schema"))]
+mod generate;
+mod identity;
+mod journal;
+mod read;
+mod secret;
+mod sink;
+mod source;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use capture::{CaptureConfig, CaptureRule, User};
+pub use document::DEFAULT_FILE;
+#[cfg(feature = "schema")]
+pub use document::{config_schema, record_schema};
+pub use finding::{ConfigErrors, Finding, Place, Warning};
+pub use identity::IdentityConfig;
+pub use journal::JournalSection;
+pub use secret::{Secret, SecretError, SecretText};
+pub use sink::{SinkConfig, SinkFormat, SinkKind};
+
+use crate::audit::redact::RedactionConfig;
+use crate::audit::rule::PolicyConfig;
+
+/// Configuration of the daemon. Every key is optional; the values given here are the defaults.
+/// A variable `EARWITNESS_SECTION__KEY` overrides `key` in `[section]`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What is watched, and how much memory that may take.
+    pub capture: CaptureConfig,
+    /// How much of which exchange is recorded.
+    pub policy: PolicyConfig,
+    /// What is left out of records.
+    pub redaction: RedactionConfig,
+    /// Who is taken for the client.
+    pub identity: IdentityConfig,
+    /// How records are stored on this host.
+    pub journal: JournalSection,
+    /// Where records are delivered. Not available in this version.
+    pub sink: Vec<SinkConfig>,
+}
+
+impl Config {
+    /// Reads the file, if there is one, and the variables in `env` that are settings. Errors: every
+    /// mistake in either; the file cannot be read, or everybody may write to it.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let (name, text) = match file {
+            Some(path) => (path.display().to_string(), source::read_file(path)?),
+            None => (String::new(), String::new()),
+        };
+        Self::parse(&name, &text, env)
+    }
+
+    /// The same from text; `name` stands in messages.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let sources = source::Sources::new(name, text, env);
+        let mut read = read::read(&sources);
+        let mut findings = std::mem::take(&mut read.findings);
+        let mut warnings = sources.warnings();
+        check::check(&read.config, &mut |path, message, hint| {
+            let span = read.span(path);
+            if !span.as_ref().is_some_and(|span| read.is_partial(span)) {
+                findings.push(sources.finding(span, message, hint));
+            }
+        });
+        available::check(&read, &sources, &mut findings, &mut warnings);
+        if findings.is_empty() {
+            return Ok((read.config, warnings));
+        }
+        Err(ConfigErrors::new(findings))
+    }
+}
+
+#[cfg(test)]
+mod tests;

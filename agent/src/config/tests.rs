@@ -1,0 +1,279 @@
+//! Every mistake at once and with its place; the environment; the default file.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::audit::rule::Level;
+
+fn env(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn check_errors(text: &str, variables: &[(&str, &str)], expected: Expect) {
+    let errors = Config::parse("earwitness.toml", text, env(variables)).unwrap_err();
+    expected.assert_eq(&errors.to_string());
+}
+
+#[test]
+fn without_anything_the_defaults_hold() {
+    let (config, warnings) = Config::load(None, []).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.policy.default, Level::Metadata);
+    assert_eq!(config.journal.settings(), crate::journal::JournalConfig::default());
+    assert!(warnings.is_empty());
+}
+
+#[test]
+fn the_example_of_the_contract_is_read() {
+    let text = r#"
+        [capture]
+        include = [{ port = 8080 }, { user = "www-data" }, { user = 33 }]
+        exclude = [{ executable = "/usr/bin/backup" }]
+        memory_limit_bytes = 268435456
+
+        [policy]
+        default = "metadata"
+
+        [[policy.rule]]
+        level = "none"
+        path = "/health/**"
+        method = ["GET"]
+
+        [redaction]
+        header_allow = ["accept", "content-type", "user-agent"]
+
+        [journal]
+        sync_ms = 200
+        retain_days = 400
+    "#;
+    let (config, warnings) = Config::parse("earwitness.toml", text, []).unwrap();
+    assert_eq!(config.capture.include[0].port, Some(8080));
+    assert_eq!(config.capture.include[1].user, Some(User::Name("www-data".into())));
+    assert_eq!(config.capture.include[2].user, Some(User::Id(33)));
+    assert_eq!(config.policy.rule[0].level, Level::None);
+    assert_eq!(config.redaction.header_allow.len(), 3);
+    expect!["earwitness.toml:20:9: `journal.retain_days` has no effect in this version"]
+        .assert_eq(&warnings[0].to_string());
+}
+
+#[test]
+fn every_mistake_of_form_is_reported_at_once() {
+    check_errors(
+        "colour = 1\n\
+         [capture]\n\
+         includ = []\n\
+         body_limit_bytes = \"many\"\n\
+         include = [{ port = 80 }, { prt = 81 }, { port = 70000 }, { user = true }]\n\
+         [policy]\n\
+         default = \"everything\"\n\
+         [[policy.rule]]\n\
+         path = \"/a\"\n\
+         [jurnal]\n\
+         sync_ms = 1\n\
+         [[sink]]\n\
+         type = \"http\"\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:1:1: unknown key `colour`
+            hint: known here: capture, policy, redaction, identity, journal, sink
+            earwitness.toml:3:1: unknown key `includ`
+            hint: known here: include, exclude, body_limit_bytes, memory_limit_bytes, ring_bytes, shards
+            earwitness.toml:4:20: invalid type: string "many", expected u64
+            earwitness.toml:5:29: unknown key `prt`
+            hint: known here: port, pid, executable, user, cgroup, container, namespace
+            earwitness.toml:5:50: invalid value: integer `70000`, expected u16
+            earwitness.toml:5:68: invalid type: boolean `true`, expected a user name or a user id
+            earwitness.toml:7:11: unknown variant `everything`, expected one of `none`, `metadata`, `request`, `request_response`
+            earwitness.toml:8:1: missing key `level`
+            earwitness.toml:10:2: unknown key `jurnal`
+            hint: known here: capture, policy, redaction, identity, journal, sink
+            earwitness.toml:12:1: missing key `name`"#]],
+    );
+}
+
+#[test]
+fn mistakes_of_syntax_are_reported_with_the_others() {
+    check_errors(
+        "[capture]\nshards = = 2\nring_bytes = 1000\n[journal\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:2:10: extra `=`, expected nothing
+            earwitness.toml:2:12: unexpected key or value, expected newline, `#`
+            earwitness.toml:3:1: 1000 bytes is not a power of two from 262144 to 1073741824
+            earwitness.toml:4:9: unclosed table, expected `]`"#]],
+    );
+}
+
+#[test]
+fn values_that_make_no_sense_are_reported() {
+    check_errors(
+        "[capture]\n\
+         shards = 3\n\
+         ring_bytes = 1000\n\
+         memory_limit_bytes = 1\n\
+         include = [{}, { port = 0 }]\n\
+         exclude = [{ executable = \"nginx\" }]\n\
+         [[policy.rule]]\n\
+         level = \"none\"\n\
+         status = [\"6yy\"]\n\
+         [redaction]\n\
+         header_allow = [\"accept\", \"Authorization\", \"x my\", \"X-Custom-Api-Key\"]\n\
+         [journal]\n\
+         sync_ms = 600000\n\
+         segment_bytes = 0\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:2:1: 3 is neither 0 nor a power of two up to 8
+            earwitness.toml:3:1: 1000 bytes is not a power of two from 262144 to 1073741824
+            earwitness.toml:4:1: 1 bytes, fewer than 16777216
+            earwitness.toml:5:12: rule has no condition
+            hint: leave the rule out: with no rule the whole host is watched
+            earwitness.toml:5:18: 0 is no port
+            earwitness.toml:6:14: path is not absolute
+            earwitness.toml:9:1: `status`: `6yy` is neither a status code (`404`) nor a class of them (`4xx`)
+            earwitness.toml:11:27: `Authorization` carries credentials and is never recorded
+            hint: leave it out; that it was sent is recorded
+            earwitness.toml:11:44: `x my` is no name of a header field
+            earwitness.toml:11:52: `X-Custom-Api-Key` carries credentials and is never recorded
+            hint: leave it out; that it was sent is recorded
+            earwitness.toml:13:1: 600000 ms, more than 60000
+            earwitness.toml:14:1: 0 bytes, fewer than 4096"#]],
+    );
+}
+
+#[test]
+fn keys_of_later_versions_are_refused() {
+    check_errors(
+        "[capture]\n\
+         include = [{ container = \"web\" }]\n\
+         [policy]\n\
+         default = \"request_response\"\n\
+         [[policy.rule]]\n\
+         level = \"request\"\n\
+         media_type = \"text/*\"\n\
+         [identity]\n\
+         trusted_proxies = [\"10.0.0.0/8\"]\n\
+         [journal]\n\
+         encrypt_to = [\"age1x\"]\n\
+         witness_policy = { file = \"/etc/earwitness/witness-policy\" }\n\
+         [[sink]]\n\
+         name = \"siem\"\n\
+         type = \"http\"\n\
+         url = \"https://collector.example/in\"\n\
+         format = \"native\"\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:2:14: `container` is not available in this version
+            earwitness.toml:4:1: `request_response` is not available in this version
+            earwitness.toml:6:1: `request` is not available in this version
+            earwitness.toml:7:1: `media_type` is not available in this version
+            earwitness.toml:9:1: `identity.trusted_proxies` is not available in this version
+            earwitness.toml:11:1: `journal.encrypt_to` is not available in this version
+            earwitness.toml:12:1: `journal.witness_policy` is not available in this version
+            earwitness.toml:13:1: `sink` is not available in this version"#]],
+    );
+}
+
+#[test]
+fn variables_override_the_file() {
+    let text = "[capture]\nshards = 2\n[policy]\ndefault = \"metadata\"\n";
+    let variables = env(&[
+        ("EARWITNESS_CAPTURE__SHARDS", "4"),
+        ("EARWITNESS_POLICY__DEFAULT", "none"),
+        ("EARWITNESS_CAPTURE__INCLUDE", "[{ port = 80 }]"),
+        ("EARWITNESS_JOURNAL__SYNC_MS", "5"),
+        ("EARWITNESS_LOG", "debug"),
+        ("EARWITNESS_CAPTURE_SHARDS", "1"),
+        ("HOME", "/root"),
+    ]);
+    let (config, warnings) = Config::parse("earwitness.toml", text, variables).unwrap();
+    assert_eq!(config.capture.shards, 4);
+    assert_eq!(config.policy.default, Level::None);
+    assert_eq!(config.capture.include[0].port, Some(80));
+    assert_eq!(config.journal.sync_ms, 5);
+    let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["environment variable EARWITNESS_CAPTURE_SHARDS: is not a setting\n\
+          hint: two underscores stand between section and key"]
+    );
+}
+
+#[test]
+fn mistakes_in_variables_name_them() {
+    check_errors(
+        "[capture]\nshards = 2\n",
+        &[
+            ("EARWITNESS_CAPTURE__SHARDS", "many"),
+            ("EARWITNESS_CAPTURE__COLOUR", "1"),
+            ("EARWITNESS_JOURNAL__ENCRYPT_TO", "[\"age1x\"]"),
+            ("EARWITNESS_CAPTURE__SHARDS__X", "1"),
+        ],
+        expect![[r#"
+            environment variable EARWITNESS_CAPTURE__COLOUR: unknown key `colour`
+            hint: known here: include, exclude, body_limit_bytes, memory_limit_bytes, ring_bytes, shards
+            environment variable EARWITNESS_CAPTURE__SHARDS: invalid type: string "many", expected u32
+            environment variable EARWITNESS_CAPTURE__SHARDS__X: `shards` is not a section with keys
+            environment variable EARWITNESS_JOURNAL__ENCRYPT_TO: `journal.encrypt_to` is not available in this version"#]],
+    );
+}
+
+#[test]
+fn a_file_that_everybody_may_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o646)).unwrap();
+    let errors = Config::load(Some(file.path()), []).unwrap_err();
+    assert!(errors.to_string().contains("everybody may write to this file\nhint: chmod o-w "));
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(Config::load(Some(file.path()), []).is_ok());
+    assert!(Config::load(Some(Path::new("/nonexistent/earwitness.toml")), []).is_err());
+}
+
+#[test]
+fn any_text_gives_a_configuration_or_mistakes() {
+    for text in [
+        "[[[",
+        "a.b.c = 1",
+        "capture = 1",
+        "[capture]\ninclude = 1",
+        "policy.rule = {}",
+        "\u{feff}",
+        "sink = [1, 2]",
+    ] {
+        if let Err(errors) = Config::parse("f", text, []) {
+            assert!(!errors.findings().is_empty());
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+#[test]
+fn the_default_file_is_generated_from_the_doc_comments() {
+    expect_test::expect_file!["default.toml"].assert_eq(&generate::default_file());
+}
+
+#[test]
+fn the_default_file_gives_the_defaults_also_when_uncommented() {
+    let (config, _) = Config::parse("default.toml", DEFAULT_FILE, []).unwrap();
+    assert_eq!(config, Config::default());
+    let uncommented: Vec<_> = DEFAULT_FILE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') || rest.starts_with("  \"") => rest,
+            _ => line,
+        })
+        .collect();
+    let text = uncommented.join("\n");
+    assert!(text.contains("\nsync_ms = 200\n") && text.contains("\n  \"accept\",\n"));
+    let (config, _) = Config::parse("default.toml", &text, []).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config, Config::default());
+}
+
+#[cfg(feature = "schema")]
+#[test]
+fn the_default_file_is_valid_by_the_schema() {
+    let schema = config_schema().to_value();
+    let value = serde_json::to_value(Config::default()).unwrap();
+    assert!(jsonschema::is_valid(&schema, &value));
+}

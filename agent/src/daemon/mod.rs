@@ -1,0 +1,377 @@
+//! The daemon: builds the stages, joins them, and ends them in order.
+//!
+//! In: a configuration, signals. Out: a journal, and lines for whoever watches.
+//! Always: the only place that makes threads. The start is journal, probes, shards; the end is
+//! probes, shards (drained), journal (synced), output: so nothing that was seen is lost by stopping.
+//! Not here: parsing (`pipeline`), writing (`journal`), what the command line says (`cli`).
+//!
+//! ```text
+//! main thread: signals, each second: counters, clock, silent connections, rules
+//!   ├─ shard threads: ring ─▶ pipeline ─▶ records ──channel──▶ journal thread
+//!   └─ output thread: follows the journal's files, so that a slow reader slows nobody
+//! ```
+
+mod control;
+mod coverage;
+mod names;
+pub mod output;
+mod rules;
+mod shard;
+pub mod time;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use earwitness_common::settings::{MAX_SHARDS, Settings};
+
+use crate::audit::encode::EncodedRecord;
+use crate::audit::observer::Observer;
+use crate::audit::policy::{Policy, PolicyError};
+use crate::audit::record::agent::{Lifecycle, LifecycleAction};
+use crate::config::Config;
+use crate::discover::{Processes, host::Host};
+use crate::journal::writer::{self, Batch, WriterEvent};
+use crate::journal::{Journal, JournalError, Recovery};
+use crate::kernel::load::{LoadError, Probes, Sizes};
+use crate::kernel::ring::Reader;
+use crate::kernel::verdict::Verdicts;
+use crate::model::limits::Limits;
+use crate::model::loss::{Loss, Reason};
+use crate::pipeline::Pipeline;
+use output::Output;
+use shard::{Command, Report, Shard};
+
+/// Batches on their way to the journal. When the disk is slow the shards wait, and the rings hold
+/// what comes meanwhile.
+const BATCHES: usize = 64;
+/// Most connections that the kernel side follows.
+const SOCKETS: u32 = 65_536;
+/// Bytes of a turn that are captured: the longest head that is parsed.
+const TURN_BUDGET_BYTES: u32 = 65_536 + 4_096;
+
+/// What to run with.
+pub struct Options {
+    /// The configuration, checked.
+    pub config: Config,
+    /// Where it came from, read again at SIGHUP.
+    pub config_file: Option<PathBuf>,
+    /// Where the journal is.
+    pub data_dir: PathBuf,
+    /// Shows records.
+    pub output: Option<Box<dyn Output>>,
+    /// Called once all probes are attached.
+    pub ready: Box<dyn FnOnce()>,
+}
+
+/// Why the daemon could not start or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The policy cannot be kept.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The kernel side cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A filter rule cannot be used.
+    #[error("cannot use a rule of [capture]: {0}")]
+    Rule(String),
+    /// The operating system refused something.
+    #[error("cannot {what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        error: std::io::Error,
+    },
+}
+
+impl DaemonError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Load(error) => Some(error.hint().to_owned()),
+            Self::Policy(_) | Self::Rule(_) => {
+                Some(String::from("`earwitness config check` explains"))
+            }
+            // Its text has the hint already.
+            Self::Journal(_) | Self::System { .. } => None,
+        }
+    }
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> DaemonError {
+    move |error| DaemonError::System { what, error }
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// See `DaemonError`. Once `ready` was called, only the journal's end can fail.
+pub fn run(options: Options) -> Result<(), DaemonError> {
+    let host = Host::read();
+    let observer = Arc::new(names::observer(&host));
+    let config = &options.config;
+    let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&observer))?;
+    let policy = Arc::new(policy);
+    // Everything that can be refused comes before the journal is touched.
+    let rules = rules::Rules::new(&config.capture)?;
+    let sizes = sizes(config);
+    let (mut probes, rings, verdicts) = Probes::load(sizes)?;
+    rules.write(&mut probes)?;
+    let (journal, recovery) = Journal::open(&options.data_dir, config.journal.settings())?;
+    let output = options.output.map(|output| output::follow(&options.data_dir, output));
+    let output = output.transpose().map_err(system("follow the journal"))?;
+
+    let (batches, queue) = bounded(BATCHES);
+    let writer = start_writer(journal, queue, Arc::clone(&observer))?;
+    let kernel = host.kernel.as_deref().unwrap_or_default();
+    send(&batches, begun(&observer, &recovery, policy.digest(), kernel, sizes));
+
+    let settings = Settings {
+        turn_budget_bytes: TURN_BUDGET_BYTES,
+        agent_tgid: std::process::id(),
+        shards: sizes.shards,
+        wake_bytes: sizes.ring_bytes / 8,
+        enabled: 1,
+        rules_epoch: 1,
+        include_rules: rules.include_count(),
+        exclude_rules: rules.exclude_count(),
+    };
+    probes.configure(settings)?;
+    probes.attach()?;
+    // After the probes, so that no process is missed; the rings hold what comes meanwhile.
+    let names = Arc::new(Processes::scan());
+    let verdicts = Arc::new(verdicts);
+    let stage = Stage { policy, names, verdicts, batches: batches.clone() };
+    let shards = Shards::start(rings, &stage, config)?;
+    if let Some(output) = &output {
+        output.count_connections(shards.connections.clone());
+    }
+    send(&batches, lifecycle(&observer, Lifecycle::new(LifecycleAction::Ready)));
+    (options.ready)();
+
+    let control = control::Control {
+        probes: &mut probes,
+        settings,
+        rules,
+        config_file: options.config_file,
+        observer: Arc::clone(&observer),
+        batches: &batches,
+        shards: &shards,
+        names: Arc::clone(&stage.names),
+        config: options.config,
+    };
+    let kernel_losses = control.run().map_err(system("wait for signals"))?;
+    drop(probes);
+    shards.stop();
+    send(&batches, kernel_losses);
+    send(&batches, lifecycle(&observer, Lifecycle::new(LifecycleAction::Stop)));
+    drop(stage);
+    let _ = batches.send(Batch::Stop);
+    let stored = writer.join().unwrap_or(Ok(()));
+    if let Some(output) = output {
+        output.finish();
+    }
+    Ok(stored?)
+}
+
+fn send(batches: &Sender<Batch>, records: Vec<EncodedRecord>) {
+    if !records.is_empty() {
+        // The journal thread ends only after this side has told it to.
+        let _ = batches.send(Batch::Records(records));
+    }
+}
+
+fn sizes(config: &Config) -> Sizes {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // One thread reads what several processors produce.
+    let wanted = match config.capture.shards {
+        0 => u32::try_from(processors / 4).unwrap_or(1).max(1),
+        given => given,
+    };
+    Sizes {
+        shards: wanted.next_power_of_two().min(MAX_SHARDS),
+        ring_bytes: config.capture.ring_bytes,
+        sockets: SOCKETS,
+    }
+}
+
+fn lifecycle(observer: &Observer, lifecycle: Lifecycle<'_>) -> Vec<EncodedRecord> {
+    vec![observer.lifecycle(lifecycle, time::wall_ns())]
+}
+
+/// The first records of a run: that it starts, and what it found.
+fn begun(
+    observer: &Observer,
+    recovery: &Recovery,
+    digest: &str,
+    kernel: &str,
+    sizes: Sizes,
+) -> Vec<EncodedRecord> {
+    let start = Lifecycle::new(LifecycleAction::Start)
+        .with("kernel", kernel)
+        .with("policy_digest", digest)
+        .with("shards", u64::from(sizes.shards))
+        .with("ring_bytes", u64::from(sizes.ring_bytes));
+    let mut records = lifecycle(observer, start);
+    if recovery.clean {
+        return records;
+    }
+    let last = recovery.last_timestamp.as_deref().unwrap_or_default();
+    let mut recovered = Lifecycle::new(LifecycleAction::Recovered)
+        .with("next_seq", recovery.next_seq)
+        .with("torn_bytes", recovery.torn_bytes)
+        .with("damaged_bytes", recovery.damaged_bytes)
+        .with("missing_records", recovery.missing_records);
+    if !last.is_empty() {
+        recovered = recovered.with("last_timestamp", last);
+    }
+    records.extend(lifecycle(observer, recovered));
+    let now_ns = time::wall_ns();
+    let since = recovery.last_timestamp.as_deref().and_then(time::parse_wall_ns);
+    let loss = Loss {
+        bytes: recovery.torn_bytes,
+        ..Loss::hole(Reason::Crash, 0)
+    };
+    let concerns = crate::audit::observer::Concerns::default();
+    records.push(observer.loss(&loss, since.unwrap_or(now_ns), now_ns, concerns));
+    records
+}
+
+fn start_writer(
+    journal: Journal,
+    queue: Receiver<Batch>,
+    observer: Arc<Observer>,
+) -> Result<JoinHandle<Result<(), JournalError>>, DaemonError> {
+    std::thread::Builder::new()
+        .name(String::from("journal"))
+        .spawn(move || writer::run(journal, &queue, |event| answer(&observer, event)))
+        .map_err(system("start the journal thread"))
+}
+
+/// What the journal says of itself, as records.
+fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<EncodedRecord> {
+    let (reason, dropped, lasted) = match event {
+        WriterEvent::Failing(error) => {
+            tracing::error!(%error, "the journal cannot be written; records are kept in memory");
+            return Vec::new();
+        }
+        WriterEvent::Recovered { disk_full, lasted, dropped } => {
+            tracing::info!(?lasted, dropped.records, "the journal can be written again");
+            let reason = if disk_full { Reason::DiskFull } else { Reason::JournalWrite };
+            (reason, dropped, lasted)
+        }
+        WriterEvent::TooLong(dropped) => (Reason::JournalWrite, dropped, std::time::Duration::ZERO),
+        WriterEvent::News(_) | WriterEvent::Finished(_) => return Vec::new(),
+    };
+    let loss = Loss {
+        reason,
+        events: dropped.records,
+        bytes: dropped.bytes,
+        exchanges: Some(dropped.exchanges),
+        connections: None,
+    };
+    let until_ns = time::wall_ns();
+    let since_ns = until_ns - i64::try_from(lasted.as_nanos()).unwrap_or(0);
+    let concerns = crate::audit::observer::Concerns::default();
+    vec![observer.loss(&loss, since_ns, until_ns, concerns)]
+}
+
+/// What every shard needs.
+struct Stage {
+    policy: Arc<Policy>,
+    names: Arc<Processes>,
+    verdicts: Arc<Verdicts>,
+    batches: Sender<Batch>,
+}
+
+/// The shard threads.
+struct Shards {
+    commands: Vec<Sender<Command>>,
+    reports: Receiver<Report>,
+    threads: Vec<JoinHandle<()>>,
+    connections: Arc<AtomicU64>,
+}
+
+impl Shards {
+    fn start(
+        rings: Vec<aya::maps::RingBuf<aya::maps::MapData>>,
+        stage: &Stage,
+        config: &Config,
+    ) -> Result<Self, DaemonError> {
+        let (report, reports) = unbounded();
+        let connections = Arc::new(AtomicU64::new(0));
+        let memory_bytes = config.capture.memory_limit_bytes / rings.len().max(1) as u64;
+        let mut shards =
+            Self { commands: Vec::new(), reports, threads: Vec::new(), connections };
+        for (index, ring) in rings.into_iter().enumerate() {
+            let (command, commands) = unbounded();
+            let names: Arc<dyn crate::pipeline::Names> = Arc::clone(&stage.names) as _;
+            let pipeline = Pipeline::new(
+                Arc::clone(&stage.policy),
+                names,
+                Limits::default(),
+                usize::try_from(memory_bytes).unwrap_or(usize::MAX),
+                time::clock_offset(),
+            );
+            let shard = Shard {
+                index,
+                reader: Reader::new(ring).map_err(|error| system("wait for a ring")(error.into()))?,
+                pipeline,
+                verdicts: Arc::clone(&stage.verdicts),
+                batches: stage.batches.clone(),
+                commands,
+                reports: report.clone(),
+                connections: Arc::clone(&shards.connections),
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{index}"))
+                .spawn(move || shard.run())
+                .map_err(system("start a shard thread"))?;
+            shards.commands.push(command);
+            shards.threads.push(thread);
+        }
+        Ok(shards)
+    }
+
+    fn tell_all(&self, command: &Command) {
+        for shard in &self.commands {
+            // A shard ends only when told to.
+            let _ = shard.send(command.clone());
+        }
+    }
+
+    fn tell(&self, shard: usize, command: Command) {
+        if let Some(shard) = self.commands.get(shard) {
+            let _ = shard.send(command);
+        }
+    }
+
+    /// Drains the rings, writes what is in flight, ends.
+    fn stop(self) {
+        self.tell_all(&Command::Stop);
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A flag that another thread reads.
+#[derive(Clone, Default)]
+pub(crate) struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}

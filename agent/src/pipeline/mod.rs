@@ -1,0 +1,155 @@
+//! From samples to records, in one function without I/O: the daemon, replay and tests all use it.
+//!
+//! In: samples' bytes in the order of one shard's ring, and the passing of time.
+//! Out: `Outcome`: encoded, redacted records; verdicts for the kernel side; process events.
+//! Always: reads no clock, file or socket; bounded memory; never fails and never panics. What could
+//! not be followed becomes a `loss` record.
+//! Not here: where samples come from (`daemon`, `capture`), where records go (`journal`).
+//!
+//! ```text
+//! sample ─▶ tracker (connection, positions, both ends) ─▶ protocol ─▶ exchange
+//!                                                                       │ origin
+//!                                      record ◀── policy, redaction ◀───┘
+//! ```
+
+pub mod losses;
+pub mod origin;
+pub mod tracker;
+
+use std::sync::Arc;
+
+use earwitness_common::settings::Verdict;
+
+use crate::audit::encode::EncodedRecord;
+use crate::audit::policy::Policy;
+use crate::model::limits::Limits;
+use crate::model::loss::{Loss, Reason};
+use crate::model::origin::Process;
+use crate::model::sample::{ConnId, ProcessEvent, Sample};
+use crate::model::time::ClockOffset;
+use losses::Losses;
+use tracker::{Event, Tracker};
+
+/// Who a process is. Behind it: `/proc` and process events, or a capture file.
+pub trait Names: Send + Sync {
+    /// The process, as much as can be told of it.
+    fn process(&self, tgid: u32, uid: u32) -> Arc<Process>;
+    /// Something happened to a process.
+    fn event(&self, event: &ProcessEvent);
+}
+
+/// What came of the input since the caller last emptied it.
+#[derive(Default)]
+pub struct Outcome {
+    /// Records in order.
+    pub records: Vec<EncodedRecord>,
+    /// What the kernel side should do with connections from now on.
+    pub verdicts: Vec<(ConnId, Verdict)>,
+    /// What happened to processes.
+    pub processes: Vec<ProcessEvent>,
+}
+
+/// One shard's way from samples to records.
+pub struct Pipeline {
+    tracker: Tracker,
+    policy: Arc<Policy>,
+    names: Arc<dyn Names>,
+    clock: ClockOffset,
+    losses: Losses,
+    /// Kept for its memory.
+    events: Vec<Event>,
+}
+
+impl Pipeline {
+    /// `memory_bytes`: what all connections of this shard may hold together.
+    pub fn new(
+        policy: Arc<Policy>,
+        names: Arc<dyn Names>,
+        limits: Limits,
+        memory_bytes: usize,
+        clock: ClockOffset,
+    ) -> Self {
+        Self {
+            tracker: Tracker::new(limits, memory_bytes, Arc::clone(&names)),
+            policy,
+            names,
+            clock,
+            losses: Losses::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes one sample.
+    pub fn sample(&mut self, bytes: &[u8], out: &mut Outcome) {
+        match Sample::decode(bytes) {
+            Ok(Sample::Process(event)) => {
+                self.names.event(&event);
+                out.processes.push(event);
+            }
+            Ok(sample) => {
+                let time_ns = sample.time_ns();
+                self.tracker.sample(sample, &mut self.events);
+                self.settle(time_ns, out);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "sample left out");
+                let loss = Loss::hole(Reason::BadSample, 0);
+                self.losses.add(&loss, None, 0);
+            }
+        }
+    }
+
+    /// Time passes: waits end, losses are told. `now_ns`: CLOCK_MONOTONIC.
+    pub fn tick(&mut self, now_ns: u64, out: &mut Outcome) {
+        self.tracker.tick(now_ns, &mut self.events);
+        self.settle(now_ns, out);
+        self.losses.flush(now_ns, self.clock, self.policy.observer(), &mut out.records);
+    }
+
+    /// A connection is known to be gone although nothing said so.
+    pub fn gone(&mut self, conn: ConnId, now_ns: u64, out: &mut Outcome) {
+        self.tracker.close(conn, now_ns, None, &mut self.events);
+        self.settle(now_ns, out);
+    }
+
+    /// A silent connection was looked at and is still there.
+    pub fn seen(&mut self, conn: ConnId, now_ns: u64) {
+        self.tracker.seen(conn, now_ns);
+    }
+
+    /// The agent stops: what is in flight becomes records that say so.
+    pub fn stop(&mut self, now_ns: u64, out: &mut Outcome) {
+        self.tracker.stop(now_ns, &mut self.events);
+        self.settle(now_ns, out);
+        self.losses.flush_all(now_ns, self.clock, self.policy.observer(), &mut out.records);
+    }
+
+    /// The policy from the next exchange on.
+    pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+    }
+
+    /// The clock from the next exchange on.
+    pub fn set_clock(&mut self, clock: ClockOffset) {
+        self.clock = clock;
+    }
+
+    /// The connections that are followed.
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    fn settle(&mut self, time_ns: u64, out: &mut Outcome) {
+        for event in self.events.drain(..) {
+            match event {
+                Event::Exchange(exchange, origin) => {
+                    out.records.extend(self.policy.apply(*exchange, &origin, self.clock));
+                }
+                Event::Loss(loss, concerned) => {
+                    self.losses.add(&loss, concerned.as_deref(), time_ns);
+                }
+                Event::Verdict(conn, verdict) => out.verdicts.push((conn, verdict)),
+            }
+        }
+    }
+}

@@ -1,0 +1,541 @@
+//! The connections of one shard.
+//!
+//! In: samples. Out: exchanges with their origin, losses, verdicts for the kernel side.
+//! Always: one exchange gives one event: where both ends live here, the server's end tells it and
+//! the client's end only lends its process. What the connections hold together stays within the
+//! memory limit; beyond it the one that holds most is given up, and told as a loss.
+//! Not here: parsing (`protocol`), redaction (`audit`).
+//!
+//! ```text
+//!            server's end has data          not a protocol we know, tunnel
+//! Followed ───────────────────────▶ Shadow        Followed ─────▶ Ignored
+//!    (both ends stay in the table until the socket is gone)
+//! ```
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use earwitness_common::settings::Verdict;
+
+use super::{Names, origin};
+use crate::conn::ends::Ends;
+use crate::conn::stream::Stream;
+use crate::model::limits::Limits;
+use crate::model::loss::{Loss, Reason};
+use crate::model::origin::{Origin, Process, Side};
+use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role, Sample};
+use crate::protocol::exchange::Exchange;
+use crate::protocol::{Chunk, Connection, Hole, Output, Wants};
+
+/// What came of a sample.
+pub enum Event {
+    /// An exchange is over.
+    Exchange(Box<Exchange>, Origin),
+    /// Something was lost, on this connection if one is named.
+    Loss(Loss, Option<Box<Origin>>),
+    /// What the kernel side should do.
+    Verdict(ConnId, Verdict),
+}
+
+/// All connections of one shard.
+pub struct Tracker {
+    connections: HashMap<ConnId, Followed>,
+    ends: Ends,
+    /// Those whose parser waits for time to pass.
+    waiting: HashSet<ConnId>,
+    names: Arc<dyn Names>,
+    limits: Limits,
+    memory_bytes: usize,
+    held_bytes: usize,
+    /// Kept for its memory.
+    outputs: Vec<Output>,
+}
+
+/// One end of a connection.
+struct Followed {
+    open: Box<Open>,
+    ingress: Stream,
+    egress: Stream,
+    parser: Connection,
+    mode: Mode,
+    told: Verdict,
+    other: Option<ConnId>,
+    own: Option<Arc<Process>>,
+    peer: Option<Arc<Process>>,
+    last_ns: u64,
+    held_bytes: usize,
+    has_data: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mode {
+    /// Parsed.
+    Followed,
+    /// The other end is parsed.
+    Shadow,
+    /// Nothing that we parse.
+    Ignored,
+}
+
+/// A connection that has been silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent {
+    /// Connection.
+    pub conn: ConnId,
+    /// `struct sock *`.
+    pub sock: u64,
+    /// Inode number in sockfs.
+    pub ino: u64,
+    /// Owner.
+    pub tgid: u32,
+    /// Inode number of its network namespace.
+    pub netns: u32,
+    /// A unix socket: the kernel side cannot see it go.
+    pub unix: bool,
+}
+
+impl Tracker {
+    /// `memory_bytes`: what all connections may hold together.
+    pub fn new(limits: Limits, memory_bytes: usize, names: Arc<dyn Names>) -> Self {
+        Self {
+            connections: HashMap::new(),
+            ends: Ends::default(),
+            waiting: HashSet::new(),
+            names,
+            limits,
+            memory_bytes,
+            held_bytes: 0,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// How many connections there are.
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Takes a sample of a connection.
+    pub fn sample(&mut self, sample: Sample<'_>, events: &mut Vec<Event>) {
+        match sample {
+            Sample::Open(open) => self.open(open, events),
+            Sample::Data(data) => self.data(&data, events),
+            Sample::End { direction, time_ns, conn, total_bytes } => {
+                self.end(conn, direction, time_ns, total_bytes, events);
+            }
+            Sample::Close { time_ns, conn, ingress_bytes, egress_bytes } => {
+                self.close(conn, time_ns, Some((ingress_bytes, egress_bytes)), events);
+            }
+            Sample::Process(_) => {}
+        }
+    }
+
+    /// Connections without a sample since `before_ns`; unix ones since `unix_before_ns`.
+    pub fn silent(&self, before_ns: u64, unix_before_ns: u64) -> Vec<Silent> {
+        let is_silent = |followed: &&Followed| {
+            followed.last_ns < if followed.is_unix() { unix_before_ns } else { before_ns }
+        };
+        let silent = |followed: &Followed| Silent {
+            conn: followed.open.conn,
+            sock: followed.open.sock,
+            ino: followed.open.ino,
+            tgid: followed.own.as_ref().map_or(followed.open.tgid, |own| own.pid),
+            netns: followed.open.netns,
+            unix: followed.is_unix(),
+        };
+        self.connections.values().filter(is_silent).map(silent).collect()
+    }
+
+    /// A silent connection was looked at and is still there.
+    pub fn seen(&mut self, conn: ConnId, now_ns: u64) {
+        if let Some(followed) = self.connections.get_mut(&conn) {
+            followed.last_ns = now_ns;
+        }
+    }
+
+    fn open(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
+        let (conn, time_ns) = (open.conn, open.time_ns);
+        if self.connections.contains_key(&conn) {
+            return;
+        }
+        let own = (open.tgid != 0).then(|| self.names.process(open.tgid, open.uid));
+        let other = self.ends.add(&open);
+        let mut followed = Followed::new(open, own.clone());
+        if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
+            other.other = Some(conn);
+            other.peer = own;
+            followed.other = Some(other.open.conn);
+            followed.peer = other.own.clone();
+        }
+        followed.last_ns = time_ns;
+        self.connections.insert(conn, followed);
+        let _ = events;
+    }
+
+    fn data(&mut self, data: &Data<'_>, events: &mut Vec<Event>) {
+        let Some(followed) = self.connections.get_mut(&data.conn) else {
+            // Its announcement was lost, or it has been given up.
+            events.push(Event::Loss(Loss::hole(Reason::BadSample, data.len_bytes), None));
+            return;
+        };
+        followed.last_ns = data.time_ns;
+        if let Some(own) = followed.owner(data, &*self.names) {
+            let other = followed.other;
+            if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
+                other.peer = Some(own);
+            }
+        }
+        let Some(followed) = self.connections.get_mut(&data.conn) else {
+            return;
+        };
+        if followed.mode != Mode::Followed {
+            // Still on its way, or the verdict did not arrive.
+            events.push(Event::Verdict(data.conn, Verdict::Ignore));
+            return;
+        }
+        followed.feed(data, &self.limits, &mut self.outputs);
+        self.settle(data.conn, data.time_ns, events);
+    }
+
+    fn end(
+        &mut self,
+        conn: ConnId,
+        direction: Direction,
+        time_ns: u64,
+        total_bytes: u64,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(followed) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        followed.last_ns = time_ns;
+        if followed.mode == Mode::Followed {
+            followed.missing(direction, time_ns, total_bytes, &self.limits, &mut self.outputs);
+            followed.parser.end(direction, time_ns, &self.limits, &mut self.outputs);
+            self.settle(conn, time_ns, events);
+        }
+    }
+
+    /// The socket is gone. `totals`: what it carried in and out, if that is known.
+    pub fn close(
+        &mut self,
+        conn: ConnId,
+        time_ns: u64,
+        totals: Option<(u64, u64)>,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(followed) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        if followed.mode == Mode::Followed {
+            if let Some((ingress, egress)) = totals {
+                let (limits, outputs) = (&self.limits, &mut self.outputs);
+                followed.missing(Direction::Ingress, time_ns, ingress, limits, outputs);
+                followed.missing(Direction::Egress, time_ns, egress, limits, outputs);
+            }
+            followed.parser.close(time_ns, &self.limits, &mut self.outputs);
+            self.settle(conn, time_ns, events);
+        }
+        self.remove(conn);
+    }
+
+    fn remove(&mut self, conn: ConnId) {
+        self.waiting.remove(&conn);
+        let Some(followed) = self.connections.remove(&conn) else {
+            return;
+        };
+        self.held_bytes -= followed.held_bytes;
+        self.ends.remove(&followed.open);
+        if let Some(other) = followed.other.and_then(|other| self.connections.get_mut(&other)) {
+            other.other = None;
+        }
+        let table = &mut self.connections;
+        if table.capacity() > 1_024 && table.len() < table.capacity() / 8 {
+            table.shrink_to_fit();
+        }
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+        let waiting: Vec<ConnId> = self.waiting.iter().copied().collect();
+        for conn in waiting {
+            if let Some(followed) = self.connections.get_mut(&conn) {
+                followed.parser.tick(now_ns, &self.limits, &mut self.outputs);
+            }
+            self.settle(conn, now_ns, events);
+        }
+    }
+
+    /// The agent stops.
+    pub fn stop(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+        let all: Vec<ConnId> = self.connections.keys().copied().collect();
+        for conn in all {
+            if let Some(followed) = self.connections.get_mut(&conn)
+                && followed.mode == Mode::Followed
+            {
+                followed.parser.stop(now_ns, &self.limits, &mut self.outputs);
+                self.settle(conn, now_ns, events);
+            }
+        }
+    }
+
+    /// Takes what the parser gave, and keeps the tables, the memory and the kernel side in step.
+    fn settle(&mut self, conn: ConnId, now_ns: u64, events: &mut Vec<Event>) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let covered = self.is_covered(conn);
+        if let Some(followed) = self.connections.get_mut(&conn) {
+            if !covered {
+                events.extend(outputs.drain(..).map(|output| followed.event(output, &*self.names)));
+            }
+            self.account(conn, events);
+            self.steer(conn, covered, events);
+        }
+        outputs.clear();
+        self.outputs = outputs;
+        self.keep_limit(now_ns, events);
+    }
+
+    /// Whether the other end, being the server's, tells this connection's exchanges.
+    fn is_covered(&self, conn: ConnId) -> bool {
+        let Some(followed) = self.connections.get(&conn) else {
+            return false;
+        };
+        let other = followed.other.and_then(|other| self.connections.get(&other));
+        other.is_some_and(|other| {
+            followed.side() == Some(Side::Client) && other.mode == Mode::Followed && other.has_data
+        })
+    }
+
+    fn account(&mut self, conn: ConnId, _events: &mut Vec<Event>) {
+        let Some(followed) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let held = followed.parser.memory_bytes();
+        self.held_bytes = self.held_bytes + held - followed.held_bytes;
+        followed.held_bytes = held;
+        if followed.parser.awaits_tick() {
+            self.waiting.insert(conn);
+        } else {
+            self.waiting.remove(&conn);
+        }
+    }
+
+    /// Tells the kernel side what is wanted now, of this end and of the other.
+    fn steer(&mut self, conn: ConnId, covered: bool, events: &mut Vec<Event>) {
+        if covered {
+            self.retire(conn, Mode::Shadow, events);
+            return;
+        }
+        let Some(followed) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let verdict = match followed.parser.wants() {
+            Wants::Undecided => Verdict::Undecided,
+            Wants::Capture => Verdict::Capture,
+            Wants::Full => Verdict::Full,
+            Wants::Ignore => {
+                self.retire(conn, Mode::Ignored, events);
+                return;
+            }
+        };
+        if verdict != followed.told {
+            followed.told = verdict;
+            events.push(Event::Verdict(conn, verdict));
+        }
+        if followed.side() == Some(Side::Server)
+            && followed.has_data
+            && let Some(other) = followed.other
+            && self.is_covered(other)
+        {
+            self.retire(other, Mode::Shadow, events);
+        }
+    }
+
+    /// Stops parsing a connection; it stays in the table for its process and its end.
+    fn retire(&mut self, conn: ConnId, mode: Mode, events: &mut Vec<Event>) {
+        let Some(followed) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        if followed.mode != Mode::Followed {
+            return;
+        }
+        followed.mode = mode;
+        followed.told = Verdict::Ignore;
+        followed.parser = Connection::new(false);
+        self.held_bytes -= followed.held_bytes;
+        followed.held_bytes = 0;
+        self.waiting.remove(&conn);
+        events.push(Event::Verdict(conn, Verdict::Ignore));
+    }
+
+    /// Gives up the connection that holds most while all together hold too much.
+    fn keep_limit(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+        while self.held_bytes > self.memory_bytes {
+            let largest = self.connections.values().max_by_key(|followed| followed.held_bytes);
+            let Some(conn) = largest.map(|followed| followed.open.conn) else {
+                return;
+            };
+            tracing::debug!(now_ns, ?conn, "given up: memory limit");
+            let origin = self.connections.get(&conn).map(|followed| {
+                Box::new(followed.origin(Side::Server, followed.own.clone()))
+            });
+            let loss = Loss {
+                connections: Some(1),
+                ..Loss::hole(Reason::MemoryLimit, 0)
+            };
+            events.push(Event::Loss(loss, origin));
+            self.retire(conn, Mode::Ignored, events);
+        }
+    }
+}
+
+// === impl Followed ===
+
+impl Followed {
+    fn new(open: Box<Open>, own: Option<Arc<Process>>) -> Self {
+        Self {
+            parser: Connection::new(open.fresh),
+            ingress: Stream::default(),
+            egress: Stream::default(),
+            mode: Mode::Followed,
+            told: Verdict::Undecided,
+            other: None,
+            own,
+            peer: None,
+            last_ns: open.time_ns,
+            held_bytes: 0,
+            has_data: false,
+            open,
+        }
+    }
+
+    fn is_unix(&self) -> bool {
+        matches!(self.open.endpoints, Endpoints::Unix { .. })
+    }
+
+    /// Which end this is, as soon as that is known: from who made the connection, or from which
+    /// way requests flow.
+    fn side(&self) -> Option<Side> {
+        match (self.parser.request_direction(), self.open.role) {
+            (Some(Direction::Ingress), _) | (None, Role::Accepted) => Some(Side::Server),
+            (Some(Direction::Egress), _) | (None, Role::Connected) => Some(Side::Client),
+            (None, Role::Unknown) => None,
+        }
+    }
+
+    /// Notes who uses this end now. Returns the process if it is another than before.
+    fn owner(&mut self, data: &Data<'_>, names: &dyn Names) -> Option<Arc<Process>> {
+        if self.own.as_ref().is_some_and(|own| own.pid == data.tgid) || data.tgid == 0 {
+            return None;
+        }
+        let own = names.process(data.tgid, data.uid);
+        self.own = Some(Arc::clone(&own));
+        Some(own)
+    }
+
+    fn stream(&mut self, direction: Direction) -> &mut Stream {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+
+    fn feed(&mut self, data: &Data<'_>, limits: &Limits, outputs: &mut Vec<Output>) {
+        self.has_data = true;
+        let fit = self.stream(data.direction).advance(data.pos_bytes, data.len_bytes);
+        let hole = |bytes, reason| Hole {
+            time_ns: data.time_ns,
+            bytes,
+            reason,
+            call_start: data.call_start,
+            turn_start: data.turn_start,
+            tgid: data.tgid,
+            uid: data.uid,
+        };
+        if fit.missing_bytes > 0 {
+            let hole = Hole { call_start: false, turn_start: false, ..hole(fit.missing_bytes, Reason::RingFull) };
+            self.parser.gap(data.direction, hole, limits, outputs);
+        }
+        let known = usize::try_from(fit.known_bytes).unwrap_or(usize::MAX);
+        let bytes = data.bytes.get(known..).unwrap_or_default();
+        if !bytes.is_empty() {
+            let chunk = Chunk {
+                time_ns: data.time_ns,
+                bytes,
+                call_start: data.call_start,
+                turn_start: data.turn_start,
+                tgid: data.tgid,
+                uid: data.uid,
+            };
+            self.parser.bytes(data.direction, chunk, limits, outputs);
+        }
+        let told = fit.known_bytes.max(data.bytes.len() as u64);
+        if data.len_bytes > told {
+            let reason = data.reason.unwrap_or(Reason::BadSample);
+            let mut rest = hole(data.len_bytes - told, reason);
+            if !bytes.is_empty() {
+                (rest.call_start, rest.turn_start) = (false, false);
+            }
+            self.parser.gap(data.direction, rest, limits, outputs);
+        }
+    }
+
+    /// A direction is over: what no sample told was lost.
+    fn missing(
+        &mut self,
+        direction: Direction,
+        time_ns: u64,
+        total_bytes: u64,
+        limits: &Limits,
+        outputs: &mut Vec<Output>,
+    ) {
+        let bytes = self.stream(direction).finish(total_bytes);
+        if bytes > 0 {
+            let hole = Hole {
+                time_ns,
+                bytes,
+                reason: Reason::RingFull,
+                call_start: false,
+                turn_start: false,
+                tgid: 0,
+                uid: 0,
+            };
+            self.parser.gap(direction, hole, limits, outputs);
+        }
+    }
+
+    fn event(&self, output: Output, names: &dyn Names) -> Event {
+        match output {
+            Output::Exchange(exchange) => {
+                let side = self.side().unwrap_or(Side::Server);
+                let own = self.actor(&exchange, names);
+                let origin = self.origin(side, own);
+                Event::Exchange(exchange, origin)
+            }
+            Output::Loss(loss) => {
+                let side = self.side().unwrap_or(Side::Server);
+                let origin = self.origin(side, self.own.clone());
+                Event::Loss(loss, Some(Box::new(origin)))
+            }
+        }
+    }
+
+    /// The process that moved the exchange's request here, or else its response.
+    fn actor(&self, exchange: &Exchange, names: &dyn Names) -> Option<Arc<Process>> {
+        let request = exchange.request.as_ref().map(|message| (message.tgid, message.uid));
+        let response = exchange.response.as_ref().map(|message| (message.tgid, message.uid));
+        let (tgid, uid) = request.or(response).filter(|(tgid, _)| *tgid != 0)?;
+        match &self.own {
+            Some(own) if own.pid == tgid => Some(Arc::clone(own)),
+            _ => Some(names.process(tgid, uid)),
+        }
+    }
+
+    fn origin(&self, side: Side, own: Option<Arc<Process>>) -> Origin {
+        origin::of(&self.open, side, own, self.peer.clone())
+    }
+}

@@ -1,0 +1,312 @@
+//! HTTP/1 on one connection: both directions and what joins them.
+//!
+//! In: bytes, holes and ends with their role (`protocol`). Out: exchanges, losses, `Next`.
+//! Always: same exchanges however the bytes were cut; a response waits for its request at most
+//! `Limits::reorder_ns` and `Limits::held_bytes`; nothing is paired on a guess.
+//! Not here: whether it is HTTP (`detect`). Source: RFC 9112.
+//!
+//! `half` follows one direction, `head` and `lenient` read heads, `framing` and `chunked` find a
+//! body's end, `meter` counts, `pair` joins, `held` keeps what came too early; `request` and
+//! `response` say what a step of a direction means.
+
+pub mod chunked;
+pub mod flight;
+pub mod framing;
+pub mod half;
+pub mod head;
+pub mod held;
+pub mod lenient;
+pub mod meter;
+pub mod pair;
+mod request;
+mod response;
+
+use crate::model::limits::Limits;
+use crate::model::loss::{Loss, Reason};
+use crate::protocol::detect::Matcher;
+use crate::protocol::exchange::MessageEnd;
+use crate::protocol::http1::flight::Offer;
+use crate::protocol::http1::half::Half;
+use crate::protocol::http1::held::{Held, Input, Item};
+use crate::protocol::http1::pair::{Pair, Stand};
+use crate::protocol::{Output, Wants};
+
+/// What a direction carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// Requests.
+    Request,
+    /// Responses.
+    Response,
+}
+
+/// What becomes of the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// It goes on as HTTP/1.
+    Stay,
+    /// What follows is not ours to read.
+    Ignore,
+    /// What follows may be anything (`take_held`).
+    Tunnel,
+}
+
+/// One connection.
+pub struct Http1 {
+    request: Half,
+    response: Half,
+    pair: Pair,
+    held_request: Held,
+    held_response: Held,
+    next: Next,
+    /// Nothing is waited for any more.
+    hurry: bool,
+    /// The connection is over.
+    closing: bool,
+    /// Turns since the last head that began with something else, while lost.
+    barren_turns: u8,
+    /// Turns for which the kernel side should capture everything.
+    crowded_turns: u8,
+}
+
+/// What every step needs besides the input.
+struct Around<'a> {
+    limits: &'a Limits,
+    out: &'a mut Vec<Output>,
+}
+
+impl Http1 {
+    /// A connection of which everything was seen, or `lost` says why not.
+    pub fn new(lost: Option<Reason>) -> Self {
+        let mut request = Half::new(Matcher::request);
+        let mut response = Half::new(Matcher::response);
+        let mut pair = Pair::default();
+        if let Some(reason) = lost {
+            request.lose(reason);
+            response.lose(reason);
+            pair = Pair::lost(reason);
+        }
+        Self {
+            request,
+            response,
+            pair,
+            held_request: Held::default(),
+            held_response: Held::default(),
+            next: Next::Stay,
+            hurry: false,
+            closing: false,
+            barren_turns: 0,
+            crowded_turns: 0,
+        }
+    }
+
+    /// Takes the next input of a direction.
+    pub fn push(&mut self, role: Role, input: Input<'_>, limits: &Limits, out: &mut Vec<Output>) {
+        let mut around = Around { limits, out };
+        match self.held(role).is_empty() {
+            true => self.run(role, input, &mut around),
+            false => self.held_mut(role).push(input),
+        }
+        self.drain(&mut around);
+        self.bound(&mut around);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
+        self.pair.tick(now_ns, limits, out);
+        if self.held_response.waited_ns(now_ns) >= limits.reorder_ns {
+            self.stop_waiting(&mut Around { limits, out });
+        }
+    }
+
+    /// Both directions have ended (`Truncated`), or the agent ends (`Unfinished`).
+    pub fn close(&mut self, how: MessageEnd, limits: &Limits, out: &mut Vec<Output>) {
+        let mut around = Around { limits, out };
+        self.closing = true;
+        self.stop_waiting(&mut around);
+        self.end_request(how, &mut around);
+        self.end_response(how, &mut around);
+        self.report_skipped(Role::Request, around.out);
+        self.report_skipped(Role::Response, around.out);
+        let reason = (how == MessageEnd::Unfinished).then_some(Reason::AgentStop);
+        self.pair.close(reason, around.out);
+    }
+
+    /// What becomes of the connection. Not `Stay`: everything is given out that is known.
+    pub fn next(&self) -> Next {
+        self.next
+    }
+
+    /// The input that belongs to what comes after HTTP/1.
+    pub fn take_held(&mut self, role: Role) -> Option<Item> {
+        self.held_mut(role).pop()
+    }
+
+    /// What the kernel side should do.
+    pub fn wants(&self) -> Wants {
+        let large = self.request.is_large_chunked() || self.response.is_large_chunked();
+        match large || self.crowded_turns > 0 {
+            true => Wants::Full,
+            false => Wants::Capture,
+        }
+    }
+
+    /// Whether `tick` has something to decide.
+    pub fn awaits_tick(&self) -> bool {
+        !self.held_response.is_empty() || self.pair.awaits_tick()
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.request.memory_bytes()
+            + self.response.memory_bytes()
+            + self.pair.memory_bytes()
+            + self.held_request.memory_bytes()
+            + self.held_response.memory_bytes()
+    }
+
+    // === waiting ===
+
+    fn run(&mut self, role: Role, input: Input<'_>, around: &mut Around<'_>) {
+        if self.next != Next::Stay {
+            return self.held_mut(role).push(input);
+        }
+        match (role, input) {
+            (Role::Request, Input::Bytes(span)) => self.request_bytes(span, around),
+            (Role::Request, Input::Hole(hole)) => self.request_hole(hole, around),
+            (Role::Request, Input::End(_)) => self.end_request(MessageEnd::Truncated, around),
+            (Role::Response, Input::Bytes(span)) => self.response_bytes(span, around),
+            (Role::Response, Input::Hole(hole)) => self.response_hole(hole, around),
+            (Role::Response, Input::End(_)) => self.end_response(MessageEnd::Truncated, around),
+        }
+    }
+
+    /// Whether a direction may go on.
+    fn is_open(&self, role: Role) -> bool {
+        match role {
+            Role::Request => !self.request.at_start() || !self.may_be_handed_over(),
+            Role::Response => !self.response.at_start() || self.is_explained(),
+        }
+    }
+
+    /// What follows the last request may not be HTTP: that is for the response to say.
+    fn may_be_handed_over(&self) -> bool {
+        match self.pair.offer() {
+            Some(Offer::Tunnel) => true,
+            Some(Offer::Upgrade) => !self.closing,
+            None => false,
+        }
+    }
+
+    /// A response may begin: its request has come, or will not come.
+    fn is_explained(&self) -> bool {
+        let waited = !self.held_response.is_empty();
+        match self.pair.answers() {
+            _ if self.hurry => true,
+            // Its request was late already: the rest of it may be, too.
+            Some(flight) => !waited || flight.request_over,
+            None => self.pair.explains_strays(),
+        }
+    }
+
+    fn drain(&mut self, around: &mut Around<'_>) {
+        loop {
+            let mut moved = false;
+            for role in [Role::Request, Role::Response] {
+                while self.next == Next::Stay
+                    && self.is_open(role)
+                    && let Some(item) = self.held_mut(role).pop()
+                {
+                    moved = true;
+                    self.run(role, item.input(), around);
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn stop_waiting(&mut self, around: &mut Around<'_>) {
+        self.hurry = true;
+        self.drain(around);
+        self.hurry = false;
+    }
+
+    fn bound(&mut self, around: &mut Around<'_>) {
+        if self.next != Next::Stay {
+            return;
+        }
+        if self.held_response.memory_bytes() > around.limits.held_bytes {
+            self.stop_waiting(around);
+        }
+        let held_bytes = self.held_request.memory_bytes();
+        if held_bytes > around.limits.held_bytes {
+            self.held_request = Held::default();
+            self.lose_requests(Reason::MemoryLimit, false, true, around);
+            push_loss(around.out, Loss::hole(Reason::MemoryLimit, held_bytes as u64));
+        }
+    }
+
+    // === shared by both directions ===
+
+    /// Where the direction of the responses stands.
+    fn stand(&self) -> Stand {
+        match (self.response.at_start(), self.response.lost()) {
+            (_, Some(_)) => Stand::Lost,
+            (true, None) => Stand::Between,
+            (false, None) => Stand::Within,
+        }
+    }
+
+    /// A head was understood: the direction is in step.
+    fn found(&mut self, role: Role, out: &mut Vec<Output>) {
+        self.barren_turns = 0;
+        self.report_skipped(role, out);
+    }
+
+    /// A turn did not begin with a message although nothing else is known to be under way.
+    fn barren(&mut self, around: &mut Around<'_>) {
+        self.barren_turns += 1;
+        if self.barren_turns >= BARREN_TURNS {
+            self.next = Next::Ignore;
+            self.close(MessageEnd::Unknown, around.limits, around.out);
+        }
+    }
+
+    fn report_skipped(&mut self, role: Role, out: &mut Vec<Output>) {
+        let skipped = self.half_mut(role).take_skipped();
+        if let Some((reason, bytes)) = skipped.filter(|&(reason, _)| reason != Reason::BeforeAttach)
+        {
+            push_loss(out, Loss::hole(reason, bytes));
+        }
+    }
+
+    fn half_mut(&mut self, role: Role) -> &mut Half {
+        match role {
+            Role::Request => &mut self.request,
+            Role::Response => &mut self.response,
+        }
+    }
+
+    fn held(&self, role: Role) -> &Held {
+        match role {
+            Role::Request => &self.held_request,
+            Role::Response => &self.held_response,
+        }
+    }
+
+    fn held_mut(&mut self, role: Role) -> &mut Held {
+        match role {
+            Role::Request => &mut self.held_request,
+            Role::Response => &mut self.held_response,
+        }
+    }
+}
+
+fn push_loss(out: &mut Vec<Output>, loss: Loss) {
+    out.push(Output::Loss(loss));
+}
+
+/// Turns without a message after which a connection that was HTTP is given up.
+pub const BARREN_TURNS: u8 = 16;

@@ -1,0 +1,210 @@
+//! What the steps of the requests' direction mean.
+//!
+//! In: its bytes, holes and end. Out: calls of `pair`, losses.
+//! Always: a request that was begun is told to `pair` before anything after it.
+//! Not here: the responses (`response`), waiting (`http1`).
+
+use crate::model::loss::{Loss, Reason};
+use crate::protocol::{Hole, Output};
+use crate::protocol::exchange::{Anomaly, MessageEnd, RequestHead};
+use crate::protocol::http1::framing::{self, Framing, note};
+use crate::protocol::http1::half::{Ended, Missed, Step};
+use crate::protocol::http1::head::{self, Parsed};
+use crate::protocol::http1::held::Input;
+use crate::protocol::http1::lenient;
+use crate::protocol::http1::meter::Span;
+use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
+
+impl Http1 {
+    pub(super) fn request_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
+        while !span.rest.is_empty() {
+            if span.turn_start && self.request.should_probe() {
+                self.request.probe();
+            }
+            if self.next != Next::Stay || !self.is_open(Role::Request) {
+                return self.held_request.put_back(Input::Bytes(span));
+            }
+            match self.request.step(&mut span, around.limits) {
+                Step::Used => {}
+                Step::Head(bytes) => match head::request(&bytes, around.limits) {
+                    Some(parsed) => self.open_request(parsed, bytes.len(), None, around),
+                    None => self.refuse_request(&mut span, around),
+                },
+                Step::LongHead(front) => self.long_request(&front, &mut span, around),
+                Step::Over(ended) => {
+                    self.request_over(ended, around);
+                    if self.request.lost().is_some() {
+                        self.pair
+                            .request_lost(Reason::Unparsed, false, false, around.out);
+                    }
+                }
+                Step::Garbage => self.refuse_request(&mut span, around),
+            }
+        }
+    }
+
+    pub(super) fn request_hole(&mut self, hole: Hole, around: &mut Around<'_>) {
+        if !self.is_open(Role::Request) {
+            return self.held_request.put_back(Input::Hole(hole));
+        }
+        let Hole { bytes, reason, .. } = hole;
+        let mut lost_bytes = bytes;
+        let mut between = true;
+        match self.request.hole(&hole) {
+            Missed::Inside => return,
+            Missed::Over(ended, beyond) => {
+                self.request_over(ended, around);
+                if beyond == 0 {
+                    return;
+                }
+                lost_bytes = beyond;
+            }
+            Missed::Broken => {
+                between = false;
+                if let Some(ended) = self.request.end(MessageEnd::Unknown) {
+                    self.request_over(ended, around);
+                }
+            }
+            Missed::InHead(front) => {
+                between = false;
+                self.cut_request(&front, MessageEnd::Unknown, around);
+            }
+            Missed::Between | Missed::Lost => {}
+        }
+        push_loss(around.out, Loss::hole(reason, lost_bytes));
+        self.lose_requests(reason, hole.turn_start, between, around);
+    }
+
+    /// The direction has ended, or is given up: `how` says which.
+    pub(super) fn end_request(&mut self, how: MessageEnd, around: &mut Around<'_>) {
+        if let Some(front) = self.request.take_front() {
+            self.cut_request(&front, how, around);
+        } else if let Some(ended) = self.request.finish(how) {
+            self.request_over(ended, around);
+        }
+    }
+
+    pub(super) fn request_over(&mut self, ended: Ended, around: &mut Around<'_>) {
+        let meter = std::mem::take(&mut self.request.meter);
+        self.pair.request_over(meter, ended, around.out);
+    }
+
+    /// Requests may be missing from here on.
+    pub(super) fn lose_requests(
+        &mut self,
+        reason: Reason,
+        turn_start: bool,
+        between: bool,
+        around: &mut Around<'_>,
+    ) {
+        self.request.lose(reason);
+        self.pair
+            .request_lost(reason, turn_start, between, around.out);
+    }
+
+    /// `framing`: what it is although the fields may say otherwise.
+    fn open_request(
+        &mut self,
+        parsed: Parsed<RequestHead>,
+        head_bytes: usize,
+        framing: Option<Framing>,
+        around: &mut Around<'_>,
+    ) {
+        let Parsed {
+            head,
+            mut notes,
+            suspicious,
+        } = parsed;
+        let framing =
+            framing.unwrap_or_else(|| framing::of_request(&head, suspicious, &mut notes));
+        self.found(Role::Request, around.out);
+        let at_turn = self.request.meter.at_turn;
+        if at_turn {
+            self.end_stale_response(around);
+            self.crowded_turns = self.crowded_turns.saturating_sub(1);
+        } else if self.pair.outstanding() {
+            self.crowded_turns = CROWDED_TURNS;
+        }
+        let stand = self.stand();
+        let message = self.request.meter.open(head, head_bytes);
+        self.pair
+            .request(message, notes, at_turn, stand, around.limits, around.out);
+        if let Some(ended) = self.request.begin(framing) {
+            self.request_over(ended, around);
+        }
+    }
+
+    /// What stands where a request should begin is none.
+    fn refuse_request(&mut self, span: &mut Span<'_>, around: &mut Around<'_>) {
+        span.turn_start = false;
+        let was_lost = self.request.lost().is_some();
+        self.request.refuse(Reason::Unparsed);
+        if was_lost {
+            return self.barren(around);
+        }
+        self.pair.note_last(Anomaly::ExtraBytes);
+        self.pair
+            .request_lost(Reason::Unparsed, false, false, around.out);
+    }
+
+    /// A head that is longer than we hold: its request line is kept, and what follows belongs to
+    /// it until the next turn.
+    fn long_request(&mut self, front: &[u8], span: &mut Span<'_>, around: &mut Around<'_>) {
+        match lenient::request(lenient::start_line(front), around.limits) {
+            Some(mut parsed) => {
+                note(&mut parsed.notes, Anomaly::HeadTooLong);
+                self.open_request(parsed, front.len(), Some(Framing::Unknown), around);
+            }
+            None => {
+                around.out.push(unreadable(&[]));
+                self.refuse_request(span, around);
+            }
+        }
+    }
+
+    /// A head of which only the front came: what it says is kept.
+    fn cut_request(&mut self, front: &[u8], how: MessageEnd, around: &mut Around<'_>) {
+        match lenient::request(lenient::whole_lines(front), around.limits) {
+            Some(parsed) => {
+                self.open_request(parsed, front.len(), Some(Framing::Unknown), around);
+                if let Some(ended) = self.request.end(how) {
+                    self.request_over(ended, around);
+                }
+            }
+            None if self.request.lost().is_none() => around.out.push(unreadable(front)),
+            None => {}
+        }
+    }
+
+    /// A new turn began with a request, so the response under way is over if nothing else says
+    /// where it ends.
+    fn end_stale_response(&mut self, around: &mut Around<'_>) {
+        let unsure = self.pair.has_orphan() && self.response.in_body();
+        if (unsure || self.response.is_murky())
+            && let Some(ended) = self.response.end(MessageEnd::Unknown)
+        {
+            self.response_over(ended, around);
+            self.response.lose(Reason::Unparsed);
+        }
+    }
+
+    /// The response to a request whose end cannot be told has come: the request is over.
+    pub(super) fn end_murky_request(&mut self, around: &mut Around<'_>) {
+        if self.request.is_murky()
+            && let Some(ended) = self.request.end(MessageEnd::Unknown)
+        {
+            self.request_over(ended, around);
+            self.lose_requests(Reason::Unparsed, false, false, around);
+        }
+    }
+}
+
+/// One message that cannot even be named; its bytes, unless they are reported as passed over.
+pub(super) fn unreadable(front: &[u8]) -> Output {
+    let mut loss = Loss::hole(Reason::Unparsed, front.len() as u64);
+    loss.exchanges = Some(1);
+    Output::Loss(loss)
+}
+
+/// Turns for which everything is captured after a request did not wait for a response.
+const CROWDED_TURNS: u8 = 4;

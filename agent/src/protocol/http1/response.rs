@@ -1,0 +1,234 @@
+//! What the steps of the responses' direction mean.
+//!
+//! In: its bytes, holes and end. Out: calls of `pair`, losses, a hand-over.
+//! Always: a response begins only when `is_explained`; a hand-over ends HTTP/1 at its head.
+//! Not here: the requests (`request`), waiting (`http1`).
+
+use crate::model::loss::{Loss, Reason};
+use crate::protocol::Hole;
+use crate::protocol::detect::{Match, Matcher};
+use crate::protocol::exchange::{Anomaly, MessageEnd, ResponseHead};
+use crate::protocol::http1::flight::Offer;
+use crate::protocol::http1::framing::{self, Framing, Method, note};
+use crate::protocol::http1::half::{Ended, Missed, Step};
+use crate::protocol::http1::head::{self, Parsed};
+use crate::protocol::http1::held::Input;
+use crate::protocol::http1::lenient;
+use crate::protocol::http1::meter::Span;
+use crate::protocol::http1::request::unreadable;
+use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
+
+impl Http1 {
+    pub(super) fn response_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
+        while !span.rest.is_empty() {
+            if span.turn_start {
+                self.look_for_response(&span, around);
+            }
+            if self.next != Next::Stay || !self.is_open(Role::Response) {
+                return self.held_response.put_back(Input::Bytes(span));
+            }
+            match self.response.step(&mut span, around.limits) {
+                Step::Used => {}
+                Step::Head(bytes) => match head::response(&bytes, around.limits) {
+                    Some(parsed) => self.open_response(parsed, bytes.len(), None, around),
+                    None => self.refuse_response(&mut span, around),
+                },
+                Step::LongHead(front) => self.long_response(&front, &mut span, around),
+                Step::Over(ended) => {
+                    self.response_over(ended, around);
+                    if self.response.lost().is_some() {
+                        self.pair.response_lost(Reason::Unparsed, around.out);
+                    }
+                }
+                Step::Garbage => self.refuse_response(&mut span, around),
+            }
+        }
+    }
+
+    pub(super) fn response_hole(&mut self, hole: Hole, around: &mut Around<'_>) {
+        if !self.is_open(Role::Response) {
+            return self.held_response.put_back(Input::Hole(hole));
+        }
+        let Hole { bytes, reason, .. } = hole;
+        let mut lost_bytes = bytes;
+        let missed = match self.is_unsure() && hole.turn_start {
+            true => Missed::Broken,
+            false => self.response.hole(&hole),
+        };
+        match missed {
+            Missed::Inside => return,
+            Missed::Over(ended, beyond) => {
+                self.response_over(ended, around);
+                if beyond == 0 {
+                    return;
+                }
+                lost_bytes = beyond;
+            }
+            Missed::Broken => {
+                if let Some(ended) = self.response.end(MessageEnd::Unknown) {
+                    self.response_over(ended, around);
+                }
+            }
+            Missed::InHead(front) => self.cut_response(&front, MessageEnd::Unknown, around),
+            Missed::Between | Missed::Lost => {}
+        }
+        push_loss(around.out, Loss::hole(reason, lost_bytes));
+        self.response.lose(reason);
+        self.pair.response_lost(reason, around.out);
+    }
+
+    /// The direction has ended, or is given up: `how` says which.
+    pub(super) fn end_response(&mut self, how: MessageEnd, around: &mut Around<'_>) {
+        if let Some(front) = self.response.take_front() {
+            self.cut_response(&front, how, around);
+        } else if let Some(ended) = self.response.finish(how) {
+            self.response_over(ended, around);
+        }
+        if how == MessageEnd::Truncated {
+            self.pair.response_end(around.out);
+        }
+    }
+
+    pub(super) fn response_over(&mut self, ended: Ended, around: &mut Around<'_>) {
+        let meter = std::mem::take(&mut self.response.meter);
+        self.pair.response_over(meter, ended, around.out);
+    }
+
+    /// `framing`: what it is although the fields may say otherwise.
+    fn open_response(
+        &mut self,
+        parsed: Parsed<ResponseHead>,
+        head_bytes: usize,
+        framing: Option<Framing>,
+        around: &mut Around<'_>,
+    ) {
+        let status = parsed.head.status;
+        let hand_over = self.hand_over(&parsed.head);
+        self.found(Role::Response, around.out);
+        if status < 200 && hand_over == Next::Stay {
+            self.pair.interim(status);
+            self.response.begin(framing.unwrap_or(Framing::Empty));
+            return;
+        }
+        let Parsed {
+            head,
+            mut notes,
+            suspicious,
+        } = parsed;
+        let method = self.pair.method();
+        let framing = match (hand_over, framing) {
+            (Next::Stay, None) => framing::of_response(&head, method, suspicious, &mut notes),
+            (Next::Stay, Some(framing)) => framing,
+            _ => Framing::Empty,
+        };
+        if self.pair.answers().is_some() {
+            self.end_murky_request(around);
+        }
+        let is_http2 = upgrades_to_http2(&head);
+        let message = self.response.meter.open(head, head_bytes);
+        self.pair.response(message, notes, around.out);
+        if let Some(ended) = self.response.begin(framing) {
+            self.response_over(ended, around);
+        }
+        match hand_over {
+            Next::Stay => {}
+            Next::Ignore if is_http2 => self.leave(hand_over, Some(Reason::Http2), around),
+            _ => self.leave(hand_over, None, around),
+        }
+    }
+
+    /// What a response makes of the connection (RFC 9110 sections 9.3.6 and 15.2.2).
+    fn hand_over(&self, head: &ResponseHead) -> Next {
+        match (self.pair.answers(), head.status) {
+            (Some(flight), 200..=299) if flight.method == Method::Connect => Next::Tunnel,
+            (Some(flight), 101) if flight.offer == Some(Offer::Upgrade) => Next::Ignore,
+            (None, 101) => Next::Ignore,
+            _ => Next::Stay,
+        }
+    }
+
+    /// HTTP/1 is over on this connection.
+    fn leave(&mut self, next: Next, reason: Option<Reason>, around: &mut Around<'_>) {
+        self.end_request(MessageEnd::Unknown, around);
+        self.pair.close(None, around.out);
+        self.next = next;
+        if let Some(reason) = reason {
+            let mut loss = Loss::hole(reason, 0);
+            loss.connections = Some(1);
+            push_loss(around.out, loss);
+        }
+    }
+
+    /// The response under way may have no body although its head says so: its request could have
+    /// been HEAD.
+    fn is_unsure(&self) -> bool {
+        self.pair.has_orphan() && self.response.in_body()
+    }
+
+    /// A turn begins: whether a response begins with it although none is expected to.
+    fn look_for_response(&mut self, span: &Span<'_>, around: &mut Around<'_>) {
+        if self.is_unsure()
+            && Matcher::response().feed(span.rest) == Match::Yes
+            && let Some(ended) = self.response.end(MessageEnd::Unknown)
+        {
+            self.response_over(ended, around);
+            self.response.lose(Reason::Unparsed);
+        }
+        if self.response.should_probe() {
+            self.response.probe();
+        }
+    }
+
+    /// What stands where a response should begin is none.
+    fn refuse_response(&mut self, span: &mut Span<'_>, around: &mut Around<'_>) {
+        span.turn_start = false;
+        let lost = self.response.lost();
+        self.response.refuse(Reason::Unparsed);
+        if lost.is_none() {
+            self.pair.note_waiting(Anomaly::ExtraBytes);
+        }
+        self.pair
+            .response_lost(lost.unwrap_or(Reason::Unparsed), around.out);
+        if lost.is_some() {
+            self.barren(around);
+        }
+    }
+
+    /// A head that is longer than we hold: its status line is kept, and what follows belongs to
+    /// it until the next turn.
+    fn long_response(&mut self, front: &[u8], span: &mut Span<'_>, around: &mut Around<'_>) {
+        match lenient::response(lenient::start_line(front), around.limits) {
+            Some(mut parsed) => {
+                note(&mut parsed.notes, Anomaly::HeadTooLong);
+                self.open_response(parsed, front.len(), Some(Framing::Unknown), around);
+            }
+            None => {
+                if !self.pair.outstanding() {
+                    around.out.push(unreadable(&[]));
+                }
+                self.refuse_response(span, around);
+            }
+        }
+    }
+
+    /// A head of which only the front came: what it says is kept.
+    fn cut_response(&mut self, front: &[u8], how: MessageEnd, around: &mut Around<'_>) {
+        match lenient::response(lenient::whole_lines(front), around.limits) {
+            Some(parsed) => {
+                self.open_response(parsed, front.len(), Some(Framing::Unknown), around);
+                if let Some(ended) = self.response.end(how) {
+                    self.response_over(ended, around);
+                }
+            }
+            None if self.response.lost().is_none() && !self.pair.outstanding() => {
+                around.out.push(unreadable(front));
+            }
+            None => {}
+        }
+    }
+}
+
+fn upgrades_to_http2(head: &ResponseHead) -> bool {
+    let mut protocols = head.fields.all("upgrade");
+    head.status == 101 && protocols.any(|value| framing::contains(value, b"h2c"))
+}

@@ -1,0 +1,221 @@
+//! What a connection speaks, while that is not known.
+//!
+//! In: its first bytes, holes and ends. Out: `Verdict`; the bytes are given back to be parsed.
+//! Always: at most `Limits::head_bytes` a direction; a connection of which the beginning was not
+//! seen is looked at only where a turn begins, and is given up after `TURNS` of them.
+//! Not here: the grammars (`detect`), what a verdict leads to (`protocol`).
+
+use crate::model::limits::Limits;
+use crate::model::loss::Reason;
+use crate::model::sample::Direction;
+use crate::protocol::detect::{self, Match, Matcher};
+use crate::protocol::http1::held::Input;
+use crate::protocol::http1::meter::Span;
+
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Cannot be told yet; the input was kept or is of no use.
+    More,
+    /// HTTP/1, requests going that way; the last input is still to be parsed.
+    Http1(Direction),
+    /// Something that we do not read, named if we know it.
+    Other(Option<Reason>),
+}
+
+/// A connection that is not known yet.
+pub struct Probe {
+    /// Why the beginning was not seen, if it was not.
+    lost: Option<Reason>,
+    ingress: Side,
+    egress: Side,
+    turns: u8,
+    /// Holes so far.
+    missing: Option<(Reason, u64)>,
+}
+
+/// One direction.
+#[derive(Default)]
+pub struct Side {
+    kept: Option<Box<Kept>>,
+    /// When it ended.
+    pub ended_ns: Option<u64>,
+}
+
+/// Bytes that may begin a message.
+struct Kept {
+    span: Span<'static>,
+    bytes: Vec<u8>,
+    request: Matcher,
+    response: Matcher,
+}
+
+impl Probe {
+    /// A connection seen from its first byte on, or not.
+    pub fn new(fresh: bool) -> Self {
+        Self {
+            lost: (!fresh).then_some(Reason::BeforeAttach),
+            ingress: Side::default(),
+            egress: Side::default(),
+            turns: 0,
+            missing: None,
+        }
+    }
+
+    /// Takes the next input of a direction.
+    pub fn push(&mut self, direction: Direction, input: &Input<'_>, limits: &Limits) -> Verdict {
+        match input {
+            Input::Bytes(span) => self.bytes(direction, span, limits),
+            Input::Hole(hole) => {
+                self.lose(direction, hole.reason, hole.bytes);
+                self.count_turn(hole.turn_start)
+            }
+            Input::End(time_ns) => {
+                self.side(direction).ended_ns = Some(*time_ns);
+                Verdict::More
+            }
+        }
+    }
+
+    /// Why the beginning was not seen, if it was not.
+    pub fn lost(&self) -> Option<Reason> {
+        self.lost
+    }
+
+    /// Holes so far.
+    pub fn missing(&self) -> Option<(Reason, u64)> {
+        self.missing
+    }
+
+    /// One direction.
+    pub fn side(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let kept = |side: &Side| side.kept.as_ref().map_or(0, |kept| kept.bytes.capacity());
+        kept(&self.ingress) + kept(&self.egress)
+    }
+
+    fn bytes(&mut self, direction: Direction, span: &Span<'_>, limits: &Limits) -> Verdict {
+        if self.lost.is_some() {
+            let given_up = self.count_turn(span.turn_start);
+            if given_up != Verdict::More {
+                return given_up;
+            }
+            if span.turn_start {
+                self.ingress.kept = None;
+                self.egress.kept = None;
+            } else if self.side(direction).kept.is_none() {
+                return Verdict::More;
+            }
+        }
+        let late = self.lost.is_some();
+        let side = self.side(direction);
+        let kept = side.kept.get_or_insert_with(|| Box::new(Kept::new(span)));
+        let room = limits.head_bytes.saturating_sub(kept.bytes.len());
+        match kept.look(span.rest) {
+            Look::Request => Verdict::Http1(direction),
+            Look::Response => Verdict::Http1(direction.reverse()),
+            Look::Other(reason) => Verdict::Other(Some(reason)),
+            Look::Nothing if late => {
+                side.kept = None;
+                Verdict::More
+            }
+            Look::Nothing => Verdict::Other(None),
+            Look::Undecided if span.rest.len() > room => {
+                // Perhaps a request line longer than any head: the response will tell.
+                let bytes = kept.bytes.len() + span.rest.len();
+                self.lose(direction, Reason::Unparsed, bytes as u64);
+                Verdict::More
+            }
+            Look::Undecided => {
+                kept.bytes.extend_from_slice(span.rest);
+                Verdict::More
+            }
+        }
+    }
+
+    /// Bytes were lost: from now on only turns can tell.
+    fn lose(&mut self, direction: Direction, reason: Reason, bytes: u64) {
+        self.lost.get_or_insert(reason);
+        let (_, missing_bytes) = self.missing.get_or_insert((reason, 0));
+        *missing_bytes = missing_bytes.saturating_add(bytes);
+        self.side(direction).kept = None;
+    }
+
+    fn count_turn(&mut self, turn_start: bool) -> Verdict {
+        self.turns += u8::from(turn_start);
+        match self.turns > TURNS {
+            true => Verdict::Other(None),
+            false => Verdict::More,
+        }
+    }
+}
+
+impl Side {
+    /// Gives back what was kept, as it came.
+    pub fn take(&mut self) -> Option<(Span<'static>, Vec<u8>)> {
+        let kept = self.kept.take()?;
+        (!kept.bytes.is_empty()).then_some((kept.span, kept.bytes))
+    }
+}
+
+/// What bytes begin.
+enum Look {
+    Request,
+    Response,
+    Other(Reason),
+    Undecided,
+    Nothing,
+}
+
+impl Kept {
+    fn new(span: &Span<'_>) -> Self {
+        Self {
+            span: Span { rest: &[], ..*span },
+            bytes: Vec::new(),
+            request: Matcher::request(),
+            response: Matcher::response(),
+        }
+    }
+
+    /// Looks at the bytes that follow the kept ones.
+    fn look(&mut self, bytes: &[u8]) -> Look {
+        let (request, response) = (self.request.feed(bytes), self.response.feed(bytes));
+        let (tls, http2) = self.magic(bytes);
+        match (request, response, tls, http2) {
+            (Match::Yes, ..) => Look::Request,
+            (_, Match::Yes, ..) => Look::Response,
+            (_, _, Match::Yes, _) => Look::Other(Reason::OpaqueTls),
+            (_, _, _, Match::Yes) => Look::Other(Reason::Http2),
+            (Match::No, Match::No, Match::No, Match::No) => Look::Nothing,
+            _ => Look::Undecided,
+        }
+    }
+
+    /// Looks at the first bytes of all.
+    fn magic(&self, bytes: &[u8]) -> (Match, Match) {
+        if self.bytes.len() >= MAGIC_BYTES {
+            return (Match::No, Match::No);
+        }
+        let mut front = [0; MAGIC_BYTES];
+        let mut length = 0;
+        for (place, byte) in front.iter_mut().zip(self.bytes.iter().chain(bytes)) {
+            *place = *byte;
+            length += 1;
+        }
+        let front = front.get(..length).unwrap_or_default();
+        (detect::starts_tls(front), detect::starts_http2(front))
+    }
+}
+
+/// Turns after which a connection that was not seen from its beginning is given up.
+const TURNS: u8 = 16;
+
+/// No magic is longer.
+const MAGIC_BYTES: usize = 24;

@@ -1,0 +1,22 @@
+//! Tests of the protocol layer: data in, text out.
+//!
+//! In: scripts of both directions (`script`). Out: what the connection gave, as text.
+//! Always: every script also runs cut at every byte and byte by byte, with the same result.
+//! Not here: sockets.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod detection;
+mod gaps;
+mod heads;
+mod messages;
+mod pairing;
+mod random;
+mod script;
+mod smuggling;

@@ -1,0 +1,8 @@
+//! Servers that somebody else wrote, and what they say happened.
+//!
+//! Always: each listens on loopback or a unix socket only, logs one JSON line an exchange into the
+//! scene's folder, and is ended with its test.
+
+pub mod app;
+pub mod log;
+pub mod nginx;

@@ -1,0 +1,97 @@
+//! nginx, as a web server and as a reverse proxy.
+//!
+//! In: what differs from test to test. Out: a running server and its access log, which is ground
+//! truth: it counts bytes itself. Always: several workers that accept by turns; files in `www/`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use nix::sys::signal::Signal;
+
+use super::log::{self, Entry};
+use crate::process::{self, Process};
+use crate::scene::Scene;
+use crate::{ports, wait};
+
+/// What differs from test to test.
+#[derive(Default)]
+pub struct Options {
+    /// Files go out by `sendfile`.
+    pub sendfile: bool,
+    /// More of the server's block.
+    pub server: String,
+}
+
+/// A running nginx.
+pub struct Nginx {
+    process: Process,
+    log: PathBuf,
+    /// Where it listens, on 127.0.0.1 and ::1.
+    pub port: u16,
+}
+
+impl Nginx {
+    /// Starts one with files: `small` (6 bytes), and what the test puts into `www/`.
+    pub fn start(scene: &Scene, options: &Options) -> Result<Self> {
+        let port = ports::free()?;
+        let log = scene.path("access.json");
+        scene.file("www/small", "hello\n")?;
+        fs::create_dir_all(scene.path("temporary"))?;
+        let config = scene.file("nginx.conf", config(scene, options, port))?;
+        let mut command = process::command("nginx")?;
+        command.arg("-c").arg(&config).arg("-p").arg(scene.path(""));
+        command.arg("-e").arg(scene.path("nginx-error.log"));
+        command.stdout(process::output_file(&scene.path("nginx.log"))?);
+        command.stderr(process::output_file(&scene.path("nginx.log"))?);
+        let mut process = Process::start("nginx", &mut command)?;
+        wait::until_true("nginx to listen", START_SECONDS, || {
+            process.must_live()?;
+            Ok(is_listening(port))
+        })?;
+        Ok(Self { process, log, port })
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The access log, as soon as it holds so many exchanges.
+    pub fn log(&self, at_least: usize) -> Result<Vec<Entry>> {
+        log::read_at_least(&self.log, at_least)
+    }
+
+    /// Ends it, so that every connection is closed and logged, and gives the whole access log.
+    pub fn stop(mut self) -> Result<Vec<Entry>> {
+        self.process.signal(Signal::SIGQUIT)?;
+        self.process.wait(STOP_SECONDS)?;
+        log::read(&self.log)
+    }
+}
+
+/// Whether a socket listens on the port; asked of the kernel, since a connection would be seen.
+pub fn is_listening(port: u16) -> bool {
+    let ends = format!(":{port:04X}");
+    let listens = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next().is_some_and(|local| local.ends_with(&ends)) && words.nth(1) == Some("0A")
+    };
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .any(|text| text.lines().any(listens))
+}
+
+fn config(scene: &Scene, options: &Options, port: u16) -> String {
+    let folder = scene.path("").display().to_string();
+    CONFIG
+        .replace("@FOLDER@", folder.trim_end_matches('/'))
+        .replace("@PORT@", &port.to_string())
+        .replace("@SENDFILE@", if options.sendfile { "on" } else { "off" })
+        .replace("@SERVER@", &options.server)
+}
+
+const CONFIG: &str = include_str!("nginx.conf");
+const START_SECONDS: u64 = 10;
+const STOP_SECONDS: u64 = 10;
