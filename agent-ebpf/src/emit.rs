@@ -68,8 +68,9 @@ pub fn wake(ring: &Ring, settings: &Settings, sample_bytes: u64) -> u64 {
 pub fn piece<const N: usize>(
     ring: &Ring,
     settings: &Settings,
-    head: &DataHead,
+    bytes: u32,
     source: *const u8,
+    fill: impl FnOnce(&mut DataHead),
 ) -> bool {
     let Some(mut slot) = ring.reserve_untyped::<Slot<N>>(0) else {
         return false;
@@ -78,8 +79,8 @@ pub fn piece<const N: usize>(
     // SAFETY: `slot_ptr` is the reservation, as large as `Slot<N>`; the length is masked to 1..=N
     // right before the call, as older verifiers want to see.
     unsafe {
-        (*slot_ptr).head = *head;
-        let len = masked::<N>(head.data_bytes);
+        fill(&mut (*slot_ptr).head);
+        let len = masked::<N>(bytes);
         let failed = generated::bpf_probe_read_user(
             (&raw mut (*slot_ptr).data).cast(),
             len,
@@ -108,11 +109,12 @@ fn masked<const N: usize>(bytes: u32) -> u32 {
 
 /// A piece without bytes: something moved that is not captured.
 #[inline(always)]
-pub fn gap(ring: &Ring, settings: &Settings, head: &DataHead) -> bool {
+pub fn gap(ring: &Ring, settings: &Settings, fill: impl FnOnce(&mut DataHead)) -> bool {
     let Some(mut slot) = ring.reserve_untyped::<DataHead>(0) else {
         return false;
     };
-    slot.write(*head);
+    // SAFETY: the reservation is a `DataHead`, and every field is filled.
+    fill(unsafe { &mut *slot.as_mut_ptr() });
     slot.submit(wake(ring, settings, size_of::<DataHead>() as u64));
     true
 }

@@ -21,7 +21,7 @@ use earwitness_common::{
 };
 
 use super::{
-    copy::{self, MMSGHDR_BYTES, MSG_LEN_AT, Msghdr, Source},
+    copy::{self, MMSGHDR_BYTES, MSG_LEN_AT, Msghdr, Transfer},
     table,
 };
 use crate::{
@@ -144,7 +144,8 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
     } else if direction == INGRESS && flags & MSG_TRUNC != 0 {
         transfer.rest(GAP_DISCARDED);
     } else {
-        transfer.capture(&source(kind, call));
+        aim(&transfer, kind, call);
+        transfer.capture();
     }
 }
 
@@ -171,29 +172,19 @@ fn total_bytes(kind: u8, call: &Call) -> Option<u64> {
     (total != 0).then_some(total)
 }
 
-/// Where the bytes lie. What cannot be read is empty, and everything is told as a gap.
+/// Says where the bytes lie. What cannot be read is empty, and everything is told as a gap.
 #[inline(always)]
-fn source(kind: u8, call: &Call) -> Source {
-    let mut source = Source {
-        buffer: 0,
-        vector: 0,
-        elements: 0,
-        headers: 0,
-        messages: 0,
-    };
+fn aim(transfer: &Transfer<'_>, kind: u8, call: &Call) {
+    let [_, second, third, _] = call.args;
     match kind & syscall::SHAPE {
-        syscall::BUFFER => source.buffer = call.args[1],
-        syscall::VECTOR => (source.vector, source.elements) = (call.args[1], call.args[2]),
-        syscall::HEADERS => {
-            (source.headers, source.messages) = (call.args[1], call.result as u64);
-        }
-        _ => {
-            if let Some(header) = read_user::<Msghdr>(call.args[1] as *const u8) {
-                (source.vector, source.elements) = (header.vector, header.elements);
-            }
-        }
+        syscall::BUFFER => transfer.from_buffer(second),
+        syscall::VECTOR => transfer.from_vector(second, third),
+        syscall::HEADERS => transfer.from_messages(second, call.result as u64),
+        _ => match read_user::<Msghdr>(second as *const u8) {
+            Some(header) => transfer.from_vector(header.vector, header.elements),
+            None => transfer.from_vector(0, 0),
+        },
     }
-    source
 }
 
 /// The socket of the call and the direction of its bytes. One end of a `splice` is a pipe.

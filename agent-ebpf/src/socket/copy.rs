@@ -33,21 +33,6 @@ struct Iovec {
     len: u64,
 }
 
-/// Where the bytes of a call lie in user memory.
-#[derive(Clone, Copy)]
-pub struct Source {
-    /// One buffer, or 0.
-    pub buffer: u64,
-    /// A `struct iovec *`, or 0.
-    pub vector: u64,
-    /// Elements there.
-    pub elements: u64,
-    /// A `struct mmsghdr *`, or 0.
-    pub headers: u64,
-    /// Headers there.
-    pub messages: u64,
-}
-
 /// The head of `struct user_msghdr`: name, its length, vector, its length.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -67,12 +52,14 @@ pub const MSG_LEN_AT: u64 = 56;
 /// Most steps through the bytes of one call: each reads one header, or writes one sample.
 const STEPS: u32 = 32;
 
-/// One call's bytes on their way into samples.
+/// One call's bytes on their way into samples. Small: everything else lies in the cursor, and heads
+/// are made in the ring itself, since older kernels give all frames together 512 bytes of stack.
 pub struct Transfer<'a> {
     settings: &'a Settings,
-    head: DataHead,
-    shard: u8,
+    connection: *const Connection,
     cursor: *mut Cursor,
+    time_ns: u64,
+    direction: u8,
 }
 
 macro_rules! cursor {
@@ -131,22 +118,11 @@ pub fn begin<'a>(
     };
     let transfer = Transfer {
         settings,
-        head: DataHead {
-            kind: KIND_DATA,
-            direction,
-            reason: GAP_NONE,
-            flags: 0,
-            data_bytes: 0,
-            // SAFETY: a helper without pointers.
-            time_ns: unsafe { bpf_ktime_get_ns() },
-            conn: connection.conn,
-            pos_bytes: 0,
-            len_bytes: 0,
-            tgid: (bpf_get_current_pid_tgid() >> 32) as u32,
-            uid: bpf_get_current_uid_gid() as u32,
-        },
-        shard: connection.shard,
+        connection: entry,
         cursor,
+        // SAFETY: a helper without pointers.
+        time_ns: unsafe { bpf_ktime_get_ns() },
+        direction,
     };
     cursor!(transfer.left_bytes = total_bytes);
     cursor!(transfer.budget_bytes = budget_bytes);
@@ -192,17 +168,40 @@ fn verdict(connection: &mut Connection) -> u8 {
 }
 
 impl Transfer<'_> {
-    /// Captures from user memory.
-    #[inline(never)]
-    pub fn capture(&self, source: &Source) {
-        cursor!(self.from = source.buffer);
-        cursor!(self.next = source.vector);
-        cursor!(self.unread = source.elements);
-        cursor!(self.headers = source.headers);
-        cursor!(self.headers_unread = source.messages);
+    /// The bytes lie in one buffer.
+    #[inline(always)]
+    pub fn from_buffer(&self, buffer: u64) {
         let left = cursor!(self.left_bytes);
-        cursor!(self.available_bytes = if source.buffer != 0 { left } else { 0 });
-        cursor!(self.message_bytes = if source.headers != 0 { 0 } else { left });
+        cursor!(self.from = buffer);
+        cursor!(self.available_bytes = left);
+        cursor!(self.message_bytes = left);
+        cursor!(self.unread = 0);
+        cursor!(self.headers_unread = 0);
+    }
+
+    /// The bytes lie in a vector of buffers, filled in order.
+    #[inline(always)]
+    pub fn from_vector(&self, vector: u64, elements: u64) {
+        cursor!(self.available_bytes = 0);
+        cursor!(self.message_bytes = cursor!(self.left_bytes));
+        cursor!(self.next = vector);
+        cursor!(self.unread = elements);
+        cursor!(self.headers_unread = 0);
+    }
+
+    /// The bytes lie in several messages with a vector each.
+    #[inline(always)]
+    pub fn from_messages(&self, headers: u64, messages: u64) {
+        cursor!(self.available_bytes = 0);
+        cursor!(self.message_bytes = 0);
+        cursor!(self.unread = 0);
+        cursor!(self.headers = headers);
+        cursor!(self.headers_unread = messages);
+    }
+
+    /// Captures from where the bytes lie.
+    #[inline(never)]
+    pub fn capture(&self) {
         for _ in 0..STEPS {
             if self.step() {
                 return;
@@ -322,8 +321,10 @@ impl Transfer<'_> {
         if reason == GAP_IOV_LIMIT {
             loss::count(KernelLoss::IovLimit, left);
         }
-        let written = match emit::ring(self.shard) {
-            Some(ring) => emit::gap(ring, self.settings, &self.head(0, left, reason)),
+        let written = match emit::ring(self.shard()) {
+            Some(ring) => {
+                emit::gap(ring, self.settings, |head| self.head(head, 0, left, reason))
+            }
             None => false,
         };
         if !written {
@@ -335,28 +336,40 @@ impl Transfer<'_> {
     /// Writes the sample in the smallest size class that holds it.
     #[inline(always)]
     fn write(&self, from: u64, take: u64, told: u64, reason: u8) -> bool {
-        let Some(ring) = emit::ring(self.shard) else {
+        let Some(ring) = emit::ring(self.shard()) else {
             return false;
         };
-        let head = self.head(take as u32, told, reason);
+        let take = take as u32;
+        let fill = |head: &mut DataHead| self.head(head, take, told, reason);
         let from = from as *const u8;
         match take {
-            0..=256 => emit::piece::<256>(ring, self.settings, &head, from),
-            257..=1024 => emit::piece::<1024>(ring, self.settings, &head, from),
-            1025..=4096 => emit::piece::<4096>(ring, self.settings, &head, from),
-            _ => emit::piece::<16_384>(ring, self.settings, &head, from),
+            0..=256 => emit::piece::<256>(ring, self.settings, take, from, fill),
+            257..=1024 => emit::piece::<1024>(ring, self.settings, take, from, fill),
+            1025..=4096 => emit::piece::<4096>(ring, self.settings, take, from, fill),
+            _ => emit::piece::<16_384>(ring, self.settings, take, from, fill),
         }
     }
 
     #[inline(always)]
-    fn head(&self, data_bytes: u32, len_bytes: u64, reason: u8) -> DataHead {
-        DataHead {
-            reason,
-            flags: cursor!(self.flags) as u8,
-            data_bytes,
-            pos_bytes: cursor!(self.pos_bytes),
-            len_bytes,
-            ..self.head
-        }
+    fn shard(&self) -> u8 {
+        // SAFETY: a live map element.
+        unsafe { (*self.connection).shard }
+    }
+
+    /// Fills a head where it lies.
+    #[inline(always)]
+    fn head(&self, head: &mut DataHead, data_bytes: u32, len_bytes: u64, reason: u8) {
+        head.kind = KIND_DATA;
+        head.direction = self.direction;
+        head.reason = reason;
+        head.flags = cursor!(self.flags) as u8;
+        head.data_bytes = data_bytes;
+        head.time_ns = self.time_ns;
+        // SAFETY: a live map element.
+        head.conn = unsafe { (*self.connection).conn };
+        head.pos_bytes = cursor!(self.pos_bytes);
+        head.len_bytes = len_bytes;
+        head.tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+        head.uid = bpf_get_current_uid_gid() as u32;
     }
 }

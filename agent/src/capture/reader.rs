@@ -6,7 +6,7 @@
 //! Not here: text (`text` makes these very bytes of it).
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::entry::{self, Entry, LOSS, OPTIONAL, PROCESS, SAMPLE};
@@ -93,28 +93,33 @@ impl Reader {
         if std::mem::replace(&mut self.is_over, true) {
             return Ok(None);
         }
-        let at = loop {
-            let at = self.at;
-            if !self.fill()? {
-                return Ok(None);
-            }
-            match self.content.first() {
-                Some(SAMPLE | PROCESS | LOSS) => break at,
-                Some(&OPTIONAL..) => self.skipped += 1,
-                Some(&kind) => return Err(CaptureError::Kind { at, kind }),
-                None => return Err(CaptureError::Length { at, len_bytes: 0 }),
-            }
-        };
+        let Some((at, kind)) = self.next_known()? else { return Ok(None) };
         let content = self.content.get(1..).unwrap_or_default();
         let wrong =
             |error: serde_json::Error| CaptureError::Content { at, text: error.to_string() };
-        let entry = match self.content.first() {
-            Some(&PROCESS) => Entry::Process(entry::process_of_json(content).map_err(wrong)?),
-            Some(&LOSS) => Entry::Loss(entry::loss_of_json(content).map_err(wrong)?),
+        let entry = match kind {
+            PROCESS => Entry::Process(entry::process_of_json(content).map_err(wrong)?),
+            LOSS => Entry::Loss(entry::loss_of_json(content).map_err(wrong)?),
             _ => Entry::Sample(content),
         };
         self.is_over = false;
         Ok(Some(entry))
+    }
+
+    /// Where the next entry of a known kind is, and its kind; its bytes are in `content`.
+    fn next_known(&mut self) -> Result<Option<(u64, u8)>, CaptureError> {
+        loop {
+            let at = self.at;
+            if !self.fill()? {
+                return Ok(None);
+            }
+            match self.content.first().copied() {
+                Some(kind @ (SAMPLE | PROCESS | LOSS)) => return Ok(Some((at, kind))),
+                Some(OPTIONAL..) => self.skipped += 1,
+                Some(kind) => return Err(CaptureError::Kind { at, kind }),
+                None => return Err(CaptureError::Length { at, len_bytes: 0 }),
+            }
+        }
     }
 
     /// Bytes of an entry that is cut off at the end of the file, once `next` has given `None`.
@@ -130,23 +135,21 @@ impl Reader {
     /// Reads one length and what it covers into `content`. False at the end.
     fn fill(&mut self) -> Result<bool, CaptureError> {
         self.content.clear();
-        let mut len = [0; 4];
-        let read_bytes = self.take(4)?;
-        match self.content.get(..) {
-            Some([]) => return Ok(false),
-            Some(&[a, b, c, d]) => len = [a, b, c, d],
+        let read_bytes = self.take(LENGTH_BYTES)?;
+        let len_bytes = match *self.content {
+            [] => return Ok(false),
+            [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
             _ => return Ok(self.cut(read_bytes)),
-        }
-        let len_bytes = u64::from(u32::from_le_bytes(len));
+        };
         if len_bytes > MOST_BYTES as u64 {
             return Err(CaptureError::Length { at: self.at, len_bytes });
         }
         self.content.clear();
         let read_bytes = self.take(len_bytes)?;
         if read_bytes < len_bytes {
-            return Ok(self.cut(read_bytes + 4));
+            return Ok(self.cut(LENGTH_BYTES + read_bytes));
         }
-        self.at += 4 + len_bytes;
+        self.at += LENGTH_BYTES + len_bytes;
         Ok(true)
     }
 
@@ -176,5 +179,6 @@ fn text(start: Vec<u8>, input: impl BufRead) -> Result<String, CaptureError> {
     Ok(text)
 }
 
+const LENGTH_BYTES: u64 = 4;
 const BUFFER_BYTES: usize = 1 << 18;
 const MOST_TEXT_BYTES: u64 = 64 << 20;

@@ -72,6 +72,8 @@ pub struct Half {
     probing: Option<Reason>,
     /// Bytes passed over while lost.
     skipped_bytes: u64,
+    /// The turn has brought nothing but empty lines.
+    turn_start: bool,
 }
 
 /// ```text
@@ -112,6 +114,7 @@ impl Half {
             meter: Meter::default(),
             probing: None,
             skipped_bytes: 0,
+            turn_start: false,
         }
     }
 
@@ -144,7 +147,7 @@ impl Half {
                 }
             }
             State::Rest(content) => {
-                *content += span.rest.len() as u64;
+                *content = content.saturating_add(span.rest.len() as u64);
                 self.count_all(span)
             }
             State::Murky(_) if span.turn_start => {
@@ -154,7 +157,8 @@ impl Half {
             }
             State::Murky(_) => self.count_all(span),
             State::Lost(_) => {
-                self.skipped_bytes += span.take(span.rest.len()).len() as u64;
+                let skipped = span.take(span.rest.len()).len();
+                self.skip(skipped as u64);
                 Step::Used
             }
         }
@@ -180,13 +184,14 @@ impl Half {
     pub fn lose(&mut self, reason: Reason) {
         let reason = self.probing.take().unwrap_or(reason);
         self.state = State::Lost(reason);
+        self.turn_start = false;
         self.forget_head();
     }
 
     /// `lose`, and what was taken for a head counts as passed over.
     pub fn refuse(&mut self, reason: Reason) {
         if matches!(self.state, State::Head | State::Headed) {
-            self.skipped_bytes += self.meter.seen_bytes();
+            self.skip(self.meter.seen_bytes());
         }
         self.lose(reason);
     }
@@ -348,13 +353,13 @@ impl Half {
     fn start<'a>(&mut self, span: &mut Span<'a>, limits: &Limits) -> Step<'a> {
         let blank = |byte: &&u8| matches!(byte, b'\r' | b'\n');
         let blanks = span.rest.iter().take_while(blank).count();
-        let turn_start = span.turn_start;
+        // Empty lines before a message do not hide that it begins a turn.
+        self.turn_start |= span.turn_start;
         span.take(blanks);
         if span.rest.is_empty() {
             return Step::Used;
         }
-        // Empty lines before a message do not hide that it begins a turn.
-        span.turn_start = turn_start;
+        span.turn_start = std::mem::take(&mut self.turn_start);
         self.meter = Meter::begin(span);
         if let Some(end) = head::end(span.rest, 0).filter(|&end| end <= limits.head_bytes) {
             let bytes = span.take(end);
@@ -374,7 +379,7 @@ impl Half {
         self.buffer.extend_from_slice(piece);
         let end = head::end(&self.buffer, self.scanned_bytes);
         let matched = self.matcher.feed(piece);
-        let used = end.unwrap_or(self.buffer.len()) - before;
+        let used = end.unwrap_or(self.buffer.len()).saturating_sub(before);
         self.meter.add(span.take(used).len(), span.time_ns);
         if matched == Match::No {
             return Step::Garbage;
@@ -402,6 +407,10 @@ impl Half {
         let used = span.take(span.rest.len()).len();
         self.meter.add(used, span.time_ns);
         Step::Used
+    }
+
+    fn skip(&mut self, bytes: u64) {
+        self.skipped_bytes = self.skipped_bytes.saturating_add(bytes);
     }
 
     fn over_if<'a>(&mut self, over: bool) -> Step<'a> {

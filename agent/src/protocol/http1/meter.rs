@@ -61,8 +61,8 @@ impl Meter {
 
     /// Bytes that were captured.
     pub fn add(&mut self, bytes: usize, time_ns: u64) {
-        self.seen_bytes += bytes as u64;
-        self.captured_bytes += bytes as u64;
+        self.seen_bytes = self.seen_bytes.saturating_add(bytes as u64);
+        self.captured_bytes = self.captured_bytes.saturating_add(bytes as u64);
         self.last_ns = time_ns;
     }
 
@@ -74,7 +74,7 @@ impl Meter {
         let full = self.gaps.len() >= GAPS;
         match self.gaps.last_mut() {
             Some(last) if full => last.bytes = last.bytes.saturating_add(bytes),
-            Some(last) if last.reason == reason && last.at + last.bytes == at => {
+            Some(last) if last.reason == reason && last.at.saturating_add(last.bytes) == at => {
                 last.bytes = last.bytes.saturating_add(bytes);
             }
             _ => self.gaps.push(Gap { at, bytes, reason }),

@@ -211,20 +211,24 @@ impl Http1 {
 
     fn drain(&mut self, around: &mut Around<'_>) {
         loop {
-            let mut moved = false;
-            for role in [Role::Request, Role::Response] {
-                while self.next == Next::Stay
-                    && self.is_open(role)
-                    && let Some(item) = self.held_mut(role).pop()
-                {
-                    moved = true;
-                    self.run(role, item.input(), around);
-                }
-            }
-            if !moved {
+            let requests = self.drain_one(Role::Request, around);
+            let responses = self.drain_one(Role::Response, around);
+            if !requests && !responses {
                 return;
             }
         }
+    }
+
+    fn drain_one(&mut self, role: Role, around: &mut Around<'_>) -> bool {
+        let mut moved = false;
+        while self.next == Next::Stay
+            && self.is_open(role)
+            && let Some(item) = self.held_mut(role).pop()
+        {
+            moved = true;
+            self.run(role, item.input(), around);
+        }
+        moved
     }
 
     fn stop_waiting(&mut self, around: &mut Around<'_>) {

@@ -40,6 +40,8 @@ impl Http1 {
                 }
                 Step::Garbage => self.refuse_request(&mut span, around),
             }
+            // A response that came too early goes on as soon as its request is known.
+            self.drain_one(Role::Response, around);
         }
     }
 

@@ -288,7 +288,7 @@ pub fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(4_000))]
+    #![proptest_config(config(150_000))]
 
     #[test]
     fn several_holes(

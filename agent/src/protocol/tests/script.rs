@@ -5,7 +5,7 @@
 //! Out: one line an output. Always: the connection is closed at the end.
 //! Not here: the cases.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use expect_test::Expect;
 
@@ -16,13 +16,31 @@ use crate::protocol::exchange::{Exchange, Message, MessageEnd};
 use crate::protocol::{Chunk, Connection, Hole, Output};
 
 /// One thing that happens.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Event {
     Bytes(Direction, Vec<u8>),
     Gap(Direction, u64),
     End(Direction),
     Tick(u64),
     Stop,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = |direction: &Direction| match direction {
+            Direction::Ingress => '>',
+            Direction::Egress => '<',
+        };
+        match self {
+            Self::Bytes(direction, bytes) => {
+                write!(out, "\n{} {}", sign(direction), bytes.escape_ascii())
+            }
+            Self::Gap(direction, bytes) => write!(out, "\n{}gap {bytes}", sign(direction)),
+            Self::End(direction) => write!(out, "\n{}end", sign(direction)),
+            Self::Tick(ms) => write!(out, "\ntick {ms}"),
+            Self::Stop => write!(out, "\nstop"),
+        }
+    }
 }
 
 /// Runs the script whole and cut in every way; all must give what is expected.
