@@ -4,7 +4,7 @@
 //! Always: modules use lower layers only (ARCHITECTURE.md has the list; `cargo xtask tidy` checks).
 
 pub mod audit;
-//pub mod capture;
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod conn;

@@ -22,12 +22,13 @@ pub struct Setup<'s> {
     scene: &'s Scene,
     data_dir: PathBuf,
     arguments: Vec<String>,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 impl<'s> Setup<'s> {
     /// One that watches the whole host.
     pub fn new(scene: &'s Scene) -> Self {
-        Self { scene, data_dir: scene.path("data"), arguments: Vec::new() }
+        Self { scene, data_dir: scene.path("data"), arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// Watches this port, besides others that are given.
@@ -54,6 +55,14 @@ impl<'s> Setup<'s> {
         Self { data_dir: path, ..self }
     }
 
+    /// Says everything on standard error.
+    #[must_use]
+    pub fn verbose(self) -> Self {
+        let mut setup = self.argument("-vv");
+        setup.variables.push(("EARWITNESS_LOG", "trace"));
+        setup
+    }
+
     fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
@@ -72,6 +81,7 @@ impl<'s> Setup<'s> {
         let log = self.scene.path(&log_name(number.unwrap_or_default()));
         let stdout = log.with_extension("jsonl");
         let mut command = command()?;
+        command.envs(self.variables.iter().copied());
         command.arg("run").arg("--data-dir").arg(&self.data_dir).arg("--stdout");
         command.args(&self.arguments);
         command.stdout(process::output_file(&stdout)?).stderr(process::output_file(&log)?);
@@ -137,10 +147,18 @@ impl Agent {
 
     /// Ends it as a service manager does, and fails unless it ends well.
     pub fn stop(self) -> Result<Ended> {
+        let peak_rss_bytes = self.process.peak_rss_bytes()?;
         self.signal(Signal::SIGTERM)?;
-        let ended = self.wait()?;
-        ensure!(ended.status.code() == Some(0), "after SIGTERM the agent ended with {}", ended.status);
-        ensure!(ended.journal()?.ends_with(&ended.stdout), "the journal differs from standard output");
+        let ended = Ended { peak_rss_bytes, ..self.wait()? };
+        ensure!(
+            ended.status.code() == Some(0),
+            "after SIGTERM the agent ended with {}",
+            ended.status
+        );
+        ensure!(
+            ended.journal()?.ends_with(&ended.stdout),
+            "the journal differs from standard output"
+        );
         Ok(ended)
     }
 
@@ -153,12 +171,19 @@ impl Agent {
     /// Waits until it has ended, by whatever.
     pub fn wait(mut self) -> Result<Ended> {
         let status = self.process.wait(STOP_SECONDS)?;
-        let records = self.output.read()?.to_vec();
+        self.output.read()?;
+        let records = std::mem::take(&mut self.output.records);
         let stdout = fs::read(&self.output.path)?;
         let stderr = String::from_utf8_lossy(&fs::read(&self.log)?).into_owned();
-        let ended = Ended { status, records, stdout, stderr, data_dir: self.data_dir };
+        let (data_dir, peak_rss_bytes) = (self.data_dir, 0);
+        let ended = Ended { status, records, stdout, stderr, data_dir, peak_rss_bytes };
         ended.check()?;
         Ok(ended)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Sends it a signal.
@@ -189,6 +214,8 @@ pub struct Ended {
     pub stderr: String,
     /// Where its journal is.
     pub data_dir: PathBuf,
+    /// Most memory that it had resident before it was told to stop; 0 if it was not told.
+    pub peak_rss_bytes: u64,
 }
 
 impl Ended {
@@ -225,6 +252,16 @@ impl Ended {
         Ok(())
     }
 
+    /// Fails if it had more memory than this.
+    pub fn took_at_most(&self, rss_bytes: u64) -> Result<()> {
+        let peak = self.peak_rss_bytes;
+        ensure!(
+            peak <= rss_bytes,
+            "the agent took {peak} bytes of memory, {rss_bytes} are allowed"
+        );
+        Ok(())
+    }
+
     /// All of the journal, oldest first.
     pub fn journal(&self) -> Result<Vec<u8>> {
         journal(&self.data_dir)
@@ -241,6 +278,37 @@ impl Ended {
         }
         ensure!(!self.stderr.contains("panicked"), "the agent panicked:\n{}", self.stderr);
         Ok(())
+    }
+}
+
+/// `earwitness record` that runs.
+pub struct Recording {
+    process: Process,
+    log: PathBuf,
+}
+
+impl Recording {
+    /// Starts it and waits until it is ready.
+    pub fn start(scene: &Scene, file: &Path, port: u16) -> Result<Self> {
+        let log = scene.path("record.log");
+        let mut command = command()?;
+        command.arg("record").args(["--port", &port.to_string()]).arg(file);
+        command.stdout(process::output_file(&log)?).stderr(process::output_file(&log)?);
+        let mut process = Process::start("earwitness record", &mut command)?;
+        wait::until_true("the line `ready` of `record`", START_SECONDS, || {
+            process.must_live()?;
+            Ok(fs::read_to_string(&log)?.lines().any(|line| line.starts_with("ready")))
+        })?;
+        Ok(Self { process, log })
+    }
+
+    /// Ends it and gives its log.
+    pub fn stop(mut self) -> Result<String> {
+        self.process.signal(Signal::SIGTERM)?;
+        let status = self.process.wait(STOP_SECONDS)?;
+        let log = fs::read_to_string(&self.log)?;
+        ensure!(status.success(), "`record` ended with {status}\n{log}");
+        Ok(log)
     }
 }
 

@@ -105,8 +105,7 @@ fn receive_messages(fd: BorrowedFd<'_>, count: usize) -> io::Result<Vec<u8>> {
     let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
     let mut headers = MultiHeaders::<()>::preallocate(slices.len(), None);
     let flags = MsgFlags::MSG_WAITFORONE;
-    let received =
-        socket::recvmmsg(fd.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None)?;
+    let received = socket::recvmmsg(fd.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None)?;
     let lengths: Vec<_> = received.map(|message| message.bytes).collect();
     let filled = buffers.iter().zip(lengths).map(|(buffer, length)| buffer.get(..length));
     Ok(filled.flatten().flatten().copied().collect())

@@ -33,11 +33,7 @@ pub fn with_log(came: &[&Record], log: &[Entry]) -> Result<()> {
 }
 
 /// A line for each thing, with its connection's port and its place in that connection.
-fn numbered<T>(
-    things: &[T],
-    port: impl Fn(&T) -> u64,
-    line: impl Fn(&T) -> String,
-) -> Vec<String> {
+fn numbered<T>(things: &[T], port: impl Fn(&T) -> u64, line: impl Fn(&T) -> String) -> Vec<String> {
     let mut places: HashMap<u64, u32> = HashMap::new();
     let mut number = |thing: &T| {
         let port = port(thing);
@@ -100,6 +96,19 @@ pub fn accounted(took_place: usize, ended: &Ended) -> Result<()> {
          {} loss records tell of {told} only",
         losses.len()
     );
+    Ok(())
+}
+
+/// Fails if a record that calls itself complete tells of something that the server has not logged.
+/// Where exchanges are missing, their places in the connection are not known.
+pub fn whole_ones_took_place(came: &[&Record], log: &[Entry]) -> Result<()> {
+    let Some(form) = log.first() else { return Ok(()) };
+    let expected =
+        log.iter().map(|entry| format!("port {} {}", entry.port, entry.line())).collect();
+    let is_whole = |record: &&&Record| record.flag("/capture/complete") == Some(true);
+    let line = |record: &&Record| format!("port {} {}", record.client_port(), form.like(record));
+    let (_, surplus) = differences(expected, came.iter().filter(is_whole).map(line).collect());
+    ensure!(surplus.is_empty(), "recorded and not logged ({}):\n{}", surplus.len(), some(&surplus));
     Ok(())
 }
 

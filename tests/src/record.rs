@@ -40,7 +40,10 @@ impl Record {
         let missing: u64 = gaps.into_iter().flatten().map(|gap| of(gap, "/bytes")).sum();
         let (seen, captured) = (of(capture, "/seen_bytes"), of(capture, "/captured_bytes"));
         let sums = seen == captured + missing;
-        ensure!(sums, "{message}: {seen} bytes seen, {captured} captured, {missing} missing: {self}");
+        ensure!(
+            sums,
+            "{message}: {seen} bytes seen, {captured} captured, {missing} missing: {self}"
+        );
         let complete = self.flag("/capture/complete") == Some(true);
         ensure!(!complete || missing == 0, "complete, but {message} has gaps: {self}");
         Ok(())
@@ -49,6 +52,13 @@ impl Record {
     /// A text, by JSON pointer.
     pub fn text(&self, pointer: &str) -> Option<&str> {
         self.0.pointer(pointer)?.as_str()
+    }
+
+    /// Fails unless there is this text, by JSON pointer.
+    pub fn must_be(&self, pointer: &str, expected: &str) -> Result<()> {
+        let found = self.text(pointer);
+        ensure!(found == Some(expected), "{pointer}: {expected} expected, {found:?} came: {self}");
+        Ok(())
     }
 
     /// A number, by JSON pointer.
@@ -112,8 +122,7 @@ impl Record {
     pub fn response_gaps(&self) -> Vec<&str> {
         let gaps = self.0.pointer("/capture/response/gaps").and_then(Value::as_array);
         let gaps = gaps.into_iter().flatten();
-        let mut reasons: Vec<_> =
-            gaps.filter_map(|gap| gap.pointer("/reason")?.as_str()).collect();
+        let mut reasons: Vec<_> = gaps.filter_map(|gap| gap.pointer("/reason")?.as_str()).collect();
         reasons.sort_unstable();
         reasons.dedup();
         reasons

@@ -3,12 +3,13 @@
 //! In: scripts of `ask` and `answer`. Always: what one end sends the other has read before the call
 //! returns, so exactly what the script says has taken place; a read that gets nothing fails in time.
 
-use std::fs;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::Path;
+use std::thread;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::socket::{self, Shutdown, sockopt};
@@ -26,7 +27,7 @@ pub struct Place {
 
 enum Listener {
     Tcp(TcpListener, String),
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, SocketAddr),
 }
 
 impl Place {
@@ -44,8 +45,17 @@ impl Place {
 
     /// On a unix socket.
     pub fn unix(path: &Path) -> Result<Self> {
-        let listener = UnixListener::bind(path)?;
-        Ok(Self { listener: Listener::Unix(listener, path.to_owned()), port: 0 })
+        Self::unix_at(SocketAddr::from_pathname(path)?)
+    }
+
+    /// On a unix socket whose name is no path.
+    pub fn abstract_unix(name: &str) -> Result<Self> {
+        Self::unix_at(SocketAddr::from_abstract_name(name)?)
+    }
+
+    fn unix_at(address: SocketAddr) -> Result<Self> {
+        let listener = UnixListener::bind_addr(&address)?;
+        Ok(Self { listener: Listener::Unix(listener, address), port: 0 })
     }
 
     /// Opens a connection and takes both of its ends.
@@ -57,8 +67,10 @@ impl Place {
     /// Opens a connection that `accept` will take.
     pub fn client(&self) -> Result<End> {
         match &self.listener {
-            Listener::Tcp(_, address) => End::tcp(TcpStream::connect((address.as_str(), self.port))?),
-            Listener::Unix(_, path) => End::new(UnixStream::connect(path)?.into()),
+            Listener::Tcp(_, address) => {
+                End::tcp(TcpStream::connect((address.as_str(), self.port))?)
+            }
+            Listener::Unix(_, address) => End::new(UnixStream::connect_addr(address)?.into()),
         }
     }
 
@@ -67,14 +79,6 @@ impl Place {
         match &self.listener {
             Listener::Tcp(listener, _) => End::tcp(listener.accept()?.0),
             Listener::Unix(listener, _) => End::new(listener.accept()?.0.into()),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Listener::Unix(_, path) = &self.listener {
-            let _ = fs::remove_file(path);
         }
     }
 }
@@ -123,6 +127,22 @@ fn pour(from: &End, to: &End, bytes: &[u8], piece_bytes: usize) -> Result<()> {
     Ok(())
 }
 
+/// Sends the same piece so many times while the other end reads, and forgets, all of it.
+pub fn flood(from: &End, to: &End, piece: &[u8], times: usize) -> Result<()> {
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| (0..times).try_for_each(|_| from.send(piece)));
+        let mut left = piece.len() * times;
+        let mut buffer = vec![0; FLOOD_BYTES];
+        while left > 0 {
+            let room = buffer.get_mut(..left.min(FLOOD_BYTES)).unwrap_or_default();
+            let received = nix::unistd::read(to, room)?;
+            ensure!(received > 0, "closed with {left} bytes to come");
+            left -= received;
+        }
+        sender.join().unwrap_or_else(|_| bail!("the sending thread panicked"))
+    })
+}
+
 /// One end of a connection.
 pub struct End(OwnedFd);
 
@@ -160,6 +180,15 @@ impl End {
         Ok(())
     }
 
+    /// Sends it all by one `writev` of so many pieces.
+    pub fn send_in_vectors(&self, bytes: &[u8], pieces: usize) -> Result<()> {
+        let size = bytes.len().div_ceil(pieces).max(1);
+        let vectors: Vec<_> = bytes.chunks(size).map(IoSlice::new).collect();
+        let sent = nix::sys::uio::writev(self.as_fd(), &vectors)?;
+        ensure!(sent == bytes.len(), "{sent} of {} bytes went out", bytes.len());
+        Ok(())
+    }
+
     /// Reads exactly so many bytes, by `read`.
     pub fn receive(&self, count: usize) -> Result<Vec<u8>> {
         self.receive_by(Receive::Read, count)
@@ -170,10 +199,13 @@ impl End {
         let mut bytes = Vec::with_capacity(count);
         while bytes.len() < count {
             match calls::receive(self.as_fd(), call, count - bytes.len()) {
-                Ok(piece) if piece.is_empty() => bail!("closed after {} of {count} bytes", bytes.len()),
+                Ok(piece) if piece.is_empty() => {
+                    bail!("closed after {} of {count} bytes", bytes.len())
+                }
                 Ok(piece) => bytes.extend(piece),
                 Err(error) => {
-                    return Err(error).with_context(|| format!("reading {count} bytes by {call:?}"));
+                    return Err(error)
+                        .with_context(|| format!("reading {count} bytes by {call:?}"));
                 }
             }
         }
@@ -202,16 +234,21 @@ impl End {
     /// Reads a response with Content-Length, or one whose method or status forbids a body, and gives
     /// its status and the length of its content.
     pub fn receive_response(&self) -> Result<(u16, usize)> {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.extend(self.receive(1)?);
-        }
-        let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        let head = self.receive_head()?.to_ascii_lowercase();
         let status = head.split(' ').nth(1).context("no status code")?.parse()?;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length = length.map_or(Ok(0), str::parse)?;
         self.receive(length)?;
         Ok((status, length))
+    }
+
+    /// Reads a head, to its empty line.
+    pub fn receive_head(&self) -> Result<String> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(self.receive(1)?);
+        }
+        Ok(String::from_utf8_lossy(&head).into_owned())
     }
 
     /// Sends nothing more.
@@ -241,4 +278,5 @@ impl AsFd for End {
 
 /// Well below what a socket holds unread.
 const PIECE_BYTES: usize = 16 * 1024;
+const FLOOD_BYTES: usize = 256 * 1024;
 const READ_SECONDS: u64 = 10;

@@ -173,7 +173,7 @@ fn text(start: Vec<u8>, input: impl BufRead) -> Result<String, CaptureError> {
     let text = String::from_utf8(bytes).map_err(|_| CaptureError::NotACapture)?;
     // Control characters are written as escapes in text; these are somebody's binary.
     let is_binary = text.bytes().any(|byte| byte < b' ' && !b"\n\r\t".contains(&byte));
-    if is_binary || text.starts_with("EARWCAP") {
+    if text.is_empty() || is_binary || text.starts_with("EARWCAP") {
         return Err(CaptureError::NotACapture);
     }
     Ok(text)

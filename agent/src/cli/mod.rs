@@ -8,11 +8,11 @@
 
 pub mod cat;
 pub mod config;
-//pub mod doctor;
+pub mod doctor;
 pub mod live;
 mod log;
-//pub mod record;
-//pub mod replay;
+pub mod record;
+pub mod replay;
 pub mod run;
 pub mod watch;
 
@@ -43,9 +43,9 @@ enum Command {
     Run(run::Args),
     Watch(watch::Args),
     Cat(cat::Args),
-//    Record(record::Args),
-//    Replay(replay::Args),
-//    Doctor(doctor::Args),
+    Record(record::Args),
+    Replay(replay::Args),
+    Doctor(doctor::Args),
     Config(config::Args),
 }
 
@@ -63,9 +63,9 @@ pub fn main() -> anyhow::Result<ExitCode> {
             watch::Outcome::Own(view) => run::watch_by_itself(*view),
         },
         Command::Cat(args) => cat::run(&args),
-//        Command::Record(args) => record::run(&args),
-//        Command::Replay(args) => replay::run(&args),
-//        Command::Doctor(args) => doctor::run(&args),
+        Command::Record(args) => record::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(args),
     }
 }

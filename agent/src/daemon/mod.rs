@@ -15,6 +15,7 @@ mod control;
 mod coverage;
 mod names;
 pub mod output;
+pub mod recorder;
 mod rules;
 mod shard;
 pub mod time;

@@ -6,7 +6,7 @@
 //! Not here: reading the configuration (`config`), the comparison (`agent-ebpf`, `filter`).
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use earwitness_common::settings::Rule;
 
@@ -118,9 +118,9 @@ fn set_pid(rule: &mut Rule, pid: u32) -> Result<(), RuleError> {
     if pid == 0 { Err(RuleError::Pid) } else { Ok(()) }
 }
 
-fn set_executable(rule: &mut Rule, path: &PathBuf) -> Result<(), RuleError> {
+fn set_executable(rule: &mut Rule, path: &Path) -> Result<(), RuleError> {
     let id = executable::identity(path)
-        .map_err(|error| RuleError::Executable { path: path.clone(), error })?;
+        .map_err(|error| RuleError::Executable { path: path.to_owned(), error })?;
     (rule.exe_dev, rule.exe_dev_mask) = (id.dev, u32::MAX);
     (rule.exe_ino, rule.exe_ino_mask) = (id.ino, u64::MAX);
     Ok(())

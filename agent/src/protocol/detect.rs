@@ -47,16 +47,12 @@ enum State {
 impl Matcher {
     /// Expects a request.
     pub fn request() -> Self {
-        Self {
-            state: State::Blank,
-        }
+        Self { state: State::Blank }
     }
 
     /// Expects a response.
     pub fn response() -> Self {
-        Self {
-            state: State::Blanks,
-        }
+        Self { state: State::Blanks }
     }
 
     /// Looks at the bytes that follow those of earlier calls.

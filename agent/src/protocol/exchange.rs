@@ -71,7 +71,7 @@ pub enum MessageEnd {
 pub struct Gap {
     /// Offset from the message's first byte.
     pub at: u64,
-    /// Length.
+    /// Length; where it ends a message (`MessageEnd::Unknown`) it may reach beyond it.
     pub bytes: u64,
     /// Why.
     pub reason: Reason,
@@ -141,22 +141,20 @@ impl Fields {
         let limit = buffer.len();
         let ranges = ranges.into_iter();
         let mut places = Vec::with_capacity(ranges.size_hint().0);
-        places.extend(
-            ranges
-                .filter(|(name, value)| name.end <= limit && value.end <= limit)
-                .map(|(name, value)| Place {
+        for (name, value) in ranges {
+            if name.end <= limit && value.end <= limit {
+                places.push(Place {
                     name: (name.start as u32, name.end as u32),
                     value: (value.start as u32, value.end as u32),
-                }),
-        );
+                });
+            }
+        }
         Self { buffer, places }
     }
 
     /// Names as sent and values without surrounding white space, in order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.places
-            .iter()
-            .map(|place| (self.slice(place.name), self.slice(place.value)))
+        self.places.iter().map(|place| (self.slice(place.name), self.slice(place.value)))
     }
 
     /// Values of every field of that name (compared without case), in order of arrival.
@@ -182,9 +180,7 @@ impl Fields {
     }
 
     fn slice(&self, range: (u32, u32)) -> &[u8] {
-        self.buffer
-            .get(range.0 as usize..range.1 as usize)
-            .unwrap_or_default()
+        self.buffer.get(range.0 as usize..range.1 as usize).unwrap_or_default()
     }
 }
 
@@ -277,12 +273,7 @@ impl fmt::Debug for RequestHead {
 
 impl fmt::Debug for ResponseHead {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "ResponseHead {{ status: {}, fields: {} }}",
-            self.status,
-            self.fields.len()
-        )
+        write!(out, "ResponseHead {{ status: {}, fields: {} }}", self.status, self.fields.len())
     }
 }
 

@@ -222,11 +222,7 @@ impl Connection {
         for (d, kept, _) in &sides {
             let turn_start = kept.is_none();
             if let Some((span, bytes)) = kept {
-                let span = Span {
-                    rest: bytes,
-                    turn_start: late || span.turn_start,
-                    ..*span
-                };
+                let span = Span { rest: bytes, turn_start: late || span.turn_start, ..*span };
                 self.push(*d, Input::Bytes(span), l, out);
             }
             if *d == last_direction

@@ -35,7 +35,7 @@ impl Nginx {
     /// Starts one with files: `small` (6 bytes), and what the test puts into `www/`.
     pub fn start(scene: &Scene, options: &Options) -> Result<Self> {
         let port = ports::free()?;
-        let log = scene.path("access.json");
+        let log = scene.path(&format!("access-{port}.json"));
         scene.file("www/small", "hello\n")?;
         fs::create_dir_all(scene.path("temporary"))?;
         let config = scene.file("nginx.conf", config(scene, options, port))?;
@@ -87,6 +87,7 @@ fn config(scene: &Scene, options: &Options, port: u16) -> String {
     let folder = scene.path("").display().to_string();
     CONFIG
         .replace("@FOLDER@", folder.trim_end_matches('/'))
+        .replace("@LOG@", &format!("access-{port}.json"))
         .replace("@PORT@", &port.to_string())
         .replace("@SENDFILE@", if options.sendfile { "on" } else { "off" })
         .replace("@SERVER@", &options.server)

@@ -6,7 +6,19 @@
 //! test sees another's traffic or load; what cannot run here is SKIPPED with the reason before
 //! anything runs. Not here: what tests are made of (the library beside).
 
+mod apps;
+mod commands;
+mod credentials;
+mod faults;
+mod filters;
+mod framing;
+mod hostile;
+mod load;
 mod nginx;
+mod odd;
+mod places;
+mod processes;
+mod syscalls;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -42,7 +54,22 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [nginx::tests()].into_iter().flatten().collect()
+    let files = [
+        nginx::tests(),
+        apps::tests(),
+        framing::tests(),
+        odd::tests(),
+        places::tests(),
+        processes::tests(),
+        syscalls::tests(),
+        credentials::tests(),
+        hostile::tests(),
+        load::tests(),
+        filters::tests(),
+        faults::tests(),
+        commands::tests(),
+    ];
+    files.into_iter().flatten().collect()
 }
 
 fn trial(test: Test, obstacle: Option<&str>) -> Trial {

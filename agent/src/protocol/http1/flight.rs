@@ -109,7 +109,10 @@ pub fn alone(
 }
 
 /// Takes a pair apart that may be wrong; what was odd goes with the request.
-pub fn split(mut exchange: Box<Exchange>, reason: Reason) -> (Box<Exchange>, Option<Box<Exchange>>) {
+pub fn split(
+    mut exchange: Box<Exchange>,
+    reason: Reason,
+) -> (Box<Exchange>, Option<Box<Exchange>>) {
     let response = exchange.response.take();
     exchange.interim.clear();
     exchange.lost_response.get_or_insert(reason);
@@ -120,11 +123,11 @@ pub fn split(mut exchange: Box<Exchange>, reason: Reason) -> (Box<Exchange>, Opt
 /// Heap memory of an exchange's heads, in bytes.
 pub fn weight(exchange: &Exchange) -> usize {
     let half = size_of::<Exchange>() / 2;
-    let request = exchange.request.as_ref().map_or(0, |request| {
-        request.head.fields.memory_bytes() + request.head.target.len() + half
-    });
-    let response = exchange.response.as_ref().map_or(0, |response| {
-        response.head.fields.memory_bytes() + half
-    });
+    let request = exchange
+        .request
+        .as_ref()
+        .map_or(0, |request| request.head.fields.memory_bytes() + request.head.target.len() + half);
+    let response =
+        exchange.response.as_ref().map_or(0, |response| response.head.fields.memory_bytes() + half);
     request + response
 }

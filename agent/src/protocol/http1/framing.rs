@@ -85,9 +85,7 @@ pub fn of_response(
     if method == Method::Head || matches!(head.status, 100..=199 | 204 | 304) {
         return Framing::Empty;
     }
-    Facts::of(&head.fields)
-        .framing(head.version, suspicious, notes)
-        .unwrap_or(Framing::Close)
+    Facts::of(&head.fields).framing(head.version, suspicious, notes).unwrap_or(Framing::Close)
 }
 
 /// The fields that decide, in one walk.
@@ -246,7 +244,5 @@ fn number(digits: &[u8]) -> Option<u64> {
 
 /// Whether `part` occurs, compared without case.
 pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes
-        .windows(part.len())
-        .any(|window| window.eq_ignore_ascii_case(part))
+    bytes.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }

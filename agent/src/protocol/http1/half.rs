@@ -260,11 +260,7 @@ impl Half {
         };
         let note = self.note();
         self.state = State::Start;
-        Some(Ended {
-            end,
-            body_bytes: so_far.filter(|_| end != MessageEnd::Unknown),
-            note,
-        })
+        Some(Ended { end, body_bytes: so_far.filter(|_| end != MessageEnd::Unknown), note })
     }
 
     /// The stream has ended, or the agent stops (`how`): what that makes of the message.
@@ -308,10 +304,7 @@ impl Half {
 
     /// Within a body whose framing is known.
     pub fn in_body(&self) -> bool {
-        matches!(
-            self.state,
-            State::Body(..) | State::Chunks(_) | State::Rest(_)
-        )
+        matches!(self.state, State::Body(..) | State::Chunks(_) | State::Rest(_))
     }
 
     /// Within a message whose end cannot be told.

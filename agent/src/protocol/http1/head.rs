@@ -72,10 +72,10 @@ pub fn check_target(target: &[u8], notes: &mut Vec<Anomaly>) {
     }
 }
 
-/// Notes line ends without CR.
-pub fn check_line_ends(bytes: &[u8], notes: &mut Vec<Anomaly>) {
-    let before = |at: usize| bytes.get(at.wrapping_sub(1));
-    if memchr_iter(b'\n', bytes).any(|at| before(at) != Some(&b'\r')) {
+/// Notes line ends without CR, of a head that holds no CR anywhere else.
+fn check_line_ends(bytes: &[u8], notes: &mut Vec<Anomaly>) {
+    // Counting is faster than looking at each line end.
+    if memchr_iter(b'\n', bytes).count() != memchr_iter(b'\r', bytes).count() {
         note(notes, Anomaly::BareLf);
     }
 }
@@ -93,8 +93,8 @@ fn strict_request<'a>(
     room: &mut [MaybeUninit<Header<'a>>],
 ) -> Option<Parsed<RequestHead>> {
     let mut request = Request::new(&mut []);
-    let status = ParserConfig::default()
-        .parse_request_with_uninit_headers(&mut request, bytes, room);
+    let status =
+        ParserConfig::default().parse_request_with_uninit_headers(&mut request, bytes, room);
     let (Ok(Status::Complete(_)), Some(method), Some(target), Some(minor)) =
         (status, request.method, request.path, request.version)
     else {
@@ -123,11 +123,8 @@ fn strict_response<'a>(
     room: &mut [MaybeUninit<Header<'a>>],
 ) -> Option<Parsed<ResponseHead>> {
     let mut response = Response::new(&mut []);
-    let status = ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        bytes,
-        room,
-    );
+    let status =
+        ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, room);
     let (Ok(Status::Complete(_)), Some(code @ 100..), Some(minor)) =
         (status, response.code, response.version)
     else {
@@ -171,9 +168,7 @@ fn fields(bytes: &[u8], headers: &[Header<'_>]) -> Fields {
     };
     Fields::new(
         bytes.get(start..).unwrap_or_default().into(),
-        headers
-            .iter()
-            .map(|header| (range(header.name.as_bytes()), range(header.value))),
+        headers.iter().map(|header| (range(header.name.as_bytes()), range(header.value))),
     )
 }
 

@@ -41,10 +41,7 @@ impl Item {
     /// The input again.
     pub fn input(&self) -> Input<'_> {
         match self {
-            Self::Bytes(span, bytes) => Input::Bytes(Span {
-                rest: bytes,
-                ..*span
-            }),
+            Self::Bytes(span, bytes) => Input::Bytes(Span { rest: bytes, ..*span }),
             Self::Hole(hole) => Input::Hole(*hole),
             Self::End(time_ns) => Input::End(*time_ns),
         }

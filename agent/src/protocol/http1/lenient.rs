@@ -13,7 +13,7 @@ use crate::model::limits::Limits;
 use crate::protocol::detect::{METHOD_BYTES, is_space, is_token};
 use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead};
 use crate::protocol::http1::framing::{contains, note};
-use crate::protocol::http1::head::{Parsed, check_line_ends, check_target, version};
+use crate::protocol::http1::head::{Parsed, check_target, version};
 
 /// Parses a request as far as possible. `None`: it does not begin with a request line.
 pub fn request(bytes: &[u8], limits: &Limits) -> Option<Parsed<RequestHead>> {
@@ -43,11 +43,7 @@ pub fn response(bytes: &[u8], limits: &Limits) -> Option<Parsed<ResponseHead>> {
     check_line_ends(bytes, &mut notes);
     let read = read_fields(rest, limits, &mut notes);
     Some(Parsed {
-        head: ResponseHead {
-            status,
-            version: version(minor),
-            fields: read.fields,
-        },
+        head: ResponseHead { status, version: version(minor), fields: read.fields },
         notes,
         suspicious: read.suspicious,
     })
@@ -65,6 +61,14 @@ pub fn start_line(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
+/// Notes line ends without CR.
+fn check_line_ends(bytes: &[u8], notes: &mut Vec<Anomaly>) {
+    let before = |at: usize| bytes.get(at.wrapping_sub(1));
+    if memchr_iter(b'\n', bytes).any(|at| before(at) != Some(&b'\r')) {
+        note(notes, Anomaly::BareLf);
+    }
+}
+
 fn first_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr(b'\n', bytes)?;
     Some((without_cr(bytes.get(..end)?), bytes.get(end + 1..)?))
@@ -74,10 +78,7 @@ fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-fn request_line<'a>(
-    line: &'a [u8],
-    notes: &mut Vec<Anomaly>,
-) -> Option<(&'a str, &'a [u8], u8)> {
+fn request_line<'a>(line: &'a [u8], notes: &mut Vec<Anomaly>) -> Option<(&'a str, &'a [u8], u8)> {
     let method_end = line.iter().position(|&byte| is_space(byte))?;
     let version_start = memrchr2(b' ', b'\t', line)? + 1;
     let method = line.get(..method_end)?;
@@ -90,8 +91,7 @@ fn request_line<'a>(
     let is_method = !method.is_empty()
         && method.len() <= METHOD_BYTES
         && method.iter().all(|&byte| is_token(byte));
-    let is_target = !target.is_empty()
-        && target.iter().all(|&byte| byte > b' ' || is_space(byte));
+    let is_target = !target.is_empty() && target.iter().all(|&byte| byte > b' ' || is_space(byte));
     if !is_method || !is_target {
         return None;
     }
@@ -154,10 +154,7 @@ fn read_fields(bytes: &[u8], limits: &Limits, notes: &mut Vec<Anomaly>) -> Read 
             suspicious |= frames(line);
         }
     }
-    Read {
-        fields: Fields::new(buffer, places),
-        suspicious,
-    }
+    Read { fields: Fields::new(buffer, places), suspicious }
 }
 
 /// Joins folded lines (RFC 9112 section 5.2) by making spaces of their line ends. Says whether
@@ -208,9 +205,7 @@ fn field(line: &[u8]) -> Field {
     let name = before.trim_ascii_end();
     let value = trim(after);
     let is_name = !name.is_empty() && name.iter().all(|&byte| is_token(byte));
-    let is_value = value
-        .iter()
-        .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
+    let is_value = value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
     if !is_name || !is_value {
         return Field::Invalid;
     }

@@ -28,7 +28,7 @@ use crate::protocol::exchange::MessageEnd;
 use crate::protocol::http1::flight::Offer;
 use crate::protocol::http1::half::Half;
 use crate::protocol::http1::held::{Held, Input, Item};
-use crate::protocol::http1::pair::{Pair, Stand};
+use crate::protocol::http1::pair::{Missing, Pair, Place, Stand};
 use crate::protocol::{Output, Wants};
 
 /// What a direction carries.
@@ -105,7 +105,7 @@ impl Http1 {
         let mut around = Around { limits, out };
         match self.held(role).is_empty() {
             true => self.run(role, input, &mut around),
-            false => self.held_mut(role).push(input),
+            false => self.hold(role, input),
         }
         self.drain(&mut around);
         self.bound(&mut around);
@@ -181,6 +181,13 @@ impl Http1 {
         }
     }
 
+    fn hold(&mut self, role: Role, mut input: Input<'_>) {
+        if let (Role::Request, Input::Bytes(span)) = (role, &mut input) {
+            span.turn_start = false;
+        }
+        self.held_mut(role).push(input);
+    }
+
     /// Whether a direction may go on.
     fn is_open(&self, role: Role) -> bool {
         match role {
@@ -247,7 +254,9 @@ impl Http1 {
         let held_bytes = self.held_request.memory_bytes();
         if held_bytes > around.limits.held_bytes {
             self.held_request = Held::default();
-            self.lose_requests(Reason::MemoryLimit, false, true, around);
+            let missing =
+                Missing { reason: Reason::MemoryLimit, place: Place::Between, turn_start: false };
+            self.lose_requests(missing, around);
             push_loss(around.out, Loss::hole(Reason::MemoryLimit, held_bytes as u64));
         }
     }

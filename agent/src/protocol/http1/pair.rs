@@ -11,7 +11,9 @@ use std::collections::VecDeque;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::Output;
-use crate::protocol::exchange::{Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead};
+use crate::protocol::exchange::{
+    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead,
+};
 use crate::protocol::http1::flight::{Flight, Offer, alone, split, weight};
 use crate::protocol::http1::framing::{Method, note};
 use crate::protocol::http1::half::Ended;
@@ -26,6 +28,35 @@ pub enum Stand {
     Lost,
     /// Within a message.
     Within,
+}
+
+/// Something that was lost in one direction.
+#[derive(Clone, Copy, Debug)]
+pub struct Missing {
+    /// Why.
+    pub reason: Reason,
+    /// Where it began.
+    pub place: Place,
+    /// It began a turn.
+    pub turn_start: bool,
+}
+
+/// Where a loss began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Between two messages: what was lost began with a message.
+    Between,
+    /// Within a head.
+    Head,
+    /// Within a body.
+    Body,
+}
+
+impl Missing {
+    /// We could not follow the stream, from that place on.
+    pub fn unparsed(place: Place) -> Self {
+        Self { reason: Reason::Unparsed, place, turn_start: false }
+    }
 }
 
 /// Requests that wait for their responses.
@@ -74,10 +105,7 @@ struct Doubts {
 impl Pair {
     /// Starts after a loss: what came before is not known.
     pub fn lost(reason: Reason) -> Self {
-        Self {
-            fog: Some(reason),
-            ..Self::default()
-        }
+        Self { fog: Some(reason), ..Self::default() }
     }
 
     // === requests ===
@@ -124,26 +152,19 @@ impl Pair {
         self.settle(out);
     }
 
-    /// Requests may have been lost after the ones that are known. `between`: the loss began
-    /// between two messages, so that what was lost began with a request.
-    pub fn request_lost(
-        &mut self,
-        reason: Reason,
-        turn_start: bool,
-        between: bool,
-        out: &mut Vec<Output>,
-    ) {
+    /// Requests may have been lost after the ones that are known.
+    pub fn request_lost(&mut self, missing: Missing, out: &mut Vec<Output>) {
         let outstanding = self.outstanding();
-        if between && outstanding {
+        if missing.place == Place::Between && outstanding {
             self.crowded = true;
-            self.overlaps |= turn_start;
+            self.overlaps |= missing.turn_start;
         }
         match outstanding {
-            false if turn_start => self.clean_turn(out),
-            true if self.clean_turns < CLEAN_TURNS => self.refute(out),
+            false if missing.turn_start => self.clean_turn(out),
+            true if missing.place != Place::Body && !self.is_trusted() => self.refute(out),
             _ => {}
         }
-        self.fog.get_or_insert(reason);
+        self.fog.get_or_insert(missing.reason);
     }
 
     /// The anomaly concerns the request that came last, if its exchange is still open.
@@ -254,12 +275,14 @@ impl Pair {
     }
 
     /// Responses may have been lost: the requests that wait come out without.
-    pub fn response_lost(&mut self, reason: Reason, out: &mut Vec<Output>) {
+    pub fn response_lost(&mut self, missing: Missing, out: &mut Vec<Output>) {
         let waiting = self.flights.iter().filter(|flight| flight.expects_response());
         self.crowded |= waiting.count() > 1;
-        self.refute(out);
-        self.strand(reason);
-        self.fog.get_or_insert(reason);
+        if missing.place != Place::Body {
+            self.refute(out);
+        }
+        self.strand(missing.reason);
+        self.fog.get_or_insert(missing.reason);
         self.settle(out);
     }
 
@@ -326,7 +349,7 @@ impl Pair {
         self.last_ns = self.last_ns.max(request.first_ns);
         if !at_turn {
             self.crowded |= outstanding;
-            if outstanding && self.clean_turns < CLEAN_TURNS {
+            if outstanding && !self.is_trusted() {
                 self.contradict(out);
             }
             return self.fog;
@@ -341,18 +364,14 @@ impl Pair {
             self.clean_turns = self.clean_turns.saturating_add(u8::from(!outstanding));
         }
         let reason = self.fog?;
-        let orderly = !self.overlaps && (!self.crowded || self.clean_turns >= CLEAN_TURNS);
+        let orderly = !self.overlaps && (!self.crowded || self.is_trusted());
         let in_step = !self.outstanding() && stand != Stand::Within && !self.interim_last;
         if !in_step || !(orderly || quiet_ns >= QUIET_NS) {
             return Some(reason);
         }
         self.fog = None;
-        let known = self.clean_turns >= CLEAN_TURNS;
-        self.doubts = Some(Doubts {
-            reason,
-            turns: if known { 1 } else { PROOF_TURNS },
-            pairs: Vec::new(),
-        });
+        let turns = if self.is_trusted() { 1 } else { PROOF_TURNS };
+        self.doubts.get_or_insert_with(|| Doubts { reason, turns, pairs: Vec::new() });
         None
     }
 
@@ -361,9 +380,15 @@ impl Pair {
         if let Some(doubts) = &mut self.doubts {
             doubts.turns = doubts.turns.saturating_sub(1);
             if doubts.turns == 0 {
+                self.clean_turns = self.clean_turns.max(CLEAN_TURNS);
                 self.confirm(out);
             }
         }
+    }
+
+    /// The connection has shown that its requests wait for responses.
+    fn is_trusted(&self) -> bool {
+        self.clean_turns >= CLEAN_TURNS
     }
 
     /// The pairs made since the fog stand.
@@ -423,6 +448,11 @@ impl Pair {
                 }
                 _ => self.emit(flight.exchange, out),
             }
+        }
+        // A stray one need not wait for those in front of it.
+        let is_done = |flight: &mut Flight| flight.is_stray() && flight.request_over;
+        if let Some(flight) = self.flights.pop_back_if(is_done) {
+            self.emit(flight.exchange, out);
         }
         if self.flights.is_empty() && self.flights.capacity() > IDLE_FLIGHTS {
             self.flights.shrink_to(IDLE_FLIGHTS);

@@ -5,7 +5,6 @@
 //! Not here: the responses (`response`), waiting (`http1`).
 
 use crate::model::loss::{Loss, Reason};
-use crate::protocol::{Hole, Output};
 use crate::protocol::exchange::{Anomaly, MessageEnd, RequestHead};
 use crate::protocol::http1::framing::{self, Framing, note};
 use crate::protocol::http1::half::{Ended, Missed, Step};
@@ -13,7 +12,9 @@ use crate::protocol::http1::head::{self, Parsed};
 use crate::protocol::http1::held::Input;
 use crate::protocol::http1::lenient;
 use crate::protocol::http1::meter::Span;
+use crate::protocol::http1::pair::{Missing, Place};
 use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
+use crate::protocol::{Hole, Output};
 
 impl Http1 {
     pub(super) fn request_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
@@ -22,6 +23,8 @@ impl Http1 {
                 self.request.probe();
             }
             if self.next != Next::Stay || !self.is_open(Role::Request) {
+                // It came before the response that it waits for, so that turn proves nothing.
+                span.turn_start &= self.next != Next::Stay;
                 return self.held_request.put_back(Input::Bytes(span));
             }
             match self.request.step(&mut span, around.limits) {
@@ -34,8 +37,8 @@ impl Http1 {
                 Step::Over(ended) => {
                     self.request_over(ended, around);
                     if self.request.lost().is_some() {
-                        self.pair
-                            .request_lost(Reason::Unparsed, false, false, around.out);
+                        let missing = Missing::unparsed(Place::Body);
+                        self.pair.request_lost(missing, around.out);
                     }
                 }
                 Step::Garbage => self.refuse_request(&mut span, around),
@@ -51,7 +54,7 @@ impl Http1 {
         }
         let Hole { bytes, reason, .. } = hole;
         let mut lost_bytes = bytes;
-        let mut between = true;
+        let mut place = Place::Between;
         match self.request.hole(&hole) {
             Missed::Inside => return,
             Missed::Over(ended, beyond) => {
@@ -62,19 +65,20 @@ impl Http1 {
                 lost_bytes = beyond;
             }
             Missed::Broken => {
-                between = false;
+                place = Place::Body;
                 if let Some(ended) = self.request.end(MessageEnd::Unknown) {
                     self.request_over(ended, around);
                 }
             }
             Missed::InHead(front) => {
-                between = false;
+                place = Place::Head;
                 self.cut_request(&front, MessageEnd::Unknown, around);
             }
             Missed::Between | Missed::Lost => {}
         }
         push_loss(around.out, Loss::hole(reason, lost_bytes));
-        self.lose_requests(reason, hole.turn_start, between, around);
+        let missing = Missing { reason, place, turn_start: hole.turn_start };
+        self.lose_requests(missing, around);
     }
 
     /// The direction has ended, or is given up: `how` says which.
@@ -92,16 +96,9 @@ impl Http1 {
     }
 
     /// Requests may be missing from here on.
-    pub(super) fn lose_requests(
-        &mut self,
-        reason: Reason,
-        turn_start: bool,
-        between: bool,
-        around: &mut Around<'_>,
-    ) {
-        self.request.lose(reason);
-        self.pair
-            .request_lost(reason, turn_start, between, around.out);
+    pub(super) fn lose_requests(&mut self, missing: Missing, around: &mut Around<'_>) {
+        self.request.lose(missing.reason);
+        self.pair.request_lost(missing, around.out);
     }
 
     /// `framing`: what it is although the fields may say otherwise.
@@ -112,13 +109,8 @@ impl Http1 {
         framing: Option<Framing>,
         around: &mut Around<'_>,
     ) {
-        let Parsed {
-            head,
-            mut notes,
-            suspicious,
-        } = parsed;
-        let framing =
-            framing.unwrap_or_else(|| framing::of_request(&head, suspicious, &mut notes));
+        let Parsed { head, mut notes, suspicious } = parsed;
+        let framing = framing.unwrap_or_else(|| framing::of_request(&head, suspicious, &mut notes));
         self.found(Role::Request, around.out);
         let at_turn = self.request.meter.at_turn;
         if at_turn {
@@ -129,8 +121,7 @@ impl Http1 {
         }
         let stand = self.stand();
         let message = self.request.meter.open(head, head_bytes);
-        self.pair
-            .request(message, notes, at_turn, stand, around.limits, around.out);
+        self.pair.request(message, notes, at_turn, stand, around.limits, around.out);
         if let Some(ended) = self.request.begin(framing) {
             self.request_over(ended, around);
         }
@@ -145,8 +136,7 @@ impl Http1 {
             return self.barren(around);
         }
         self.pair.note_last(Anomaly::ExtraBytes);
-        self.pair
-            .request_lost(Reason::Unparsed, false, false, around.out);
+        self.pair.request_lost(Missing::unparsed(Place::Head), around.out);
     }
 
     /// A head that is longer than we hold: its request line is kept, and what follows belongs to
@@ -196,7 +186,7 @@ impl Http1 {
             && let Some(ended) = self.request.end(MessageEnd::Unknown)
         {
             self.request_over(ended, around);
-            self.lose_requests(Reason::Unparsed, false, false, around);
+            self.lose_requests(Missing::unparsed(Place::Body), around);
         }
     }
 }

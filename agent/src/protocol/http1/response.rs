@@ -15,6 +15,7 @@ use crate::protocol::http1::head::{self, Parsed};
 use crate::protocol::http1::held::Input;
 use crate::protocol::http1::lenient;
 use crate::protocol::http1::meter::Span;
+use crate::protocol::http1::pair::{Missing, Place};
 use crate::protocol::http1::request::unreadable;
 use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
 
@@ -37,7 +38,8 @@ impl Http1 {
                 Step::Over(ended) => {
                     self.response_over(ended, around);
                     if self.response.lost().is_some() {
-                        self.pair.response_lost(Reason::Unparsed, around.out);
+                        let missing = Missing::unparsed(Place::Body);
+                        self.pair.response_lost(missing, around.out);
                     }
                 }
                 Step::Garbage => self.refuse_response(&mut span, around),
@@ -51,6 +53,7 @@ impl Http1 {
         }
         let Hole { bytes, reason, .. } = hole;
         let mut lost_bytes = bytes;
+        let mut place = Place::Between;
         let missed = match self.is_unsure() && hole.turn_start {
             true => Missed::Broken,
             false => self.response.hole(&hole),
@@ -65,16 +68,21 @@ impl Http1 {
                 lost_bytes = beyond;
             }
             Missed::Broken => {
+                place = Place::Body;
                 if let Some(ended) = self.response.end(MessageEnd::Unknown) {
                     self.response_over(ended, around);
                 }
             }
-            Missed::InHead(front) => self.cut_response(&front, MessageEnd::Unknown, around),
+            Missed::InHead(front) => {
+                place = Place::Head;
+                self.cut_response(&front, MessageEnd::Unknown, around);
+            }
             Missed::Between | Missed::Lost => {}
         }
         push_loss(around.out, Loss::hole(reason, lost_bytes));
         self.response.lose(reason);
-        self.pair.response_lost(reason, around.out);
+        let missing = Missing { reason, place, turn_start: hole.turn_start };
+        self.pair.response_lost(missing, around.out);
     }
 
     /// The direction has ended, or is given up: `how` says which.
@@ -110,11 +118,7 @@ impl Http1 {
             self.response.begin(framing.unwrap_or(Framing::Empty));
             return;
         }
-        let Parsed {
-            head,
-            mut notes,
-            suspicious,
-        } = parsed;
+        let Parsed { head, mut notes, suspicious } = parsed;
         let method = self.pair.method();
         let framing = match (hand_over, framing) {
             (Next::Stay, None) => framing::of_response(&head, method, suspicious, &mut notes),
@@ -181,14 +185,18 @@ impl Http1 {
 
     /// What stands where a response should begin is none.
     fn refuse_response(&mut self, span: &mut Span<'_>, around: &mut Around<'_>) {
+        let missing = Missing {
+            reason: self.response.lost().unwrap_or(Reason::Unparsed),
+            place: Place::Between,
+            turn_start: span.turn_start,
+        };
         span.turn_start = false;
         let lost = self.response.lost();
         self.response.refuse(Reason::Unparsed);
         if lost.is_none() {
             self.pair.note_waiting(Anomaly::ExtraBytes);
         }
-        self.pair
-            .response_lost(lost.unwrap_or(Reason::Unparsed), around.out);
+        self.pair.response_lost(missing, around.out);
         if lost.is_some() {
             self.barren(around);
         }

@@ -61,15 +61,24 @@ fn undecided_until_the_line_is_whole() {
 
 #[test]
 fn protocols_that_are_not_read_are_named() {
-    check("> PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\nabc", expect![[r#"
+    check(
+        "> PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\nabc",
+        expect![[r#"
         loss http2 0 connections 1
-    "#]]);
-    check("< \\0\\0\\x12\\x04\\0\\0\\0\\0\\0\\0\\x03", expect![[r#"
+    "#]],
+    );
+    check(
+        "< \\0\\0\\x12\\x04\\0\\0\\0\\0\\0\\0\\x03",
+        expect![[r#"
         loss http2 0 connections 1
-    "#]]);
-    check("> \\x16\\x03\\x01\\x02\\0", expect![[r#"
+    "#]],
+    );
+    check(
+        "> \\x16\\x03\\x01\\x02\\0",
+        expect![[r#"
         loss opaque_tls 0 connections 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -108,9 +117,12 @@ fn a_fresh_connection_whose_beginning_was_lost() {
             GET /b 1.1 [1] 28+0/28 => 404 1.1 [1] 38+0/38
         "#]],
     );
-    check(">gap 30\n<gap 30", expect![[r#"
+    check(
+        ">gap 30\n<gap 30",
+        expect![[r#"
         loss ring_full 60
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

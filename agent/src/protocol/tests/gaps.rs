@@ -281,14 +281,11 @@ fn joined_anywhere() {
 
 /// Nothing is written beside the sources.
 pub fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(cases)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
 proptest! {
-    #![proptest_config(config(150_000))]
+    #![proptest_config(config(1_500))]
 
     #[test]
     fn several_holes(

@@ -3,9 +3,9 @@
 use expect_test::expect;
 
 use crate::model::limits::Limits;
+use crate::protocol::Output;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::tests::script::{check, check_with, parse, render, run};
-use crate::protocol::Output;
 
 fn exchange(script: &str) -> Box<Exchange> {
     let outputs = run(&parse(script), true, &Limits::default());
@@ -17,16 +17,16 @@ fn exchange(script: &str) -> Box<Exchange> {
 
 fn fields(exchange: &Exchange) -> String {
     let request = exchange.request.as_ref().unwrap();
-    let line = |(name, value): (&[u8], &[u8])| {
-        format!("{}={}", name.escape_ascii(), value.escape_ascii())
-    };
+    let line =
+        |(name, value): (&[u8], &[u8])| format!("{}={}", name.escape_ascii(), value.escape_ascii());
     let lines: Vec<_> = request.head.fields.iter().map(line).collect();
     lines.join("; ")
 }
 
 #[test]
 fn fields_keep_their_order_and_case() {
-    let exchange = exchange(r"> GET / HTTP/1.1\r\nHost: h\r\nX-a:  b \r\nEmpty:\r\nx-A: \xff\r\n\r\n");
+    let exchange =
+        exchange(r"> GET / HTTP/1.1\r\nHost: h\r\nX-a:  b \r\nEmpty:\r\nx-A: \xff\r\n\r\n");
     expect!["Host=h; X-a=b; Empty=; x-A=\\xff"].assert_eq(&fields(&exchange));
 }
 
@@ -36,7 +36,8 @@ fn what_is_odd_is_noted_and_the_rest_kept() {
         r"> GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\n 2\r\n\t3\r\nB : 4\r\nno field\r\nC: \0\r\nD:5\nE: 6\r\n\r\n",
     );
     expect![[r#"Host=h; A=1   2  \t3; B=4; D=5; E=6"#]].assert_eq(&fields(&exchange));
-    expect!["[BareLf, ObsFold, SpaceBeforeColon, InvalidField]"].assert_eq(&format!("{:?}", exchange.anomalies));
+    expect!["[BareLf, ObsFold, SpaceBeforeColon, InvalidField]"]
+        .assert_eq(&format!("{:?}", exchange.anomalies));
 }
 
 #[test]
@@ -85,10 +86,7 @@ fn a_long_target_is_not_cut() {
 
 #[test]
 fn a_head_without_end() {
-    let limits = Limits {
-        head_bytes: 100,
-        ..Limits::default()
-    };
+    let limits = Limits { head_bytes: 100, ..Limits::default() };
     check_with(
         r"
         > GET /a HTTP/1.1\r\nHost: h\r\nX: {200}
@@ -132,21 +130,23 @@ fn ten_thousand_fields() {
     let give = |count, limits: &Limits| render(&run(&parse(&many(count)), true, limits));
     expect![[r#"
         GET / 1.1 [10001] 50027+0/50027 => 200 1.1 [10001] 50038+0/50038
-    "#]].assert_eq(&give(10_000, &Limits::default()));
-    let few = Limits {
-        fields: 50,
-        ..Limits::default()
-    };
+    "#]]
+    .assert_eq(&give(10_000, &Limits::default()));
+    let few = Limits { fields: 50, ..Limits::default() };
     expect![[r#"
         GET / 1.1 [50] 327+0/327 => 200 1.1 [50] 338+0/338 !too_many_fields
-    "#]].assert_eq(&give(60, &few));
+    "#]]
+    .assert_eq(&give(60, &few));
     expect![[r#"
         GET / 1.1 [46] 252+0/252 => 200 1.1 [46] 263+0/263
-    "#]].assert_eq(&give(45, &few));
+    "#]]
+    .assert_eq(&give(45, &few));
     expect![[r#"
         GET / 1.1 [96] 502+0/502 => 200 1.1 [96] 513+0/513
-    "#]].assert_eq(&give(95, &Limits::default()));
+    "#]]
+    .assert_eq(&give(95, &Limits::default()));
     expect![[r#"
         GET / 1.1 [98] 512+0/512 => 200 1.1 [98] 523+0/523
-    "#]].assert_eq(&give(97, &Limits::default()));
+    "#]]
+    .assert_eq(&give(97, &Limits::default()));
 }

@@ -113,34 +113,55 @@ fn chunked() {
 
 #[test]
 fn chunked_grammar_broken() {
-    broken_at(r"g\r\n", expect![[r#"
+    broken_at(
+        r"g\r\n",
+        expect![[r#"
         GET /a 1.1 [1] 28+0/28 => 200 1.1 [1] 47+?/94 Unknown !invalid_chunk
         GET /b 1.1 [1] 28+0/28 => 200 1.1 [1] 38+0/38
-    "#]]);
-    broken_at(r"\r\n", expect![[r#"
+    "#]],
+    );
+    broken_at(
+        r"\r\n",
+        expect![[r#"
         GET /a 1.1 [1] 28+0/28 => 200 1.1 [1] 47+?/94 Unknown !invalid_chunk
         GET /b 1.1 [1] 28+0/28 => 200 1.1 [1] 38+0/38
-    "#]]);
-    broken_at(r"1\r\nab", expect![[r#"
+    "#]],
+    );
+    broken_at(
+        r"1\r\nab",
+        expect![[r#"
         GET /a 1.1 [1] 28+0/28 => 200 1.1 [1] 47+?/94 Unknown !invalid_chunk
         GET /b 1.1 [1] 28+0/28 => 200 1.1 [1] 38+0/38
-    "#]]);
-    broken_at(r"-1\r\n", expect![[r#"
+    "#]],
+    );
+    broken_at(
+        r"-1\r\n",
+        expect![[r#"
         GET /a 1.1 [1] 28+0/28 => 200 1.1 [1] 47+?/94 Unknown !invalid_chunk
         GET /b 1.1 [1] 28+0/28 => 200 1.1 [1] 38+0/38
-    "#]]);
-    broken_at(r"1\rx", expect![[r#"
+    "#]],
+    );
+    broken_at(
+        r"1\rx",
+        expect![[r#"
         GET /a 1.1 [1] 28+0/28 => 200 1.1 [1] 47+?/94 Unknown !invalid_chunk
         GET /b 1.1 [1] 28+0/28 => 200 1.1 [1] 38+0/38
-    "#]]);
-    broken_at(r"1 1\r\n", expect![[r#"
+    "#]],
+    );
+    broken_at(
+        r"1 1\r\n",
+        expect![[r#"
         GET /a 1.1 [1] 28+0/28 => 200 1.1 [1] 47+?/94 Unknown !invalid_chunk
         GET /b 1.1 [1] 28+0/28 => 200 1.1 [1] 38+0/38
-    "#]]);
-    broken_at(r"fffffffffffffffff\r\n", expect![[r#"
+    "#]],
+    );
+    broken_at(
+        r"fffffffffffffffff\r\n",
+        expect![[r#"
         GET /a 1.1 [1] 28+0/28 => 200 1.1 [1] 47+?/94 Unknown !invalid_chunk
         GET /b 1.1 [1] 28+0/28 => 200 1.1 [1] 38+0/38
-    "#]]);
+    "#]],
+    );
 }
 
 #[track_caller]

@@ -5,13 +5,13 @@
 //! Not here: sockets.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 
+mod bounds;
 mod detection;
 mod gaps;
 mod heads;

@@ -7,13 +7,16 @@ use crate::protocol::tests::script::{check, check_late, check_with};
 
 #[test]
 fn ten_pipelined_requests_in_one_segment() {
-    let requests: String = (0..10)
-        .map(|number| format!(r"GET /{number} HTTP/1.1\r\nHost: h\r\n\r\n"))
-        .collect();
+    let requests: String =
+        (0..10).map(|number| format!(r"GET /{number} HTTP/1.1\r\nHost: h\r\n\r\n")).collect();
     let responses: String = (0..10)
-        .map(|number| format!(r"HTTP/1.1 24{number} OK\r\nContent-Length: {number}\r\n\r\n{{{number}}}"))
+        .map(|number| {
+            format!(r"HTTP/1.1 24{number} OK\r\nContent-Length: {number}\r\n\r\n{{{number}}}")
+        })
         .collect();
-    check(&format!("> {requests}\n< {responses}"), expect![[r#"
+    check(
+        &format!("> {requests}\n< {responses}"),
+        expect![[r#"
         GET /0 1.1 [1] 28+0/28 => 240 1.1 [1] 38+0/38
         GET /1 1.1 [1] 28+0/28 => 241 1.1 [1] 38+1/39
         GET /2 1.1 [1] 28+0/28 => 242 1.1 [1] 38+2/40
@@ -24,9 +27,12 @@ fn ten_pipelined_requests_in_one_segment() {
         GET /7 1.1 [1] 28+0/28 => 247 1.1 [1] 38+7/45
         GET /8 1.1 [1] 28+0/28 => 248 1.1 [1] 38+8/46
         GET /9 1.1 [1] 28+0/28 => 249 1.1 [1] 38+9/47
-    "#]]);
+    "#]],
+    );
     // And the other way round: the responses are seen first.
-    check(&format!("< {responses}\n> {requests}"), expect![[r#"
+    check(
+        &format!("< {responses}\n> {requests}"),
+        expect![[r#"
         GET /0 1.1 [1] 28+0/28 => 240 1.1 [1] 38+0/38
         GET /1 1.1 [1] 28+0/28 => 241 1.1 [1] 38+1/39
         GET /2 1.1 [1] 28+0/28 => 242 1.1 [1] 38+2/40
@@ -37,15 +43,13 @@ fn ten_pipelined_requests_in_one_segment() {
         GET /7 1.1 [1] 28+0/28 => 247 1.1 [1] 38+7/45
         GET /8 1.1 [1] 28+0/28 => 248 1.1 [1] 38+8/46
         GET /9 1.1 [1] 28+0/28 => 249 1.1 [1] 38+9/47
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn too_many_pipelined() {
-    let limits = Limits {
-        pipelined: 2,
-        ..Limits::default()
-    };
+    let limits = Limits { pipelined: 2, ..Limits::default() };
     check_with(
         r"
         > GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n
@@ -54,9 +58,9 @@ fn too_many_pipelined() {
         true,
         &limits,
         expect![[r#"
+            GET /3 1.1 [1] 28+0/28 => - (response memory_limit) !too_many_pipelined
             GET /1 1.1 [1] 28+0/28 => 201 1.1 [1] 38+0/38
             GET /2 1.1 [1] 28+0/28 => 202 1.1 [1] 38+0/38
-            GET /3 1.1 [1] 28+0/28 => - (response memory_limit) !too_many_pipelined
             - (request memory_limit) => 203 1.1 [1] 38+0/38
         "#]],
     );

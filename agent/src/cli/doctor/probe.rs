@@ -1,0 +1,124 @@
+//! The probes: loaded, attached for a moment, let go.
+//!
+//! In: the embedded object, the kernel. Out: one check of the group `probe` for each program.
+//! Always: capturing stays disabled; the kernel's own reason is told for the first program that it
+//! refuses, and those after it are said to be untried.
+//! Not here: loading and attaching (`kernel::load`).
+
+use std::error::Error;
+
+use super::check::Report;
+use crate::kernel::load::{LoadError, PROGRAMS, Probes, Sizes};
+
+/// Tries every program.
+pub(super) fn check(report: &mut Report) {
+    match try_all() {
+        Ok(()) => PROGRAMS.iter().for_each(|program| report.ok(&name(program), "loads, attaches")),
+        Err(error) => failed(report, &error),
+    }
+}
+
+fn try_all() -> Result<(), LoadError> {
+    let (mut probes, _rings, _verdicts) = Probes::load(SIZES)?;
+    probes.attach()
+}
+
+fn failed(report: &mut Report, error: &LoadError) {
+    let LoadError::Program { name: refused, action, .. } = error else {
+        return report.missing("probe.object", shortened(&with_causes(error)), hint(error));
+    };
+    let before = if *action == "attach" { "attaches" } else { "loads" };
+    let after = if *action == "attach" { "loads, attaching not tried" } else { "not tried" };
+    let mut is_after = false;
+    for program in PROGRAMS {
+        if program == refused {
+            is_after = true;
+            report.missing(&name(program), shortened(&error.to_string()), hint(error));
+        } else if is_after {
+            report.info(&name(program), after);
+        } else {
+            report.ok(&name(program), before);
+        }
+    }
+}
+
+fn name(program: &str) -> String {
+    format!("probe.{program}")
+}
+
+/// Without its pointer to this very command.
+fn hint(error: &LoadError) -> &'static str {
+    error.hint().split("; see ").next().unwrap_or_default()
+}
+
+/// An error with what is behind it, down to the kernel's own words.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// The verifier's log may have thousands of lines; the last ones say what it did not like.
+fn shortened(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.len() <= MOST_LINES {
+        return lines.join("\n");
+    }
+    let (first, rest) = lines.split_at(1);
+    let last = rest.get(rest.len().saturating_sub(MOST_LINES - 2)..).unwrap_or_default();
+    [first, &["…"], last].concat().join("\n")
+}
+
+/// As small as can be: nothing is captured.
+const SIZES: Sizes = Sizes { shards: 1, ring_bytes: 4096, sockets: 1024 };
+
+const MOST_LINES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use aya::programs::ProgramError;
+
+    use super::super::check::Status;
+    use super::*;
+
+    fn found(action: &'static str) -> Vec<(Status, String)> {
+        let error = Box::new(ProgramError::NotLoaded);
+        let mut report = Report::default();
+        failed(&mut report, &LoadError::Program { name: "sched_process_exit", action, error });
+        report.checks.into_iter().map(|check| (check.status, check.detail)).collect()
+    }
+
+    #[test]
+    fn the_program_that_is_refused_is_told_from_the_others() {
+        let load = found("load");
+        assert_eq!(load.len(), PROGRAMS.len());
+        assert_eq!(load[0], (Status::Ok, "loads".into()));
+        assert_eq!(load[2].0, Status::Missing);
+        assert!(load[2].1.starts_with("cannot load sched_process_exit: "), "{}", load[2].1);
+        assert_eq!(load[3], (Status::Info, "not tried".into()));
+        assert_eq!(found("attach")[3].1, "loads, attaching not tried");
+    }
+
+    #[test]
+    fn another_failure_is_told_once() {
+        let mut report = Report::default();
+        failed(&mut report, &LoadError::NoObject);
+        assert_eq!(report.checks.len(), 1);
+        assert!(!report.is_ok());
+    }
+
+    #[test]
+    fn a_long_log_is_shortened() {
+        let log: String = (0..1000).map(|line| format!("line {line}\n")).collect();
+        let short = shortened(&log);
+        assert!(short.starts_with("line 0\n…\nline 994\n") && short.ends_with("line 999"));
+        assert_eq!(shortened("a\n\nb\n"), "a\nb");
+    }
+}

@@ -1,0 +1,39 @@
+//! How much processor time processes have used.
+//!
+//! In: process ids. Out: nanoseconds since their start, in user space and in the kernel, threads
+//! that have ended included.
+//! Always: the scheduler's own account, not ticks; the time of BPF programs belongs to the process
+//! whose system call ran them.
+
+use anyhow::{Context as _, Result};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+/// What one process has used.
+pub fn of_process(pid: u32) -> Result<u64> {
+    let clock = clock_getcpuclockid(Pid::from_raw(pid.cast_signed()));
+    read(clock.with_context(|| format!("finding the CPU clock of process {pid}"))?)
+}
+
+/// What a process and its children have used that still run.
+pub fn of_family(pid: u32) -> Result<u64> {
+    let children = children(pid)?;
+    children.into_iter().try_fold(of_process(pid)?, |sum, child| Ok(sum + of_process(child)?))
+}
+
+/// What this process has used.
+pub fn own() -> Result<u64> {
+    read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// The children of a process's first thread.
+pub fn children(pid: u32) -> Result<Vec<u32>> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    Ok(text.split_whitespace().filter_map(|word| word.parse().ok()).collect())
+}
+
+fn read(clock: ClockId) -> Result<u64> {
+    let time = clock_gettime(clock).context("reading a CPU clock")?;
+    Ok(u64::try_from(time.tv_sec() * 1_000_000_000 + time.tv_nsec())?)
+}

@@ -1,0 +1,57 @@
+//! Load on a server: as much as it bears (`wrk`), or so much a second (`steady`).
+//!
+//! Out: how many exchanges there were, in what time, and what the clients' side used.
+
+pub mod steady;
+mod wrk;
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::nginx::Nginx;
+
+/// How much.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Load {
+    /// As much as the server bears.
+    Full,
+    /// So many requests a second.
+    PerSecond(f64),
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// Exchanges that the clients counted.
+    pub exchanges: u64,
+    /// In this time.
+    pub seconds: f64,
+    /// Processor time of the clients, in nanoseconds.
+    pub cpu_ns: u64,
+}
+
+impl Load {
+    /// Puts it on a server.
+    pub fn run(self, nginx: &Nginx, time: Duration) -> Result<Answered> {
+        match self {
+            Self::Full => wrk::run(nginx, time),
+            Self::PerSecond(per_second) => steady::run(nginx.port, per_second, time),
+        }
+    }
+
+    /// For people.
+    pub fn name(self) -> String {
+        match self {
+            Self::Full => String::from("full load"),
+            Self::PerSecond(per_second) => format!("{} requests/s", crate::report::number(per_second)),
+        }
+    }
+}
+
+impl Answered {
+    /// Exchanges a second.
+    pub fn per_second(&self) -> f64 {
+        self.exchanges as f64 / self.seconds
+    }
+}
