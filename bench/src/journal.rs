@@ -34,8 +34,9 @@ pub fn count(data_dir: &Path, port: u16) -> Result<Counts> {
         let mut lines = BufReader::with_capacity(1 << 20, File::open(&segment)?);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line)? > 0 {
-            let record: Record = serde_json::from_slice(&line)
-                .with_context(|| format!("{}: {}", segment.display(), String::from_utf8_lossy(&line)))?;
+            let record: Record = serde_json::from_slice(&line).with_context(|| {
+                format!("{}: {}", segment.display(), String::from_utf8_lossy(&line))
+            })?;
             counts.add(&record, port);
             line.clear();
         }

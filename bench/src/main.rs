@@ -12,6 +12,7 @@ mod cpu;
 mod journal;
 mod load;
 mod loss;
+mod machine;
 mod nginx;
 mod overhead;
 mod pipeline;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use machine::Machine;
 use report::{Report, Section};
 
 /// Measures what the agent costs, what it loses and how fast it is, beside its contenders.
@@ -65,7 +67,12 @@ enum Name {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let report = Report { sections: measure(arguments.name, arguments.effort)? };
+    let machine = Machine::here();
+    if machine.is_busy() {
+        progress::note("something else is at work on this machine: expect worse figures");
+    }
+    let sections = measure(arguments.name, arguments.effort)?;
+    let report = Report { machine, sections };
     print!("{report}");
     arguments.json.map_or(Ok(()), |path| report.write_json(&path))
 }

@@ -10,9 +10,13 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::machine::Machine;
+
 /// Everything that was measured.
 #[derive(Serialize)]
 pub struct Report {
+    /// Where and when.
+    pub machine: Machine,
     /// In the order of measuring.
     pub sections: Vec<Section>,
 }
@@ -171,6 +175,7 @@ impl fmt::Display for Goal {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{}", self.machine.line())?;
         self.sections.iter().try_for_each(|section| section.fmt(out))
     }
 }
@@ -184,7 +189,9 @@ impl fmt::Display for Section {
         if !self.figures.is_empty() {
             let head = ["", "measured", "goal", "", ""].map(str::to_owned).to_vec();
             let rows = std::iter::once(head).chain(self.figures.iter().map(Figure::row));
-            write_table(out, &rows.collect::<Vec<_>>(), |column| !FIGURES_NUMBERS.contains(&column))?;
+            write_table(out, &rows.collect::<Vec<_>>(), |column| {
+                !FIGURES_NUMBERS.contains(&column)
+            })?;
         }
         self.notes.iter().try_for_each(|note| writeln!(out, "  note: {note}"))
     }

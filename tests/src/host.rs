@@ -8,6 +8,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use anyhow::Result;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 /// Why no agent can watch this machine, if so. Nothing that set-up could have brought.
 pub fn obstacle() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
@@ -28,10 +31,19 @@ pub fn amount(count: usize) -> usize {
     if *EMULATED { (count / SLOWNESS as usize).max(1) } else { count }
 }
 
+/// Lets this process and its children have many files open at a time.
+pub fn allow_many_files() -> Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    // As many as the kernel gives anyone by default; more than any test needs.
+    let wanted = most.min(FILES);
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, wanted, most)?)
+}
+
 /// Whether another processor plays this one: QEMU without hardware support says so.
 static EMULATED: LazyLock<bool> = LazyLock::new(|| {
     fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("QEMU TCG"))
 });
 
+const FILES: u64 = 65_536;
 /// How many times slower emulation is, measured on the agent's start.
 const SLOWNESS: u32 = 20;

@@ -44,7 +44,9 @@ impl Load {
     pub fn name(self) -> String {
         match self {
             Self::Full => String::from("full load"),
-            Self::PerSecond(per_second) => format!("{} requests/s", crate::report::number(per_second)),
+            Self::PerSecond(per_second) => {
+                format!("{} requests/s", crate::report::number(per_second))
+            }
         }
     }
 }

@@ -42,7 +42,8 @@ struct Lane {
 
 impl Lane {
     fn open(port: u16, per_second: f64) -> Result<Self> {
-        let connections = (0..CONNECTIONS).map(|_| Connection::open(port)).collect::<Result<_>>()?;
+        let connections =
+            (0..CONNECTIONS).map(|_| Connection::open(port)).collect::<Result<_>>()?;
         Ok(Self { connections, per_second })
     }
 

@@ -21,7 +21,8 @@ pub fn run(nginx: &Nginx, time: Duration) -> Result<Answered> {
     command.args(["-t2", "-c64", &format!("-d{seconds}s"), &nginx.url()]);
     let text = process::run(&mut command, seconds + GRACE_SECONDS)?.good()?;
     ensure!(!text.contains("Non-2xx"), "the server refused:\n{text}");
-    let line = text.lines().find(|line| line.contains(" requests in ")).with_context(|| text.clone())?;
+    let line =
+        text.lines().find(|line| line.contains(" requests in ")).with_context(|| text.clone())?;
     let mut words = line.split_whitespace();
     let exchanges = words.next().and_then(|word| word.parse().ok());
     let lasted = words.nth(2).and_then(|word| word.trim_end_matches([',', 's']).parse().ok());

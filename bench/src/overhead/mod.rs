@@ -92,8 +92,9 @@ fn kept(rounds: &[Round], name: &str) -> f64 {
 fn cost(rounds: &[Round]) -> [Figure; 4] {
     let application = |name| typical(rounds, name, |measured| measured.application_us);
     let without = Figure::new("application CPU a request, alone", application(NOBODY.name), "us");
-    let with = Figure::new("application CPU a request, with the agent", application(AGENT.name), "us")
-        .remark("probes run on the application's account");
+    let with =
+        Figure::new("application CPU a request, with the agent", application(AGENT.name), "us")
+            .remark("probes run on the application's account");
     let agent = typical(rounds, AGENT.name, |measured| measured.watcher_us);
     let agent = Figure::new("agent CPU a request", agent, "us").goal(Goal::AtMost(GOAL_AGENT_US));
     let recorded = typical(rounds, AGENT.name, recorded_share);

@@ -170,16 +170,28 @@ fn over(agent: &Agent, time: Duration, mut work: impl FnMut() -> Result<()>) -> 
 
 const CALLS: &[Calls] = &[
     Calls { name: "captured, up to 1 KiB", goal_ns: GOAL_CAPTURED_NS, round: captured },
-    Calls { name: "captured, of nginx under wrk", goal_ns: GOAL_CAPTURED_NS, round: captured_of_nginx },
-    Calls { name: "not captured: nginx and wrk behind a filter", goal_ns: GOAL_OTHERS_NS, round: filtered },
+    Calls {
+        name: "captured, of nginx under wrk",
+        goal_ns: GOAL_CAPTURED_NS,
+        round: captured_of_nginx,
+    },
+    Calls {
+        name: "not captured: nginx and wrk behind a filter",
+        goal_ns: GOAL_OTHERS_NS,
+        round: filtered,
+    },
     Calls { name: "not captured: sockets without HTTP", goal_ns: GOAL_OTHERS_NS, round: binary },
-    Calls { name: "not captured: reads and writes of files", goal_ns: GOAL_OTHERS_NS, round: files },
+    Calls {
+        name: "not captured: reads and writes of files",
+        goal_ns: GOAL_OTHERS_NS,
+        round: files,
+    },
     Calls { name: "not captured: getppid", goal_ns: GOAL_OTHERS_NS, round: others },
 ];
 const GOAL_CAPTURED_NS: f64 = 700.0;
 const GOAL_OTHERS_NS: f64 = 100.0;
 const BURST: usize = 64;
-const BURST_PAUSE: Duration = Duration::from_millis(3);
+const BURST_PAUSE: Duration = Duration::from_millis(1);
 const AT_ONCE: usize = 10_000;
 const WARM_UP: Duration = Duration::from_millis(300);
 /// Means over a million calls need no longer rounds.

@@ -51,7 +51,9 @@ fn measure_mix(mix: &Mix, effort: Effort) -> Result<Figure> {
         rounds.push(bench.run_for(round)?);
     }
     let per_second = median(rounds.iter().map(Pace::per_second));
-    progress::note(&rounds.iter().map(|pace| number(pace.per_second())).collect::<Vec<_>>().join(", "));
+    progress::note(
+        &rounds.iter().map(|pace| number(pace.per_second())).collect::<Vec<_>>().join(", "),
+    );
     let remark = format!(
         "{} ns each, {} captured bytes to {} bytes of JSON",
         number(1e9 / per_second),

@@ -106,7 +106,8 @@ impl Stream {
 
     /// Exchanges that happen at the same time: all requests, then all responses.
     fn push_exchanges(&mut self, shapes: &[Shape], first: usize, time_ns: u64) {
-        let conns: Vec<u64> = (first..).zip(shapes).map(|(number, &shape)| self.conn(shape, number)).collect();
+        let conns: Vec<u64> =
+            (first..).zip(shapes).map(|(number, &shape)| self.conn(shape, number)).collect();
         let exchanges = || (first..).zip(shapes.iter().copied().zip(conns.iter().copied()));
         let mut totals = HashMap::new();
         for (number, (shape, conn)) in exchanges() {
@@ -121,7 +122,11 @@ impl Stream {
             let calls = shape == Shape::Chunked;
             self.push_calls(conn, EGRESS, time_ns + SERVED_NS, &pieces, calls, &mut totals);
             if shape == Shape::Fresh {
-                self.push_end(conn, time_ns + 2 * SERVED_NS, totals.remove(&conn).unwrap_or_default());
+                self.push_end(
+                    conn,
+                    time_ns + 2 * SERVED_NS,
+                    totals.remove(&conn).unwrap_or_default(),
+                );
             }
         }
     }
@@ -192,7 +197,12 @@ impl Stream {
     }
 
     /// A slot of the ring: its own head, ours, the captured bytes, and what is left of its class.
-    fn push<T: IntoBytes + Immutable>(&mut self, head: &T, data: &[u8], bytes: usize) -> Range<usize> {
+    fn push<T: IntoBytes + Immutable>(
+        &mut self,
+        head: &T,
+        data: &[u8],
+        bytes: usize,
+    ) -> Range<usize> {
         let start = self.ring.len() + RING_HEAD_BYTES;
         self.ring.resize(start, 0);
         self.ring.extend_from_slice(head.as_bytes());

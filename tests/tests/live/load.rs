@@ -53,7 +53,7 @@ fn several_shards_lose_nothing(scene: &Scene) -> Result<()> {
 
 /// Rings that are far too small for the rate.
 fn small_rings_are_accounted_for(scene: &Scene) -> Result<()> {
-    let setup = scene.agent().config("[capture]\nring_bytes = 65536\nshards = 2\n")?;
+    let setup = scene.agent().config("[capture]\nring_bytes = 262144\n")?;
     let (ended, log) = loaded(scene, setup, 64, Pace::Full)?;
     as_logged_or_told(&ended, &log)
 }
@@ -61,10 +61,10 @@ fn small_rings_are_accounted_for(scene: &Scene) -> Result<()> {
 /// Heads that never end, on more connections than there is memory for.
 fn little_memory_is_told(scene: &Scene) -> Result<()> {
     let place = Place::tcp()?;
-    let config = "[capture]\nmemory_limit_bytes = 4194304\n";
+    let config = "[capture]\nmemory_limit_bytes = 16777216\n";
     let agent = scene.agent().config(config)?.port(place.port).start()?;
-    let half = format!("GET /half HTTP/1.1\r\nHost: t\r\nX-Long: {}", text(30_000));
-    let wires = (0..500).map(|_| place.connect()).collect::<Result<Vec<_>>>()?;
+    let half = format!("GET /half HTTP/1.1\r\nHost: t\r\nX-Long: {}", text(50_000));
+    let wires = (0..1_000).map(|_| place.connect()).collect::<Result<Vec<_>>>()?;
     wires.iter().try_for_each(|wire| wire.ask(&half))?;
     let wire = place.connect()?;
     wire.exchange(get("/still-there"), ok("1"))?;

@@ -49,6 +49,9 @@ fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(1));
     let obstacle = host::obstacle();
+    if let Err(error) = host::allow_many_files() {
+        eprintln!("tests of many connections may fail: {error:#}");
+    }
     let trials = all().into_iter().map(|test| trial(test, obstacle.as_deref())).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }

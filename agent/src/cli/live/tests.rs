@@ -107,16 +107,16 @@ fn wide() {
     check(
         look(140),
         expect![[r#"
-        08:00:00.123 ↕ GET     api.example.com/v1/users/7?page=2                          200  2.0kB  1.8ms  curl(811) → nginx(402)
-        08:00:00.123 ↑ PRO…TCH api.example.com/v1/organisat…s/production/deployments/12?… 301      -  1.8ms  203.0.113.9:51544 → nginx(402)
-        08:00:00.123 ↓ GET     api.example.com:8080/v1/users/7                            404  2.0kB  1m01s  curl(811) → [2001:db8::7]:8443
-        08:00:00.123 ↓ GET     /v1/users/7?page=2                                           -      -      -  ? → pid 402
-        08:00:00.123 ↕ ?       ?                                                          200  2.0kB  1.8ms  curl(811) → nginx(402)  ! request_smugg
-        08:00:01.000 ✗ lost    ring_full, 17 events, 3 exchanges, 90kB, x(7)
-        08:00:02.000 ● agent   ready  of=a,b  probes=3
-        -            message
-        -            record of unknown kind
-    "#]],
+            08:00:00.123 ↕ GET     api.example.com/v1/users/7?page=2                          200  2.0kB  1.8ms  curl(811) → nginx(402)
+            08:00:00.123 ↑ PRO…TCH api.example.com/v1/organisat…s/production/deployments/12?… 301      -  1.8ms  203.0.113.9:51544 → nginx(402)
+            08:00:00.123 ↓ GET     api.example.com:8080/v1/users/7                            404  2.0kB  1m01s  curl(811) → [2001:db8::7]:8443
+            08:00:00.123 ↓ GET     /v1/users/7?page=2                                           -      -      -  ? → pid 402
+            08:00:00.123 ↕ ?       ?                                                          200  2.0kB  1.8ms  curl(811) → nginx(402)  ! request_smugg
+            08:00:01.000 ✗ lost    ring_full, 17 events, 3 exchanges, 90kB, x(7)
+            08:00:02.000 ● agent   ready  probes=3  of=a,b
+            -            message
+            -            record of unknown kind
+        "#]],
     );
 }
 
@@ -125,16 +125,16 @@ fn of_a_common_width() {
     check(
         look(80),
         expect![[r#"
-        08:00:00 ↕ GET     api.example.…/v1/users/7?… 200  1.8ms  curl(811) → nginx(402)
-        08:00:00 ↑ PRO…TCH api.example.…loyments/12?… 301  1.8ms  203.0.113.9 → nginx
-        08:00:00 ↓ GET     api.example.c…0/v1/users/7 404  1m01s  curl → [2001:db8::7]
-        08:00:00 ↓ GET     /v1/users/7?page=2           -      -  ? → pid 402
-        08:00:00 ↕ ?       ?                          200  1.8ms  curl(811) → nginx(402)
-        08:00:01 ✗ lost    ring_full, 17 events, 3 exchanges, 90kB, x(7)
-        08:00:02 ● agent   ready  of=a,b  probes=3
-        -        message
-        -        record of unknown kind
-    "#]],
+            08:00:00 ↕ GET     api.example.…/v1/users/7?… 200  1.8ms  curl(811) → nginx(402)
+            08:00:00 ↑ PRO…TCH api.example.…loyments/12?… 301  1.8ms  203.0.113.9 → nginx
+            08:00:00 ↓ GET     api.example.c…0/v1/users/7 404  1m01s  curl → [2001:db8::7]
+            08:00:00 ↓ GET     /v1/users/7?page=2           -      -  ? → pid 402
+            08:00:00 ↕ ?       ?                          200  1.8ms  curl(811) → nginx(402)
+            08:00:01 ✗ lost    ring_full, 17 events, 3 exchanges, 90kB, x(7)
+            08:00:02 ● agent   ready  probes=3  of=a,b
+            -        message
+            -        record of unknown kind
+        "#]],
     );
 }
 
@@ -143,30 +143,30 @@ fn narrow() {
     check(
         look(60),
         expect![[r#"
-        08:00:00 ↕ GET     api.example.com/v1/users/7?…   200  1.8ms
-        08:00:00 ↑ PRO…TCH api.example.co…eployments/12?… 301  1.8ms
-        08:00:00 ↓ GET     api.example.com…080/v1/users/7 404  1m01s
-        08:00:00 ↓ GET     /v1/users/7?page=2               -      -
-        08:00:00 ↕ ?       ?                              200  1.8ms
-        08:00:01 ✗ lost    ring_full, 17 events, 3 exchanges, 90kB,
-        08:00:02 ● agent   ready  of=a,b  probes=3
-        -        message
-        -        record of unknown kind
-    "#]],
+            08:00:00 ↕ GET     api.example.com/v1/users/7?…   200  1.8ms
+            08:00:00 ↑ PRO…TCH api.example.co…eployments/12?… 301  1.8ms
+            08:00:00 ↓ GET     api.example.com…080/v1/users/7 404  1m01s
+            08:00:00 ↓ GET     /v1/users/7?page=2               -      -
+            08:00:00 ↕ ?       ?                              200  1.8ms
+            08:00:01 ✗ lost    ring_full, 17 events, 3 exchanges, 90kB,
+            08:00:02 ● agent   ready  probes=3  of=a,b
+            -        message
+            -        record of unknown kind
+        "#]],
     );
     check(
         look(30),
         expect![[r#"
-        ↕ GET     api.exa…sers/7?… 200
-        ↑ PRO…TCH api.exa…nts/12?… 301
-        ↓ GET     api.exam…users/7 404
-        ↓ GET     /v1/users/7?…      -
-        ↕ ?       ?                200
-        08:00:01 ✗ lost    ring_full,
-        08:00:02 ● agent   ready  of=a
-        -        message
-        -        record of unknown kin
-    "#]],
+            ↕ GET     api.exa…sers/7?… 200
+            ↑ PRO…TCH api.exa…nts/12?… 301
+            ↓ GET     api.exam…users/7 404
+            ↓ GET     /v1/users/7?…      -
+            ↕ ?       ?                200
+            08:00:01 ✗ lost    ring_full,
+            08:00:02 ● agent   ready  prob
+            -        message
+            -        record of unknown kin
+        "#]],
     );
 }
 
@@ -175,16 +175,16 @@ fn without_end_and_without_unicode() {
     check(
         Look { width: None, unicode: false, ..look(0) },
         expect![[r#"
-        08:00:00.123 = GET     api.example.com/v1/users/7?page=2        200  2.0kB  1.8ms  curl(811) -> nginx(402)
-        08:00:00.123 > PROPPATCH api.example.com/v1/organisations/4711/projects/0815/environments/production/deployments/12?page=2 301      -  1.8ms  203.0.113.9:51544 -> nginx(402)
-        08:00:00.123 < GET     api.example.com:8080/v1/users/7          404  2.0kB  1m01s  curl(811) -> [2001:db8::7]:8443
-        08:00:00.123 < GET     /v1/users/7?page=2                         -      -      -  ? -> pid 402
-        08:00:00.123 = ?       ?                                        200  2.0kB  1.8ms  curl(811) -> nginx(402)  ! request_smuggling
-        08:00:01.000 ! lost    ring_full, 17 events, 3 exchanges, 90kB, x(7)
-        08:00:02.000 * agent   ready  of=a,b  probes=3
-        -            message
-        -            record of unknown kind
-    "#]],
+            08:00:00.123 = GET     api.example.com/v1/users/7?page=2        200  2.0kB  1.8ms  curl(811) -> nginx(402)
+            08:00:00.123 > PROPPATCH api.example.com/v1/organisations/4711/projects/0815/environments/production/deployments/12?page=2 301      -  1.8ms  203.0.113.9:51544 -> nginx(402)
+            08:00:00.123 < GET     api.example.com:8080/v1/users/7          404  2.0kB  1m01s  curl(811) -> [2001:db8::7]:8443
+            08:00:00.123 < GET     /v1/users/7?page=2                         -      -      -  ? -> pid 402
+            08:00:00.123 = ?       ?                                        200  2.0kB  1.8ms  curl(811) -> nginx(402)  ! request_smuggling
+            08:00:01.000 ! lost    ring_full, 17 events, 3 exchanges, 90kB, x(7)
+            08:00:02.000 * agent   ready  probes=3  of=a,b
+            -            message
+            -            record of unknown kind
+        "#]],
     );
 }
 
@@ -198,7 +198,7 @@ fn colours() {
         ^[2m08:00:00.123^[0m ^[2m↓^[0m ^[1mGET^[0m     /v1/users/7?page=2                   ^[2m-^[0m      ^[2m-^[0m      ^[2m-^[0m  ?^[2m →^[0m pid 402
         ^[2m08:00:00.123^[0m ^[2m↕^[0m ^[1m?^[0m       ?                                  ^[32m200^[0m  ^[2m2.0kB^[0m  1.8ms  curl(811)^[2m →^[0m nginx(402)
         ^[2m08:00:01.000^[0m ^[1;35m✗ lost^[0m    ^[1;35mring_full^[0m, 17 events, 3 exchanges, 90kB, x(7)
-        ^[2m08:00:02.000^[0m ^[34m● agent^[0m   ^[34mready^[0m^[2m  of=^[0ma,b^[2m  probes=^[0m3
+        ^[2m08:00:02.000^[0m ^[34m● agent^[0m   ^[34mready^[0m^[2m  probes=^[0m3^[2m  of=^[0ma,b
         ^[2m-^[0m            ^[2mmessage^[0m
         ^[2m-^[0m            ^[2mrecord of unknown kind^[0m
     "#]].assert_eq(&text);
