@@ -37,11 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
     let toolchain = ebpf_toolchain::find(root).map_err(|missing| missing.to_string())?;
     let debug = env::var("PROFILE").is_ok_and(|profile| profile == "debug");
-    let log = debug && env::var_os("CARGO_FEATURE_KERNEL_LOG").is_some();
-    ebpf_toolchain::build(&toolchain, &root.join("agent-ebpf"), &out.join("ebpf"), log)
-        .map_err(|error| error.to_string())
-        .or_else(|error| {
-            println!("cargo::error={error}");
-            Err(error)
-        })
+    // Behind target/PROFILE/build/PACKAGE/out: every profile shares one build of `core`.
+    let folder = out.ancestors().nth(4).unwrap_or(out).join("ebpf");
+    let built = ebpf_toolchain::build(&toolchain, &root.join("agent-ebpf"), &folder, debug);
+    built.map_err(|error| error.to_string()).inspect_err(|error| println!("cargo::error={error}"))
 }

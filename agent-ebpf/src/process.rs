@@ -32,6 +32,8 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
     let bprm: *const u8 = ctx.arg(2);
     // SAFETY: the tracepoint's third argument is a typed `struct linux_binprm *`.
     let path: *const u8 = unsafe { load(bprm, offset!(bprm_filename)) };
+    #[cfg(feature = "debug-log")]
+    aya_log_ebpf::debug!(&ctx, "exec by process {}", current_tgid());
     write(KIND_EXEC, current_tgid(), 0, path);
     0
 }

@@ -5,7 +5,7 @@
 //! begins does not count.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use live_tests::process::Process;
@@ -56,6 +56,8 @@ pub struct Measured {
     pub application_us: f64,
     /// Processor time of the watcher for each exchange, in microseconds.
     pub watcher_us: f64,
+    /// Cores that everything else on the machine used meanwhile.
+    pub others_cores: f64,
     /// Lines of the server's access log.
     pub logged: u64,
     /// What the agent recorded.
@@ -72,11 +74,15 @@ impl Trial {
         let watching = Watching::start(self.watcher, &scene, port)?;
         let warm_up = Load::PerSecond(WARM_UP_PER_SECOND).run(&nginx, WARM_UP)?;
         let (server_ns, watcher_ns) = (nginx.cpu_ns()?, watching.cpu_ns()?);
+        let (machine_ns, begun) = (cpu::of_machine()?, Instant::now());
         let answered = load.run(&nginx, time)?;
         let server_ns = nginx.cpu_ns()? - server_ns;
         // What is still on its way costs too.
         thread::sleep(SETTLE);
         let watcher_ns = watching.cpu_ns()? - watcher_ns;
+        let machine_ns = cpu::of_machine()? - machine_ns;
+        let others_ns = machine_ns.saturating_sub(server_ns + watcher_ns + answered.cpu_ns);
+        let others_cores = others_ns as f64 / begun.elapsed().as_nanos() as f64;
         let logged = nginx.stop()?;
         let recorded = watching.stop(port)?;
         let each_us = |ns: u64| ns as f64 / answered.exchanges as f64 / 1e3;
@@ -87,6 +93,7 @@ impl Trial {
             per_second: answered.per_second(),
             application_us: each_us(server_ns + answered.cpu_ns),
             watcher_us: each_us(watcher_ns),
+            others_cores,
             logged,
             recorded,
         };
@@ -98,12 +105,14 @@ impl Trial {
 impl Measured {
     fn line(&self) -> String {
         format!(
-            "{} exchanges/s; application {} us, watcher {} us each; {} recorded, {} lost",
+            "{} exchanges/s; application {} us, watcher {} us each; {} recorded, {} lost; others \
+             used {} cores",
             number(self.per_second),
             number(self.application_us),
             number(self.watcher_us),
             number(self.recorded.exchanges as f64),
-            number(self.recorded.lost as f64)
+            number(self.recorded.lost as f64),
+            number(self.others_cores)
         )
     }
 }

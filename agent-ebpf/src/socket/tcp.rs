@@ -40,6 +40,8 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     if settings.enabled == 0 {
         return 0;
     }
+    #[cfg(feature = "debug-log")]
+    aya_log_ebpf::debug!(&ctx, "tcp state {} to {}", old, new);
     match (old, new) {
         (_, TCP_SYN_SENT) => connecting(settings, sk),
         (TCP_SYN_SENT, TCP_ESTABLISHED) => connected(settings, sk),

@@ -114,6 +114,7 @@ impl Control<'_> {
 
     fn second(&mut self, seconds: &mut Seconds) {
         seconds.count += 1;
+        self.probes.flush_log();
         send(self.batches, self.losses(seconds));
         self.take_reports(&mut seconds.coverage);
         send(self.batches, seconds.coverage.unseen(&self.observer, &self.names));

@@ -88,8 +88,21 @@ fn root_cause(error: &ProgramError) -> String {
         text = format!("{text}: {error}");
         next = error.source();
     }
-    text
+    shortened(&text)
 }
+
+/// The verifier's log may have thousands of lines; the last ones say what it did not like.
+fn shortened(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let Some((first, rest)) = lines.split_first().filter(|_| lines.len() > LOG_LINES) else {
+        return lines.join("\n");
+    };
+    let last = rest.get(rest.len() - LOG_LINES..).unwrap_or_default();
+    format!("{first}\n…\n{}", last.join("\n"))
+}
+
+/// Most lines of a verifier's log that are told.
+const LOG_LINES: usize = 8;
 
 impl LoadError {
     /// What a person can do about it.
@@ -122,6 +135,8 @@ pub struct Sizes {
 pub struct Probes {
     ebpf: Ebpf,
     settings: Array<MapData, Pod<Settings>>,
+    /// What the kernel side says of itself; only the object of a debug build says anything.
+    log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
 }
 
 /// A plain value that may be written into a map byte by byte.
@@ -154,8 +169,17 @@ impl Probes {
         let rings = rings(&mut ebpf, sizes)?;
         let verdicts = verdicts(&ebpf)?;
         let settings = take_array(&mut ebpf, "SETTINGS")?;
+        // Before the programs: it takes the map that they write to.
+        let log = aya_log::EbpfLogger::init(&mut ebpf).ok();
         load_programs(&mut ebpf)?;
-        Ok((Self { ebpf, settings }, rings, verdicts))
+        Ok((Self { ebpf, settings, log }, rings, verdicts))
+    }
+
+    /// Passes on what the kernel side has said of itself.
+    pub fn flush_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.flush();
+        }
     }
 
     /// Attaches every program.

@@ -122,6 +122,11 @@ fn grid(trials: &[Trial], rounds: &[Round]) -> Vec<Vec<String>> {
 }
 
 fn add_measurements(section: &mut Section, rounds: Vec<Round>) -> Result<()> {
+    let others = rounds.iter().flatten().map(|measured| measured.others_cores);
+    let most = others.fold(0.0, f64::max);
+    if most > QUIET_CORES {
+        section.note(format!("something else used up to {} cores meanwhile", number(most)));
+    }
     for measured in rounds.into_iter().flatten() {
         section.measurements.push(serde_json::to_value(measured)?);
     }
@@ -140,5 +145,7 @@ const BUFFERED_LOG: Trial = Trial {
 const TCPDUMP: Trial =
     Trial { name: "tcpdump to a file", watcher: Watcher::Tcpdump, log: Log::Off };
 const FIXED_PER_SECOND: f64 = 5_000.0;
+/// What the kernel's own threads use for all of this.
+const QUIET_CORES: f64 = 0.2;
 const GOAL_KEPT: f64 = 0.80;
 const GOAL_AGENT_US: f64 = 8.0;
