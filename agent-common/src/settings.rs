@@ -139,10 +139,7 @@ impl Default for Rule {
 impl Rule {
     /// Matches nothing.
     pub fn never() -> Self {
-        Self {
-            never: 1,
-            ..Self::default()
-        }
+        Self { never: 1, ..Self::default() }
     }
 }
 

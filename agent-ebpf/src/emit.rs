@@ -81,11 +81,8 @@ pub fn piece<const N: usize>(
     unsafe {
         fill(&mut (*slot_ptr).head);
         let len = masked::<N>(bytes);
-        let failed = generated::bpf_probe_read_user(
-            (&raw mut (*slot_ptr).data).cast(),
-            len,
-            source.cast(),
-        );
+        let failed =
+            generated::bpf_probe_read_user((&raw mut (*slot_ptr).data).cast(), len, source.cast());
         if failed != 0 {
             (*slot_ptr).head.data_bytes = 0;
             (*slot_ptr).head.reason = GAP_FAULT;

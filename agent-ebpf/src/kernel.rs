@@ -129,8 +129,5 @@ fn try_executable() -> Option<(u32, u64)> {
     let file: *const u8 = read(mm, offset!(mm_exe_file))?;
     let inode: *const u8 = read(file, offset!(file_f_inode))?;
     let sb: *const u8 = read(inode, offset!(inode_sb))?;
-    Some((
-        read(sb, offset!(sb_dev))?,
-        read(inode, offset!(inode_ino))?,
-    ))
+    Some((read(sb, offset!(sb_dev))?, read(inode, offset!(inode_ino))?))
 }

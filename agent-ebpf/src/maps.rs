@@ -15,7 +15,6 @@ use earwitness_common::{
     settings::{MAX_RULES, MAX_SHARDS, Rule, Settings, VERDICT_SLOTS, syscall},
 };
 
-
 /// `BPF_F_MMAPABLE`: user space writes verdicts by plain stores, without a system call.
 const MMAPABLE: usize = 1 << 10;
 
@@ -62,9 +61,7 @@ pub const SOCKET_FILE_OPS: u32 = 1;
 
 /// Offsets in the running kernel, set by the loader.
 #[unsafe(no_mangle)]
-pub static OFFSETS: Offsets = Offsets {
-    ..zeroed_offsets()
-};
+pub static OFFSETS: Offsets = Offsets { ..zeroed_offsets() };
 
 /// What each system call does, by number, set by the loader.
 #[unsafe(no_mangle)]

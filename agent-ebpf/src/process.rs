@@ -1,7 +1,7 @@
 //! Processes: begun, replaced by another program, ended, using io_uring.
 //!
-//! In: scheduler tracepoints. Out: process samples, in the first ring, which wake their reader so
-//! that a short-lived process can still be looked at.
+//! In: scheduler tracepoints. Out: process samples, in the first ring; a new program wakes the reader,
+//! so that a short-lived process can still be looked at.
 //! Always: one sample for a process, none for its threads.
 //! Not here: executables' paths and users' names (`earwitness::discover`).
 
@@ -58,12 +58,8 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
 pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
     let child: *const u8 = ctx.arg(1);
     // SAFETY: the tracepoint's second argument is a typed `struct task_struct *`.
-    let (pid, tgid) = unsafe {
-        (
-            load::<i32>(child, offset!(task_pid)),
-            load::<i32>(child, offset!(task_tgid)),
-        )
-    };
+    let (pid, tgid) =
+        unsafe { (load::<i32>(child, offset!(task_pid)), load::<i32>(child, offset!(task_tgid))) };
     if pid == tgid {
         write(KIND_FORK, tgid as u32, current_tgid(), core::ptr::null());
     }
@@ -114,5 +110,11 @@ fn write(kind: u8, tgid: u32, parent_tgid: u32, path: *const u8) {
         let read = unsafe { bpf_probe_read_kernel_str_bytes(path, &mut head.path) };
         head.path_bytes = read.map_or(0, |path| path.len() as u32);
     }
-    slot.submit(u64::from(BPF_RB_FORCE_WAKEUP));
+    // Only a new program has to be looked at before it may be gone.
+    let flags = if kind == KIND_EXEC {
+        u64::from(BPF_RB_FORCE_WAKEUP)
+    } else {
+        emit::wake(ring, settings, size_of::<ProcessHead>() as u64)
+    };
+    slot.submit(flags);
 }

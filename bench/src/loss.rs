@@ -50,13 +50,10 @@ fn missing(measured: &Measured) -> i64 {
     measured.logged.cast_signed() - measured.recorded.exchanges.cast_signed()
 }
 
-/// By how much the rule of loss is broken: missing exchanges that no `loss` record accounts for, or
-/// records of exchanges that never were.
+/// By how much the rule of loss is broken: the difference between exchanges and records, beyond what
+/// `loss` records account for. A loss in the midst of an exchange may leave a record of each half.
 fn surprise(measured: &Measured) -> u64 {
-    match u64::try_from(missing(measured)) {
-        Ok(missing) => missing.saturating_sub(measured.recorded.lost),
-        Err(_) => missing(measured).unsigned_abs(),
-    }
+    missing(measured).unsigned_abs().saturating_sub(measured.recorded.lost)
 }
 
 fn row(alone: &Measured, watched: &Measured) -> Vec<String> {

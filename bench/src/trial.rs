@@ -72,7 +72,7 @@ impl Trial {
         let nginx = Nginx::start(&scene, self.log)?;
         let port = nginx.port;
         let watching = Watching::start(self.watcher, &scene, port)?;
-        let warm_up = Load::PerSecond(WARM_UP_PER_SECOND).run(&nginx, WARM_UP)?;
+        let warm_up = load.run(&nginx, WARM_UP)?;
         let (server_ns, watcher_ns) = (nginx.cpu_ns()?, watching.cpu_ns()?);
         let (machine_ns, begun) = (cpu::of_machine()?, Instant::now());
         let answered = load.run(&nginx, time)?;
@@ -149,6 +149,5 @@ impl Watching {
     }
 }
 
-const WARM_UP_PER_SECOND: f64 = 2_000.0;
-const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(300);

@@ -145,11 +145,7 @@ fn advance(connection: &mut Connection, direction: u8, bytes: u64, turned: bool)
     }
     let before = (*position, *used);
     *position += bytes;
-    *used = used.saturating_add(if bytes > u64::from(u32::MAX) {
-        u32::MAX
-    } else {
-        bytes as u32
-    });
+    *used = used.saturating_add(if bytes > u64::from(u32::MAX) { u32::MAX } else { bytes as u32 });
     before
 }
 
@@ -245,11 +241,8 @@ impl Transfer<'_> {
             take = PIECE_BYTES;
         }
         // The piece that exhausts the budget also tells the rest of the call.
-        let (told, reason) = if take == budget && take < left {
-            (left, GAP_OVER_LIMIT)
-        } else {
-            (take, GAP_NONE)
-        };
+        let (told, reason) =
+            if take == budget && take < left { (left, GAP_OVER_LIMIT) } else { (take, GAP_NONE) };
         let from = cursor!(self.from);
         if !self.write(from, take, told, reason) {
             loss::count(KernelLoss::RingFull, left);
@@ -322,9 +315,7 @@ impl Transfer<'_> {
             loss::count(KernelLoss::IovLimit, left);
         }
         let written = match emit::ring(self.shard()) {
-            Some(ring) => {
-                emit::gap(ring, self.settings, |head| self.head(head, 0, left, reason))
-            }
+            Some(ring) => emit::gap(ring, self.settings, |head| self.head(head, 0, left, reason)),
             None => false,
         };
         if !written {

@@ -8,7 +8,9 @@
 
 use core::ptr::NonNull;
 
-use aya_ebpf::helpers::{bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid};
+use aya_ebpf::helpers::{
+    bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+};
 use earwitness_common::{
     connection::{Connection, FILTERED, FRESH},
     loss::KernelLoss,

@@ -106,7 +106,8 @@ fn load(args: &Args) -> Option<Config> {
 /// Rules for `--pid` and `--port`: any of the processes with any of the ports.
 pub(super) fn chosen(pids: &[u32], ports: &[u16]) -> Vec<CaptureRule> {
     let any = |list: usize| list.max(1);
-    let pairs = (0..any(pids.len())).flat_map(|pid| (0..any(ports.len())).map(move |port| (pid, port)));
+    let pairs =
+        (0..any(pids.len())).flat_map(|pid| (0..any(ports.len())).map(move |port| (pid, port)));
     let rules = pairs.map(|(pid, port)| CaptureRule {
         pid: pids.get(pid).copied(),
         port: ports.get(port).copied(),

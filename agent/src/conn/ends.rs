@@ -13,15 +13,8 @@ use crate::model::sample::{ConnId, Endpoints, Open};
 /// What one end is known by.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Key {
-    Tcp {
-        local: (IpAddr, u16),
-        remote: (IpAddr, u16),
-        netns: u32,
-    },
-    Unix {
-        sock: u64,
-        peer: u64,
-    },
+    Tcp { local: (IpAddr, u16), remote: (IpAddr, u16), netns: u32 },
+    Unix { sock: u64, peer: u64 },
 }
 
 impl Key {
@@ -39,9 +32,7 @@ impl Key {
 
     fn mirrored(self) -> Self {
         match self {
-            Self::Tcp { local, remote, netns } => {
-                Self::Tcp { local: remote, remote: local, netns }
-            }
+            Self::Tcp { local, remote, netns } => Self::Tcp { local: remote, remote: local, netns },
             Self::Unix { sock, peer } => Self::Unix { sock: peer, peer: sock },
         }
     }

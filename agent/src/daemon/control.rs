@@ -136,9 +136,8 @@ impl Control<'_> {
             let events = total.events - before.map_or(0, |before| before.events);
             let bytes = total.bytes - before.map_or(0, |before| before.bytes);
             let loss = Loss { events, bytes, ..Loss::hole(total.reason, 0) };
-            (events > 0).then(|| {
-                self.observer.loss(&loss, seconds.since_ns, until_ns, Concerns::default())
-            })
+            (events > 0)
+                .then(|| self.observer.loss(&loss, seconds.since_ns, until_ns, Concerns::default()))
         });
         let records = records.collect();
         seconds.totals = totals;
@@ -185,8 +184,8 @@ impl Control<'_> {
     /// Takes what can change while running: the policy, redaction and the filters.
     fn try_reload(&mut self) -> Result<String, String> {
         let env = std::env::vars();
-        let (config, _warnings) = Config::load(self.config_file.as_deref(), env)
-            .map_err(|errors| errors.to_string())?;
+        let (config, _warnings) =
+            Config::load(self.config_file.as_deref(), env).map_err(|errors| errors.to_string())?;
         let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&self.observer))
             .map_err(|error| error.to_string())?;
         let rules = Rules::new(&config.capture).map_err(|error| error.to_string())?;

@@ -236,10 +236,7 @@ fn begun(
     records.extend(lifecycle(observer, recovered));
     let now_ns = time::wall_ns();
     let since = recovery.last_timestamp.as_deref().and_then(time::parse_wall_ns);
-    let loss = Loss {
-        bytes: recovery.torn_bytes,
-        ..Loss::hole(Reason::Crash, 0)
-    };
+    let loss = Loss { bytes: recovery.torn_bytes, ..Loss::hole(Reason::Crash, 0) };
     let concerns = crate::audit::observer::Concerns::default();
     records.push(observer.loss(&loss, since.unwrap_or(now_ns), now_ns, concerns));
     records
@@ -309,8 +306,7 @@ impl Shards {
         let (report, reports) = unbounded();
         let connections = Arc::new(AtomicU64::new(0));
         let memory_bytes = config.capture.memory_limit_bytes / rings.len().max(1) as u64;
-        let mut shards =
-            Self { commands: Vec::new(), reports, threads: Vec::new(), connections };
+        let mut shards = Self { commands: Vec::new(), reports, threads: Vec::new(), connections };
         for (index, ring) in rings.into_iter().enumerate() {
             let (command, commands) = unbounded();
             let names: Arc<dyn crate::pipeline::Names> = Arc::clone(&stage.names) as _;
@@ -323,7 +319,8 @@ impl Shards {
             );
             let shard = Shard {
                 index,
-                reader: Reader::new(ring).map_err(|error| system("wait for a ring")(error.into()))?,
+                reader: Reader::new(ring)
+                    .map_err(|error| system("wait for a ring")(error.into()))?,
                 pipeline,
                 verdicts: Arc::clone(&stage.verdicts),
                 batches: stage.batches.clone(),

@@ -109,8 +109,7 @@ impl<'a> Btf<'a> {
         let mut at = head + types_at;
         while at < end {
             let found = btf.type_at(at).ok_or_else(malformed(at))?;
-            btf.types
-                .push(u32::try_from(at).map_err(|_| BtfError::Malformed(at))?);
+            btf.types.push(u32::try_from(at).map_err(|_| BtfError::Malformed(at))?);
             at += TYPE_BYTES + extra_bytes(&found).ok_or_else(malformed(at))?;
         }
         Ok(btf)
@@ -121,17 +120,13 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// `NoStruct`, `NoMember`, `BitField`.
     pub fn offset(&self, structure: &str, member: &str) -> Result<u32, BtfError> {
-        let mut inside = self
-            .structure(structure)
-            .ok_or_else(|| BtfError::NoStruct(structure.to_owned()))?;
+        let mut inside =
+            self.structure(structure).ok_or_else(|| BtfError::NoStruct(structure.to_owned()))?;
         let mut bits = 0;
         for part in member.split('.') {
-            let (at, kind) = self
-                .member(&inside, part, DEPTH)
-                .ok_or_else(|| BtfError::NoMember {
-                    structure: structure.to_owned(),
-                    member: member.to_owned(),
-                })?;
+            let (at, kind) = self.member(&inside, part, DEPTH).ok_or_else(|| {
+                BtfError::NoMember { structure: structure.to_owned(), member: member.to_owned() }
+            })?;
             bits += at;
             inside = kind;
         }
@@ -151,9 +146,7 @@ impl<'a> Btf<'a> {
     }
 
     fn all(&self) -> impl Iterator<Item = Type> {
-        self.types
-            .iter()
-            .filter_map(|&at| self.type_at(at as usize))
+        self.types.iter().filter_map(|&at| self.type_at(at as usize))
     }
 
     fn structure(&self, name: &str) -> Option<Type> {

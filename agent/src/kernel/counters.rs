@@ -48,11 +48,7 @@ fn total(probes: &Probes, loss: KernelLoss) -> Option<Total> {
         events += cpu_events;
         bytes += cpu_bytes;
     }
-    Some(Total {
-        reason: Reason::of_kernel(loss),
-        events,
-        bytes,
-    })
+    Some(Total { reason: Reason::of_kernel(loss), events, bytes })
 }
 
 /// How one program ran.
@@ -86,7 +82,5 @@ pub fn runs(probes: &Probes) -> Vec<Run> {
 }
 
 fn field(text: &str, name: &str) -> u64 {
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-        .unwrap_or(0)
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
 }

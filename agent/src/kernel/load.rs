@@ -188,9 +188,7 @@ impl Probes {
     /// `LoadError::Program`.
     pub fn attach(&mut self) -> Result<(), LoadError> {
         for &name in PROGRAMS {
-            program(&mut self.ebpf, name)?
-                .attach()
-                .map_err(failed(name, "attach"))?;
+            program(&mut self.ebpf, name)?.attach().map_err(failed(name, "attach"))?;
         }
         Ok(())
     }
@@ -200,9 +198,7 @@ impl Probes {
     /// # Errors
     /// `LoadError::Map`.
     pub fn configure(&mut self, settings: Settings) -> Result<(), LoadError> {
-        self.settings
-            .set(0, Pod(settings), 0)
-            .map_err(map_error("SETTINGS"))
+        self.settings.set(0, Pod(settings), 0).map_err(map_error("SETTINGS"))
     }
 
     /// Writes the filter rules. They count once `configure` has told how many there are.
@@ -256,8 +252,7 @@ impl Probes {
 
 fn rings(ebpf: &mut Ebpf, sizes: Sizes) -> Result<Vec<RingBuf<MapData>>, LoadError> {
     let map = ebpf.map_mut("RINGS").ok_or(LoadError::NoObject)?;
-    let mut outer: ArrayOfMaps<_, RingBuf<MapData>> =
-        map.try_into().map_err(map_error("RINGS"))?;
+    let mut outer: ArrayOfMaps<_, RingBuf<MapData>> = map.try_into().map_err(map_error("RINGS"))?;
     let mut rings = Vec::new();
     for shard in 0..sizes.shards.clamp(1, MAX_SHARDS) {
         let ring = ring(sizes.ring_bytes).map_err(map_error("RINGS"))?;
@@ -293,9 +288,7 @@ fn take_array<V: aya::Pod>(
 fn load_programs(ebpf: &mut Ebpf) -> Result<(), LoadError> {
     let btf = aya::Btf::from_sys_fs().map_err(|error| LoadError::BadBtf(error.to_string()))?;
     for &name in PROGRAMS {
-        program(ebpf, name)?
-            .load(name, &btf)
-            .map_err(failed(name, "load"))?;
+        program(ebpf, name)?.load(name, &btf).map_err(failed(name, "load"))?;
     }
     Ok(())
 }
@@ -306,11 +299,7 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut BtfTrac
 }
 
 fn failed(name: &'static str, action: &'static str) -> impl FnOnce(ProgramError) -> LoadError {
-    move |error| LoadError::Program {
-        name,
-        action,
-        error: Box::new(error),
-    }
+    move |error| LoadError::Program { name, action, error: Box::new(error) }
 }
 
 fn map_error(name: &'static str) -> impl Fn(MapError) -> LoadError {

@@ -35,10 +35,7 @@ const KINDS: &[(libc::c_long, u8)] = &[
 pub fn table() -> [u8; kind::TABLE] {
     let mut table = [kind::NONE; kind::TABLE];
     for &(number, what) in KINDS {
-        if let Some(entry) = usize::try_from(number)
-            .ok()
-            .and_then(|number| table.get_mut(number))
-        {
+        if let Some(entry) = usize::try_from(number).ok().and_then(|number| table.get_mut(number)) {
             *entry = what;
         }
     }

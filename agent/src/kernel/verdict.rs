@@ -32,8 +32,8 @@ impl Verdicts {
     /// # Errors
     /// What `mmap` says.
     pub fn map(fd: impl AsFd) -> nix::Result<Self> {
-        let bytes = NonZeroUsize::MIN
-            .saturating_add(VERDICT_SLOTS as usize * size_of::<AtomicU64>() - 1);
+        let bytes =
+            NonZeroUsize::MIN.saturating_add(VERDICT_SLOTS as usize * size_of::<AtomicU64>() - 1);
         // SAFETY: a new shared mapping of a map that was made mappable, of exactly its size; the
         // kernel keeps the memory for as long as it is mapped.
         let slots = unsafe {
@@ -46,10 +46,7 @@ impl Verdicts {
                 0,
             )?
         };
-        Ok(Self {
-            slots: slots.cast(),
-            bytes,
-        })
+        Ok(Self { slots: slots.cast(), bytes })
     }
 
     /// Tells the kernel side what to do with a connection from its next call on.

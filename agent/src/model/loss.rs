@@ -134,12 +134,6 @@ pub struct Loss {
 impl Loss {
     /// One hole of `bytes` in one stream, holding an unknown number of exchanges.
     pub fn hole(reason: Reason, bytes: u64) -> Self {
-        Self {
-            reason,
-            events: 1,
-            bytes,
-            exchanges: None,
-            connections: None,
-        }
+        Self { reason, events: 1, bytes, exchanges: None, connections: None }
     }
 }

@@ -234,19 +234,14 @@ impl<'a> Sample<'a> {
 }
 
 fn head<T: FromBytes>(bytes: &[u8]) -> Result<(T, &[u8]), SampleError> {
-    T::read_from_prefix(bytes).map_err(|_| SampleError::Short {
-        len_bytes: bytes.len(),
-    })
+    T::read_from_prefix(bytes).map_err(|_| SampleError::Short { len_bytes: bytes.len() })
 }
 
 fn direction(value: u8) -> Result<Direction, SampleError> {
     match value {
         raw::INGRESS => Ok(Direction::Ingress),
         raw::EGRESS => Ok(Direction::Egress),
-        _ => Err(SampleError::Field {
-            field: "direction",
-            value: u64::from(value),
-        }),
+        _ => Err(SampleError::Field { field: "direction", value: u64::from(value) }),
     }
 }
 
@@ -254,14 +249,9 @@ fn decode_data(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
     let (head, rest) = head::<raw::DataHead>(bytes)?;
     let captured = rest
         .get(..head.data_bytes as usize)
-        .ok_or(SampleError::Short {
-            len_bytes: bytes.len(),
-        })?;
+        .ok_or(SampleError::Short { len_bytes: bytes.len() })?;
     if u64::from(head.data_bytes) > head.len_bytes {
-        return Err(SampleError::Field {
-            field: "data_bytes",
-            value: u64::from(head.data_bytes),
-        });
+        return Err(SampleError::Field { field: "data_bytes", value: u64::from(head.data_bytes) });
     }
     Ok(Sample::Data(Data {
         direction: direction(head.direction)?,
@@ -285,14 +275,9 @@ fn decode_open(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
             local: (address(head.family, head.local), head.local_port),
             remote: (address(head.family, head.remote), head.remote_port),
         },
-        raw::FAMILY_UNIX => Endpoints::Unix {
-            path: unix_path(&head.path, head.path_bytes),
-        },
+        raw::FAMILY_UNIX => Endpoints::Unix { path: unix_path(&head.path, head.path_bytes) },
         other => {
-            return Err(SampleError::Field {
-                field: "family",
-                value: u64::from(other),
-            });
+            return Err(SampleError::Field { field: "family", value: u64::from(other) });
         }
     };
     Ok(Sample::Open(Box::new(Open {
@@ -368,9 +353,7 @@ fn decode_process(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
                 path: String::from_utf8_lossy(path.unwrap_or_default()).into_owned(),
             }
         }
-        raw::KIND_FORK => ProcessKind::Fork {
-            parent_tgid: head.parent_tgid,
-        },
+        raw::KIND_FORK => ProcessKind::Fork { parent_tgid: head.parent_tgid },
         raw::KIND_IO_URING => ProcessKind::IoUring,
         _ => ProcessKind::Exit,
     };

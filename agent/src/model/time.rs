@@ -22,9 +22,7 @@ impl ClockOffset {
 
     /// Nanoseconds since the Unix epoch.
     pub fn wall_ns(self, monotonic_ns: u64) -> i64 {
-        i64::try_from(monotonic_ns)
-            .unwrap_or(i64::MAX)
-            .saturating_add(self.offset_ns)
+        i64::try_from(monotonic_ns).unwrap_or(i64::MAX).saturating_add(self.offset_ns)
     }
 }
 
@@ -45,9 +43,6 @@ mod tests {
     fn nine_digits_and_utc() {
         let clock = ClockOffset { offset_ns: 1_000 };
         assert_eq!(clock.rfc3339(0), "1970-01-01T00:00:00.000001000Z");
-        assert_eq!(
-            format_rfc3339(1_795_330_800_123_456_789),
-            "2026-11-22T07:00:00.123456789Z"
-        );
+        assert_eq!(format_rfc3339(1_795_330_800_123_456_789), "2026-11-22T07:00:00.123456789Z");
     }
 }

@@ -12,10 +12,10 @@
 //!    (both ends stay in the table until the socket is gone)
 //! ```
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use earwitness_common::settings::Verdict;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Names, origin};
 use crate::conn::ends::Ends;
@@ -39,10 +39,11 @@ pub enum Event {
 
 /// All connections of one shard.
 pub struct Tracker {
-    connections: HashMap<ConnId, Followed>,
+    /// Keyed by numbers that the kernel side counts up, so nobody can choose them to collide.
+    connections: FxHashMap<ConnId, Followed>,
     ends: Ends,
     /// Those whose parser waits for time to pass.
-    waiting: HashSet<ConnId>,
+    waiting: FxHashSet<ConnId>,
     names: Arc<dyn Names>,
     limits: Limits,
     memory_bytes: usize,
@@ -65,6 +66,8 @@ struct Followed {
     last_ns: u64,
     held_bytes: usize,
     has_data: bool,
+    /// The other end is in `Mode::Shadow` because of this one.
+    is_shadowed: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,9 +101,9 @@ impl Tracker {
     /// `memory_bytes`: what all connections may hold together.
     pub fn new(limits: Limits, memory_bytes: usize, names: Arc<dyn Names>) -> Self {
         Self {
-            connections: HashMap::new(),
+            connections: FxHashMap::default(),
             ends: Ends::default(),
-            waiting: HashSet::new(),
+            waiting: FxHashSet::default(),
             names,
             limits,
             memory_bytes,
@@ -122,7 +125,7 @@ impl Tracker {
     /// Takes a sample of a connection.
     pub fn sample(&mut self, sample: Sample<'_>, events: &mut Vec<Event>) {
         match sample {
-            Sample::Open(open) => self.open(open, events),
+            Sample::Open(open) => self.open(open),
             Sample::Data(data) => self.data(&data, events),
             Sample::End { direction, time_ns, conn, total_bytes } => {
                 self.end(conn, direction, time_ns, total_bytes, events);
@@ -157,7 +160,7 @@ impl Tracker {
         }
     }
 
-    fn open(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
+    fn open(&mut self, open: Box<Open>) {
         let (conn, time_ns) = (open.conn, open.time_ns);
         if self.connections.contains_key(&conn) {
             return;
@@ -167,13 +170,13 @@ impl Tracker {
         let mut followed = Followed::new(open, own.clone());
         if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
             other.other = Some(conn);
+            other.is_shadowed = false;
             other.peer = own;
             followed.other = Some(other.open.conn);
             followed.peer = other.own.clone();
         }
         followed.last_ns = time_ns;
         self.connections.insert(conn, followed);
-        let _ = events;
     }
 
     fn data(&mut self, data: &Data<'_>, events: &mut Vec<Event>) {
@@ -198,7 +201,10 @@ impl Tracker {
             return;
         }
         followed.feed(data, &self.limits, &mut self.outputs);
-        self.settle(data.conn, data.time_ns, events);
+        // Most pieces end nothing and change nothing.
+        if !self.outputs.is_empty() || followed.has_changed() {
+            self.settle(data.conn, data.time_ns, events);
+        }
     }
 
     fn end(
@@ -291,7 +297,7 @@ impl Tracker {
             if !covered {
                 events.extend(outputs.drain(..).map(|output| followed.event(output, &*self.names)));
             }
-            self.account(conn, events);
+            self.account(conn);
             self.steer(conn, covered, events);
         }
         outputs.clear();
@@ -310,7 +316,7 @@ impl Tracker {
         })
     }
 
-    fn account(&mut self, conn: ConnId, _events: &mut Vec<Event>) {
+    fn account(&mut self, conn: ConnId) {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -348,10 +354,14 @@ impl Tracker {
         }
         if followed.side() == Some(Side::Server)
             && followed.has_data
+            && !followed.is_shadowed
             && let Some(other) = followed.other
             && self.is_covered(other)
         {
             self.retire(other, Mode::Shadow, events);
+            if let Some(followed) = self.connections.get_mut(&conn) {
+                followed.is_shadowed = true;
+            }
         }
     }
 
@@ -380,13 +390,11 @@ impl Tracker {
                 return;
             };
             tracing::debug!(now_ns, ?conn, "given up: memory limit");
-            let origin = self.connections.get(&conn).map(|followed| {
-                Box::new(followed.origin(Side::Server, followed.own.clone()))
-            });
-            let loss = Loss {
-                connections: Some(1),
-                ..Loss::hole(Reason::MemoryLimit, 0)
-            };
+            let origin = self
+                .connections
+                .get(&conn)
+                .map(|followed| Box::new(followed.origin(Side::Server, followed.own.clone())));
+            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::MemoryLimit, 0) };
             events.push(Event::Loss(loss, origin));
             self.retire(conn, Mode::Ignored, events);
         }
@@ -409,6 +417,7 @@ impl Followed {
             last_ns: open.time_ns,
             held_bytes: 0,
             has_data: false,
+            is_shadowed: false,
             open,
         }
     }
@@ -437,6 +446,20 @@ impl Followed {
         Some(own)
     }
 
+    /// Whether the tables or the kernel side have to be told of something.
+    fn has_changed(&self) -> bool {
+        let verdict = match self.parser.wants() {
+            Wants::Undecided => Verdict::Undecided,
+            Wants::Capture => Verdict::Capture,
+            Wants::Full => Verdict::Full,
+            Wants::Ignore => Verdict::Ignore,
+        };
+        verdict != self.told
+            || self.parser.memory_bytes() != self.held_bytes
+            || self.parser.awaits_tick()
+            || self.other.is_some() && !self.is_shadowed
+    }
+
     fn stream(&mut self, direction: Direction) -> &mut Stream {
         match direction {
             Direction::Ingress => &mut self.ingress,
@@ -457,7 +480,11 @@ impl Followed {
             uid: data.uid,
         };
         if fit.missing_bytes > 0 {
-            let hole = Hole { call_start: false, turn_start: false, ..hole(fit.missing_bytes, Reason::RingFull) };
+            let hole = Hole {
+                call_start: false,
+                turn_start: false,
+                ..hole(fit.missing_bytes, Reason::RingFull)
+            };
             self.parser.gap(data.direction, hole, limits, outputs);
         }
         let known = usize::try_from(fit.known_bytes).unwrap_or(usize::MAX);

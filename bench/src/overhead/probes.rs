@@ -1,6 +1,7 @@
 //! How long the probe at the exit of system calls runs.
 //!
-//! In: the kernel's own measurement (`kernel.bpf_stats_enabled`). Out: nanoseconds a call.
+//! In: the kernel's own measurement, which is on as long as its descriptor is open, whatever
+//! `kernel.bpf_stats_enabled` says. Out: nanoseconds a call.
 //! Always: other programs' calls are among those that are averaged, so each load makes so many
 //! calls that those do not show.
 
@@ -10,7 +11,8 @@ use std::os::unix::process::parent_id;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use aya::sys::{Stats, enable_stats};
 use live_tests::scene::Scene;
 
 use super::socket::Pair;
@@ -21,11 +23,10 @@ use crate::load::Load;
 use crate::nginx::{Log, Nginx};
 use crate::progress::{note, step};
 use crate::report::{Figure, Goal, Section, median, number};
-use crate::setting::{BPF_STATS, Changed};
 
 /// Captured calls and others.
 pub fn measure(effort: Effort) -> Result<Section> {
-    let _setting = Changed::to(BPF_STATS, "1")?;
+    let _measuring = enable_stats(Stats::RunTime).context("having the kernel measure probes")?;
     let mut section = Section::new("overhead: mean BPF time of a system call");
     for calls in CALLS {
         section.figures.push(calls.measure(effort)?);
@@ -59,7 +60,7 @@ struct Spent {
     remark: String,
 }
 
-/// Calls that move requests of 240 and responses of 760 bytes, and hardly any others.
+/// Calls that move requests and responses of less than 1 KiB, and hardly any others.
 fn captured(time: Duration) -> Result<Spent> {
     let scene = Scene::new()?;
     let agent = Agent::start(&scene, None)?;
@@ -75,10 +76,11 @@ fn captured(time: Duration) -> Result<Spent> {
     let port = pair.port;
     drop(pair);
     let counts = journal::count(&agent.stop()?, port)?;
-    let share = 200.0 * exchanges as f64 / runs.count as f64;
+    let calls = number(runs.count as f64);
+    let (recorded, lost) = (counts.exchanges, counts.lost);
     Ok(Spent {
         call_ns: runs.mean_ns(),
-        remark: format!("{}% of the calls captured, {} lost", number(share), counts.lost),
+        remark: format!("{calls} calls; {recorded} of {exchanges} exchanges recorded, {lost} lost"),
     })
 }
 
@@ -114,8 +116,12 @@ fn nginx(time: Duration, is_filtered: bool) -> Result<(Runs, u64)> {
 
 /// Connections whose bytes are no HTTP.
 fn binary(time: Duration) -> Result<Spent> {
-    let mut pair = Pair::new()?;
-    watched(time, || pair.binary(AT_ONCE))
+    let mut pair = None;
+    watched(time, || match &mut pair {
+        // After the agent has started.
+        None => Pair::new().map(|new| pair = Some(new)),
+        Some(pair) => pair.binary(AT_ONCE),
+    })
 }
 
 /// Reads and writes on what is no socket.
@@ -144,9 +150,13 @@ fn others(time: Duration) -> Result<Spent> {
 fn watched(time: Duration, work: impl FnMut() -> Result<()>) -> Result<Spent> {
     let scene = Scene::new()?;
     let agent = Agent::start(&scene, None)?;
+    let before_ns = agent.cpu_ns()?;
     let runs = over(&agent, time, work)?;
+    let agent_ns = (agent.cpu_ns()? - before_ns) as f64 / runs.count as f64;
     agent.stop()?;
-    Ok(spent(runs))
+    let mut spent = spent(runs);
+    spent.remark.push_str(&format!(", agent CPU {} ns each", number(agent_ns)));
+    Ok(spent)
 }
 
 fn spent(runs: Runs) -> Spent {

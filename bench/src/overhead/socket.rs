@@ -42,12 +42,14 @@ impl Pair {
         Ok(())
     }
 
-    /// Short messages that are no HTTP.
+    /// Short messages that are no HTTP, there and back.
     pub fn binary(&mut self, count: usize) -> Result<()> {
         let mut message = [0x81; 64];
         for _ in 0..count {
             self.client.write_all(&message)?;
             self.server.read_exact(&mut message)?;
+            self.server.write_all(&message)?;
+            self.client.read_exact(&mut message)?;
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ fn credentials_that_a_capture_file_holds(scene: &Scene) -> Result<()> {
     }
     drop(wire);
     let log = recording.stop()?;
-    ensure!(log.contains("not redacted"), "`record` does not warn:\n{log}");
+    ensure!(log.contains("every secret in it"), "`record` does not warn:\n{log}");
     let mode = fs::metadata(&file)?.permissions().mode() & 0o777;
     ensure!(mode == 0o600, "the capture file has mode {mode:o}");
     ensure!(holds(&file, CANARY.as_bytes())?, "the capture file does not hold what was sent");

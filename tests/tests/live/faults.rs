@@ -21,6 +21,7 @@ use nix::sys::signal::Signal;
 
 crate::tests![
     stopped_for_ten_seconds_under_load,
+    whole_again_after_a_loss,
     sigterm_writes_what_is_in_flight,
     sigterm_right_after_the_last_byte,
     second_sigterm_ends_at_once,
@@ -48,6 +49,35 @@ fn stopped_for_ten_seconds_under_load(scene: &Scene) -> Result<()> {
     ensure!(!ended.losses().is_empty(), "{} exchanges went by and none was lost", log.len());
     compare::accounted(log.len(), &ended)?;
     compare::whole_ones_took_place(&ended.exchanges(), &log)
+}
+
+/// A loss ends: exchanges that come by turns on the same connection are told whole again.
+fn whole_again_after_a_loss(scene: &Scene) -> Result<()> {
+    let place = Place::tcp()?;
+    let config = "[capture]\nring_bytes = 262144\n";
+    let mut agent = scene.agent().config(config)?.port(place.port).start()?;
+    let wire = place.connect()?;
+    agent.signal(Signal::SIGSTOP)?;
+    for _ in 0..3_000 {
+        wire.exchange(get("/during"), ok(&text(200)))?;
+    }
+    agent.signal(Signal::SIGCONT)?;
+    wire.exchange(get("/begins-again"), ok("1"))?;
+    agent.wait_until("a record of the loss", |records| records.iter().any(Record::is_loss))?;
+    for number in 0..100 {
+        wire.exchange(get(&format!("/later/{number}")), ok("22"))?;
+    }
+    drop(wire);
+    agent.wait_until("the last exchange", |records| {
+        records.iter().any(|record| record.target() == "/later/99")
+    })?;
+    let ended = agent.stop()?;
+    compare::accounted(3_101, &ended)?;
+    let later = ended.exchanges_under("/later/");
+    let whole = later.iter().filter(|record| record.flag("/capture/complete") == Some(true));
+    let whole = whole.count();
+    ensure!(whole >= 90, "of 100 exchanges long after the loss {whole} are told whole");
+    Ok(())
 }
 
 /// A request whose answer is still to come when the agent is told to end.

@@ -4,13 +4,6 @@
 //! Always: every script also runs cut at every byte and byte by byte, with the same result.
 //! Not here: sockets.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-
 mod bounds;
 mod detection;
 mod gaps;
