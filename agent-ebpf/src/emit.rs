@@ -216,17 +216,17 @@ fn fill_path(head: &mut OpenHead, base: *const u8) -> bool {
 /// Tells that one direction has ended.
 #[inline(always)]
 pub fn end(settings: &Settings, connection: &Connection, direction: u8) {
-    edge(settings, connection, KIND_END, direction);
+    edge(settings, connection, KIND_END, direction, true);
 }
 
 /// Tells that the socket is gone.
 #[inline(always)]
-pub fn close(settings: &Settings, connection: &Connection) {
-    edge(settings, connection, KIND_CLOSE, 0);
+pub fn close(settings: &Settings, connection: &Connection, with_totals: bool) {
+    edge(settings, connection, KIND_CLOSE, 0, with_totals);
 }
 
 #[inline(always)]
-fn edge(settings: &Settings, connection: &Connection, kind: u8, direction: u8) {
+fn edge(settings: &Settings, connection: &Connection, kind: u8, direction: u8, with_totals: bool) {
     let Some(ring) = ring(connection.shard) else {
         return;
     };
@@ -241,8 +241,8 @@ fn edge(settings: &Settings, connection: &Connection, kind: u8, direction: u8) {
         // SAFETY: a helper without pointers.
         time_ns: unsafe { bpf_ktime_get_ns() },
         conn: connection.conn,
-        ingress_bytes: connection.ingress_bytes,
-        egress_bytes: connection.egress_bytes,
+        ingress_bytes: if with_totals { connection.ingress_bytes } else { 0 },
+        egress_bytes: if with_totals { connection.egress_bytes } else { 0 },
     });
     slot.submit(wake(ring, settings, size_of::<EndHead>() as u64));
 }

@@ -196,7 +196,7 @@ fn tcp_family(sk: *const u8) -> Option<u8> {
 
 /// Both ends of a connection on this host meet in one shard: the hash is symmetric.
 #[inline(always)]
-fn shard(settings: &Settings, sk: *const u8, family: u8) -> u8 {
+pub fn shard(settings: &Settings, sk: *const u8, family: u8) -> u8 {
     let hash = if family == FAMILY_UNIX {
         let peer: u64 = kernel::read(sk, offset!(unix_peer)).unwrap_or(0);
         // The low bits of slab addresses are alike.

@@ -66,7 +66,8 @@ pub fn tcp_destroy_sock(ctx: BtfTracePointContext) -> i32 {
         && settings.enabled != 0
         && connection.flags & ANNOUNCED != 0
     {
-        emit::close(settings, connection);
+        // What a filter leaves out is told as if nothing had moved: nothing is missing.
+        emit::close(settings, connection, connection.flags & FILTERED == 0);
     }
     let _ = SOCKETS.remove(&key);
     0
@@ -84,6 +85,8 @@ fn connecting(settings: &Settings, sk: *const u8) {
 #[inline(always)]
 fn connected(settings: &Settings, sk: *const u8) {
     if let Some(connection) = of(sk) {
+        // The kernel has chosen the local port by now.
+        connection.shard = table::shard(settings, sk, connection.family);
         emit::open(settings, connection, sk as u64);
     }
 }

@@ -50,8 +50,9 @@ use shard::{Command, Report, Shard};
 const BATCHES: usize = 64;
 /// Most connections that the kernel side follows.
 const SOCKETS: u32 = 65_536;
-/// Bytes of a turn that are captured: the longest head that is parsed.
-const TURN_BUDGET_BYTES: u32 = 65_536 + 4_096;
+/// Bytes of a turn that are captured. Far more than the longest head: a chunked body has to be
+/// followed byte by byte, and this much may move before the verdict `Full` takes effect.
+const TURN_BUDGET_BYTES: u32 = 4 << 20;
 
 /// What to run with.
 pub struct Options {
