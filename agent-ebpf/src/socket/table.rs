@@ -196,15 +196,24 @@ fn tcp_family(sk: *const u8) -> Option<u8> {
 
 /// Both ends of a connection on this host meet in one shard: the hash is symmetric.
 #[inline(always)]
-pub fn shard(settings: &Settings, sk: *const u8, family: u8) -> u8 {
-    let hash = if family == FAMILY_UNIX {
-        let peer: u64 = kernel::read(sk, offset!(unix_peer)).unwrap_or(0);
-        // The low bits of slab addresses are alike.
-        ((sk as u64) ^ peer) >> 6
-    } else {
-        let (local, remote) = ports(sk, family);
-        u64::from(local ^ remote)
-    };
-    let hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+fn shard(settings: &Settings, sk: *const u8, family: u8) -> u8 {
+    if family != FAMILY_UNIX {
+        return tcp_shard(settings, sk, family);
+    }
+    let peer: u64 = kernel::read(sk, offset!(unix_peer)).unwrap_or(0);
+    // The low bits of slab addresses are alike.
+    spread(settings, ((sk as u64) ^ peer) >> 6)
+}
+
+/// The same for TCP, whose ports must be known by now.
+#[inline(always)]
+pub fn tcp_shard(settings: &Settings, sk: *const u8, family: u8) -> u8 {
+    let (local, remote) = ports(sk, family);
+    spread(settings, u64::from(local ^ remote))
+}
+
+#[inline(always)]
+fn spread(settings: &Settings, key: u64) -> u8 {
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
     (hash as u32 & settings.shards.wrapping_sub(1)) as u8 & 7
 }

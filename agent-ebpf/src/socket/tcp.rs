@@ -86,7 +86,7 @@ fn connecting(settings: &Settings, sk: *const u8) {
 fn connected(settings: &Settings, sk: *const u8) {
     if let Some(connection) = of(sk) {
         // The kernel has chosen the local port by now.
-        connection.shard = table::shard(settings, sk, connection.family);
+        connection.shard = table::tcp_shard(settings, sk, connection.family);
         emit::open(settings, connection, sk as u64);
     }
 }
