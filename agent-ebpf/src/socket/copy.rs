@@ -5,7 +5,11 @@
 //! captured is told with its length and reason, or counted when not even that could be written.
 //! Not here: which call it was (`calls`).
 
-use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns};
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
+};
 use earwitness_common::{
     connection::{ANNOUNCED, Connection, Cursor, FILTERED, MOVED},
     loss::KernelLoss,
@@ -49,8 +53,9 @@ pub struct Msghdr {
 pub const MMSGHDR_BYTES: u64 = 64;
 /// `offsetof(struct mmsghdr, msg_len)`.
 pub const MSG_LEN_AT: u64 = 56;
-/// Most steps through the bytes of one call: each reads one header, or writes one sample.
-const STEPS: u32 = 32;
+/// Most steps through the bytes of one call: each reads one header, or writes one sample. A vector
+/// has at most 1,024 elements (`UIO_MAXIOV`).
+const STEPS: u32 = 4_096;
 
 /// One call's bytes on their way into samples. Small: everything else lies in the cursor, and heads
 /// are made in the ring itself, since older kernels give all frames together 512 bytes of stack.
@@ -163,6 +168,12 @@ fn verdict(connection: &mut Connection) -> u8 {
     connection.verdict
 }
 
+/// `bpf_loop`'s callback. Returns 1 to end the loop.
+extern "C" fn step(_index: u64, transfer: *mut c_void) -> u64 {
+    // SAFETY: what `capture` gave to the helper.
+    u64::from(unsafe { &*transfer.cast::<Transfer<'_>>() }.step())
+}
+
 impl Transfer<'_> {
     /// The bytes lie in one buffer.
     #[inline(always)]
@@ -196,12 +207,11 @@ impl Transfer<'_> {
     }
 
     /// Captures from where the bytes lie.
-    #[inline(never)]
+    #[inline(always)]
     pub fn capture(&self) {
-        for _ in 0..STEPS {
-            if self.step() {
-                return;
-            }
+        // SAFETY: the callback has the signature that the helper expects and gets its own type back.
+        unsafe {
+            bpf_loop(STEPS, step as *mut c_void, core::ptr::from_ref(self).cast_mut().cast(), 0);
         }
         self.rest(GAP_IOV_LIMIT);
     }
@@ -246,6 +256,7 @@ impl Transfer<'_> {
         let from = cursor!(self.from);
         if !self.write(from, take, told, reason) {
             loss::count(KernelLoss::RingFull, left);
+            cursor!(self.left_bytes = 0);
             return true;
         }
         cursor!(self.from = from.wrapping_add(take));

@@ -52,7 +52,7 @@ const BATCHES: usize = 64;
 const SOCKETS: u32 = 65_536;
 /// Bytes of a turn that are captured. Far more than the longest head: a chunked body has to be
 /// followed byte by byte, and this much may move before the verdict `Full` takes effect.
-const TURN_BUDGET_BYTES: u32 = 16 << 20;
+const TURN_BUDGET_BYTES: u32 = 4 << 20;
 
 /// What to run with.
 pub struct Options {
