@@ -157,11 +157,13 @@ pub struct Settings {
     pub exclude_rules: u32,
     /// Ring buffers in use, a power of two, at most `MAX_SHARDS`.
     pub shards: u32,
-    /// Fill of a ring in bytes at which its reader is woken.
+    /// Fill of a ring in bytes, a power of two, at each multiple of which its reader is woken.
     pub wake_bytes: u32,
+    /// Fill of a ring in bytes from which on long bodies are left out.
+    pub save_bytes: u32,
     /// 0 = stopped: nothing is captured.
     pub enabled: u32,
     /// Changes whenever the rules do, so cached decisions are made again.
     pub rules_epoch: u32,
 }
-const _: () = assert!(size_of::<Settings>() == 32);
+const _: () = assert!(size_of::<Settings>() == 36);

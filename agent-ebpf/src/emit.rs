@@ -43,18 +43,25 @@ pub fn ring(shard: u8) -> Option<&'static Ring> {
     RINGS.get(u32::from(shard))
 }
 
-/// Wake-up flags: only the sample that crosses the fill mark wakes the reader.
+/// Bytes that the reader has not taken yet.
 #[inline(always)]
-pub fn wake(ring: &Ring, settings: &Settings, sample_bytes: u64) -> u64 {
+pub fn filled_bytes(ring: &Ring) -> u64 {
     // SAFETY: a map pointer and a flag; reads two counters.
-    let filled = unsafe {
+    unsafe {
         generated::bpf_ringbuf_query(
             core::ptr::from_ref(ring).cast_mut().cast(),
             u64::from(BPF_RB_AVAIL_DATA),
         )
-    };
+    }
+}
+
+/// Wake-up flags: only a sample that crosses a multiple of the fill mark wakes the reader.
+#[inline(always)]
+pub fn wake(ring: &Ring, settings: &Settings, sample_bytes: u64) -> u64 {
+    let filled = filled_bytes(ring);
     let mark = u64::from(settings.wake_bytes);
-    if filled >= mark && filled < mark + 2 * sample_bytes + 64 {
+    let beyond = filled & mark.wrapping_sub(1);
+    if filled >= mark && beyond < 2 * sample_bytes + 64 {
         u64::from(BPF_RB_FORCE_WAKEUP)
     } else {
         u64::from(BPF_RB_NO_WAKEUP)

@@ -29,6 +29,11 @@ use crate::{
 /// Largest sample, in captured bytes.
 const PIECE_BYTES: u64 = 16_384;
 
+/// What a turn has captured of it even when the ring fills: the longest head.
+const THRIFTY_BYTES: u64 = 65_536;
+/// Pieces up to this size are not worth saving.
+const SHORT_BYTES: u64 = 1_024;
+
 /// `struct iovec`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -61,7 +66,7 @@ const STEPS: u32 = 4_096;
 /// are made in the ring itself, since older kernels give all frames together 512 bytes of stack.
 pub struct Transfer<'a> {
     settings: &'a Settings,
-    connection: *const Connection,
+    connection: *mut Connection,
     cursor: *mut Cursor,
     time_ns: u64,
     direction: u8,
@@ -225,8 +230,7 @@ impl Transfer<'_> {
         }
         let budget = cursor!(self.budget_bytes);
         if budget == 0 {
-            self.rest(GAP_OVER_LIMIT);
-            return true;
+            return self.over_limit();
         }
         let message = cursor!(self.message_bytes);
         if message == 0 {
@@ -247,14 +251,19 @@ impl Transfer<'_> {
         if take > budget {
             take = budget;
         }
+        // Full pieces first, so that little of a slot stays empty.
         if take > PIECE_BYTES {
             take = PIECE_BYTES;
+        } else if take > PIECE_BYTES / 2 && take < PIECE_BYTES {
+            take = PIECE_BYTES / 2;
+        } else if take > PIECE_BYTES / 4 && take < PIECE_BYTES / 2 {
+            take = PIECE_BYTES / 4;
         }
-        // The piece that exhausts the budget also tells the rest of the call.
-        let (told, reason) =
-            if take == budget && take < left { (left, GAP_OVER_LIMIT) } else { (take, GAP_NONE) };
+        if take > SHORT_BYTES && self.must_save(budget) {
+            return self.over_limit();
+        }
         let from = cursor!(self.from);
-        if !self.write(from, take, told, reason) {
+        if !self.write(from, take) {
             loss::count(KernelLoss::RingFull, left);
             cursor!(self.left_bytes = 0);
             return true;
@@ -262,11 +271,34 @@ impl Transfer<'_> {
         cursor!(self.from = from.wrapping_add(take));
         cursor!(self.available_bytes = available - take);
         cursor!(self.message_bytes = message - take);
-        cursor!(self.left_bytes = left - told);
+        cursor!(self.left_bytes = left - take);
         cursor!(self.budget_bytes = budget - take);
-        cursor!(self.pos_bytes = cursor!(self.pos_bytes) + told);
+        cursor!(self.pos_bytes = cursor!(self.pos_bytes) + take);
         cursor!(self.flags = 0);
         false
+    }
+
+    /// Whether the ring fills and this turn has had enough of it. Long bodies are the first thing to
+    /// leave out: where their length is known from the head, nothing is missed.
+    #[inline(always)]
+    fn must_save(&self, budget_bytes: u64) -> bool {
+        let turn_bytes = u64::from(self.settings.turn_budget_bytes);
+        budget_bytes < turn_bytes.saturating_sub(THRIFTY_BYTES)
+            && emit::ring(self.shard())
+                .is_some_and(|ring| emit::filled_bytes(ring) > u64::from(self.settings.save_bytes))
+    }
+
+    /// Leaves out the rest, unless user space has asked for everything meanwhile. Returns whether
+    /// everything has been told.
+    #[inline(always)]
+    fn over_limit(&self) -> bool {
+        // SAFETY: a live map element.
+        if verdict(unsafe { &mut *self.connection }) == Verdict::Full as u8 {
+            cursor!(self.budget_bytes = u64::MAX);
+            return false;
+        }
+        self.rest(GAP_OVER_LIMIT);
+        true
     }
 
     /// Reads the next message's header. Returns whether there is nothing more to do.
@@ -337,17 +369,18 @@ impl Transfer<'_> {
 
     /// Writes the sample in the smallest size class that holds it.
     #[inline(always)]
-    fn write(&self, from: u64, take: u64, told: u64, reason: u8) -> bool {
+    fn write(&self, from: u64, take: u64) -> bool {
         let Some(ring) = emit::ring(self.shard()) else {
             return false;
         };
         let take = take as u32;
-        let fill = |head: &mut DataHead| self.head(head, take, told, reason);
+        let fill = |head: &mut DataHead| self.head(head, take, u64::from(take), GAP_NONE);
         let from = from as *const u8;
         match take {
             0..=256 => emit::piece::<256>(ring, self.settings, take, from, fill),
             257..=1024 => emit::piece::<1024>(ring, self.settings, take, from, fill),
             1025..=4096 => emit::piece::<4096>(ring, self.settings, take, from, fill),
+            4097..=8192 => emit::piece::<8192>(ring, self.settings, take, from, fill),
             _ => emit::piece::<16_384>(ring, self.settings, take, from, fill),
         }
     }

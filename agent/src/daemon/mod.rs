@@ -135,16 +135,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let kernel = host.kernel.as_deref().unwrap_or_default();
     send(&batches, begun(&observer, &recovery, policy.digest(), kernel, sizes));
 
-    let settings = Settings {
-        turn_budget_bytes: TURN_BUDGET_BYTES,
-        agent_tgid: std::process::id(),
-        shards: sizes.shards,
-        wake_bytes: sizes.ring_bytes / 8,
-        enabled: 1,
-        rules_epoch: 1,
-        include_rules: rules.include_count(),
-        exclude_rules: rules.exclude_count(),
-    };
+    let settings = settings(sizes, &rules);
     probes.configure(settings)?;
     probes.attach()?;
     // After the probes, so that no process is missed; the rings hold what comes meanwhile.
@@ -372,5 +363,20 @@ impl Flag {
 
     fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What the kernel side begins with.
+fn settings(sizes: Sizes, rules: &rules::Rules) -> Settings {
+    Settings {
+        turn_budget_bytes: TURN_BUDGET_BYTES,
+        agent_tgid: std::process::id(),
+        shards: sizes.shards,
+        wake_bytes: sizes.ring_bytes.next_power_of_two() / 16,
+        save_bytes: sizes.ring_bytes / 4 * 3,
+        enabled: 1,
+        rules_epoch: 1,
+        include_rules: rules.include_count(),
+        exclude_rules: rules.exclude_count(),
     }
 }

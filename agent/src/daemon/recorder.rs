@@ -8,12 +8,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use earwitness_common::settings::Settings;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::rules::Rules;
-use super::{DaemonError, SOCKETS, TURN_BUDGET_BYTES, system, time};
+use super::{DaemonError, SOCKETS, system, time};
 use crate::capture::{CaptureError, Header, IfExists, Writer};
 use crate::config::CaptureConfig;
 use crate::discover::{Processes, host::Host};
@@ -57,16 +56,7 @@ pub fn record(
     let sizes = Sizes { shards: 1, ring_bytes: capture.ring_bytes, sockets: SOCKETS };
     let (mut probes, rings, _verdicts) = Probes::load(sizes).map_err(DaemonError::from)?;
     rules.write(&mut probes).map_err(DaemonError::from)?;
-    let mut settings = Settings {
-        turn_budget_bytes: TURN_BUDGET_BYTES,
-        agent_tgid: std::process::id(),
-        shards: 1,
-        wake_bytes: sizes.ring_bytes / 8,
-        enabled: 1,
-        rules_epoch: 1,
-        include_rules: rules.include_count(),
-        exclude_rules: rules.exclude_count(),
-    };
+    let mut settings = super::settings(sizes, &rules);
     probes.configure(settings).map_err(DaemonError::from)?;
     probes.attach().map_err(DaemonError::from)?;
     let processes = Processes::scan();

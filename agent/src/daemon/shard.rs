@@ -14,6 +14,7 @@ use super::time;
 use crate::audit::policy::Policy;
 use crate::journal::writer::Batch;
 use crate::kernel::ring::Reader;
+use crate::kernel::sched;
 use crate::kernel::verdict::Verdicts;
 use crate::model::sample::{ConnId, ProcessEvent};
 use crate::model::time::ClockOffset;
@@ -80,6 +81,9 @@ pub struct Shard {
 impl Shard {
     /// Runs until told to stop.
     pub fn run(mut self) {
+        if let Err(error) = sched::prefer_short_slices() {
+            tracing::debug!(%error, "default time slices");
+        }
         let mut out = Outcome::default();
         let (mut ticked_ns, mut reported_ns) = (time::monotonic_ns(), time::monotonic_ns());
         let mut counted = 0;
@@ -107,14 +111,16 @@ impl Shard {
     }
 
     fn drain(&mut self, out: &mut Outcome) -> usize {
-        let Self { reader, pipeline, .. } = self;
-        reader.drain(SAMPLES, |sample| pipeline.sample(sample, out))
+        let Self { reader, pipeline, verdicts, .. } = self;
+        reader.drain(SAMPLES, |sample| {
+            pipeline.sample(sample, out);
+            // At once: the kernel side may be in the middle of a long body.
+            tell(verdicts, out);
+        })
     }
 
     fn deliver(&mut self, out: &mut Outcome) {
-        for (conn, verdict) in out.verdicts.drain(..) {
-            self.verdicts.set(conn, verdict);
-        }
+        tell(&self.verdicts, out);
         for event in out.processes.drain(..) {
             let _ = self.reports.send(Report::Process(event));
         }
@@ -162,5 +168,12 @@ impl Shard {
         }
         self.pipeline.stop(time::monotonic_ns(), out);
         self.deliver(out);
+    }
+}
+
+/// Tells the kernel side what is wanted.
+fn tell(verdicts: &Verdicts, out: &mut Outcome) {
+    for (conn, verdict) in out.verdicts.drain(..) {
+        verdicts.set(conn, verdict);
     }
 }

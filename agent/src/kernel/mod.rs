@@ -14,5 +14,6 @@ pub mod counters;
 pub mod load;
 pub mod offsets;
 pub mod ring;
+pub mod sched;
 pub mod syscalls;
 pub mod verdict;
