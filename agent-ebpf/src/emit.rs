@@ -83,14 +83,10 @@ pub fn piece<const N: usize>(
         return false;
     };
     let slot_ptr = slot.as_mut_ptr();
-    // SAFETY: `slot_ptr` is the reservation, as large as `Slot<N>`; the length is masked to 1..=N
-    // right before the call, as older verifiers want to see.
+    // SAFETY: `slot_ptr` is the reservation, as large as `Slot<N>`.
     unsafe {
         fill(&mut (*slot_ptr).head);
-        let len = masked::<N>(bytes);
-        let failed =
-            generated::bpf_probe_read_user((&raw mut (*slot_ptr).data).cast(), len, source.cast());
-        if failed != 0 {
+        if !copy_user::<N>((&raw mut (*slot_ptr).data).cast(), 0, bytes, source) {
             (*slot_ptr).head.data_bytes = 0;
             (*slot_ptr).head.reason = GAP_FAULT;
         }
@@ -99,16 +95,28 @@ pub fn piece<const N: usize>(
     true
 }
 
-/// `bytes` as a value that the verifier knows to be within `1..=N`.
+/// Copies `bytes` (1..=`N`) from user memory to `into + at` (0..`N`): at most `2 * N` bytes there are
+/// touched, only `N` if `at` is the constant 0. Returns whether it could.
 #[inline(always)]
-fn masked<const N: usize>(bytes: u32) -> u32 {
-    let mut len = bytes.wrapping_sub(1);
+pub fn copy_user<const N: usize>(into: *mut u8, at: u32, bytes: u32, source: *const u8) -> bool {
+    let len = masked::<N>(bytes.wrapping_sub(1)).wrapping_add(1);
+    let at = if at == 0 { 0 } else { masked::<N>(at) };
+    // SAFETY: the verifier holds the caller to the room that the two bounds need; the helper checks
+    // the source.
+    unsafe {
+        generated::bpf_probe_read_user(into.add(at as usize).cast(), len, source.cast()) == 0
+    }
+}
+
+/// `value` as one that the verifier knows to be below `N`, right before it matters.
+#[inline(always)]
+fn masked<const N: usize>(mut value: u32) -> u32 {
     // SAFETY: one arithmetic instruction on a register; the compiler, which knows the bound, must
     // not drop it, since the verifier may have lost the bound in a spill.
     unsafe {
-        core::arch::asm!("{0} &= {1}", inout(reg) len, const { N as i32 - 1 }, options(pure, nomem, nostack));
+        core::arch::asm!("{0} &= {1}", inout(reg) value, const { N as i32 - 1 }, options(pure, nomem, nostack));
     }
-    len.wrapping_add(1)
+    value
 }
 
 /// A piece without bytes: something moved that is not captured.

@@ -2,12 +2,15 @@
 //!
 //! In: the current task, register state, `struct sock *`. Out: plain integers and pointers.
 //! Always: a pointer that comes from a typed kernel pointer is read by a plain load (the verifier
-//! knows its type); any other goes through `bpf_probe_read_kernel`, which cannot fault.
+//! knows its type); any other goes through `bpf_probe_read_kernel`, which cannot fault, or through
+//! `bpf_rdonly_cast`, which costs nothing.
 //! Not here: what the values mean for a connection (`socket`).
 
 use aya_ebpf::helpers::{bpf_get_current_task_btf, bpf_probe_read_kernel};
 
-use crate::maps::{COUNTERS, SOCKET_FILE_OPS, offset};
+use earwitness_common::settings::RDONLY_CAST;
+
+use crate::maps::{COUNTERS, SOCKET_FILE_OPS, WORD_TYPE, offset};
 
 /// `S_IFMT` and `S_IFSOCK` of `include/uapi/linux/stat.h`.
 const S_IFMT: u16 = 0o170_000;
@@ -20,6 +23,33 @@ const TS_COMPAT: u32 = 2;
 pub fn read<T>(base: *const u8, offset: usize) -> Option<T> {
     // SAFETY: the helper checks the address and copies; the pointer is never followed here.
     unsafe { bpf_probe_read_kernel(base.wrapping_add(offset).cast::<T>()) }.ok()
+}
+
+/// Reads 8 bytes at `base + offset`, 0 where there is nothing. On the path of every call: where the
+/// kernel has `bpf_rdonly_cast` (Linux 6.2) this is a plain load and calls no helper.
+#[inline(always)]
+pub fn word(base: *const u8, offset: usize) -> u64 {
+    // SAFETY: a valid, aligned static; volatile because the loader patches the data section.
+    let word_type = unsafe { core::ptr::read_volatile(&raw const WORD_TYPE) };
+    if word_type == 0 {
+        return read(base, offset).unwrap_or(0);
+    }
+    let typed: *const u64;
+    // SAFETY: the loader makes this a call of `bpf_rdonly_cast`, which takes any address and gives
+    // it the type that the verifier is told; a fault in loads from it is handled by the kernel.
+    unsafe {
+        core::arch::asm!(
+            "call {cast}",
+            cast = const RDONLY_CAST,
+            inlateout("r1") base.wrapping_add(offset) => _,
+            inlateout("r2") u64::from(word_type) => _,
+            lateout("r0") typed,
+            lateout("r3") _,
+            lateout("r4") _,
+            lateout("r5") _,
+        );
+        core::ptr::read_volatile(typed)
+    }
 }
 
 /// Plain load from a typed kernel pointer.
@@ -62,12 +92,12 @@ pub struct SocketFile {
 #[inline(always)]
 pub fn socket_of(task: *const u8, fd: u64) -> Option<SocketFile> {
     let file = file_of(task, fd)?;
-    let f_op: u64 = read(file, offset!(file_f_op))?;
+    let f_op = word(file, offset!(file_f_op));
     if !is_socket(file, f_op)? {
         return None;
     }
-    let socket: *const u8 = read(file, offset!(file_private_data))?;
-    let sk: u64 = read(socket, offset!(socket_sk))?;
+    let socket = word(file, offset!(file_private_data)) as *const u8;
+    let sk = word(socket, offset!(socket_sk));
     (sk != 0).then_some(SocketFile { file, socket, sk })
 }
 
@@ -86,7 +116,7 @@ fn file_of(task: *const u8, fd: u64) -> Option<*const u8> {
     if fd >= u64::from(max) {
         return None;
     }
-    let file: *const u8 = read(fds, fd as usize * 8)?;
+    let file = word(fds, fd as usize * 8) as *const u8;
     (!file.is_null()).then_some(file)
 }
 

@@ -63,6 +63,11 @@ pub const SOCKET_FILE_OPS: u32 = 1;
 #[unsafe(no_mangle)]
 pub static OFFSETS: Offsets = Offsets { ..zeroed_offsets() };
 
+/// BTF id of a structure that begins with a 64-bit integer; 0 where the kernel cannot cast. Set by
+/// the loader.
+#[unsafe(no_mangle)]
+pub static WORD_TYPE: u32 = 0;
+
 /// What each system call does, by number, set by the loader.
 #[unsafe(no_mangle)]
 pub static SYSCALLS: [u8; syscall::TABLE] = [0; syscall::TABLE];

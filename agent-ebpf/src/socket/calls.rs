@@ -7,9 +7,7 @@
 //! connection may be seen in either order.
 //! Not here: TCP states (`tcp`).
 
-use aya_ebpf::{
-    helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint, programs::BtfTracePointContext,
-};
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use earwitness_common::{
     connection::{ANNOUNCED, FILTERED, FRESH},
     loss::KernelLoss,
@@ -42,6 +40,7 @@ const MESSAGES: u64 = 16;
 /// A system call that has ended.
 struct Call {
     task: *const u8,
+    tgid: u32,
     args: [u64; 4],
     result: i64,
 }
@@ -69,10 +68,12 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     let Some(settings) = SETTINGS.get(0) else {
         return 0;
     };
-    if settings.enabled == 0 || (bpf_get_current_pid_tgid() >> 32) as u32 == settings.agent_tgid {
+    let task = kernel::current();
+    // SAFETY: the typed current task.
+    let tgid: u32 = unsafe { load(task, offset!(task_tgid)) };
+    if settings.enabled == 0 || tgid == settings.agent_tgid {
         return 0;
     }
-    let task = kernel::current();
     if kernel::is_compat(task) {
         // The number means another call there; what it did is not known.
         loss::count(KernelLoss::CompatSyscall, 0);
@@ -87,7 +88,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             load(regs, offset!(regs_arg3)),
         ]
     };
-    let call = Call { task, args, result };
+    let call = Call { task, tgid, args, result };
     match kind & syscall::SHAPE {
         syscall::EVENT => event(settings, kind, &call),
         _ => moved(settings, kind, &call),
@@ -136,7 +137,7 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
     let Some(total_bytes) = total_bytes(kind, call) else {
         return;
     };
-    let Some(transfer) = copy::begin(settings, entry, socket.sk, direction, total_bytes) else {
+    let Some(transfer) = copy::begin(settings, entry, socket.sk, call.tgid, direction, total_bytes) else {
         return;
     };
     if matches!(kind & syscall::SHAPE, syscall::UNSEEN | syscall::SPLICE) {

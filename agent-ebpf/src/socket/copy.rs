@@ -7,9 +7,8 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::{
-    bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
-};
+use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
+use aya_ebpf::helpers::{bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop};
 use earwitness_common::{
     connection::{ANNOUNCED, Connection, Cursor, FILTERED, MOVED},
     loss::KernelLoss,
@@ -21,7 +20,7 @@ use earwitness_common::{
 };
 
 use crate::{
-    emit::{self, read_user},
+    emit::{self, Slot, read_user},
     loss,
     maps::VERDICTS,
 };
@@ -31,6 +30,8 @@ const PIECE_BYTES: u64 = 16_384;
 
 /// What a turn has captured of it even when the ring fills: the longest head.
 const THRIFTY_BYTES: u64 = 65_536;
+/// Most buffers gathered in one sample.
+const GATHERED: u64 = 8;
 /// Pieces up to this size are not worth saving.
 const SHORT_BYTES: u64 = 1_024;
 
@@ -69,6 +70,8 @@ pub struct Transfer<'a> {
     connection: *mut Connection,
     cursor: *mut Cursor,
     time_ns: u64,
+    tgid: u32,
+    uid: u32,
     direction: u8,
 }
 
@@ -90,6 +93,7 @@ pub fn begin<'a>(
     settings: &'a Settings,
     entry: *mut Connection,
     sk: u64,
+    tgid: u32,
     direction: u8,
     total_bytes: u64,
 ) -> Option<Transfer<'a>> {
@@ -132,6 +136,8 @@ pub fn begin<'a>(
         cursor,
         // SAFETY: a helper without pointers.
         time_ns: unsafe { bpf_ktime_get_ns() },
+        tgid,
+        uid: bpf_get_current_uid_gid() as u32,
         direction,
     };
     cursor!(transfer.left_bytes = total_bytes);
@@ -214,11 +220,74 @@ impl Transfer<'_> {
     /// Captures from where the bytes lie.
     #[inline(always)]
     pub fn capture(&self) {
+        if matches!(cursor!(self.unread), 2..=GATHERED) {
+            match cursor!(self.left_bytes) {
+                0..=256 => self.gather::<256, 512>(),
+                257..=1024 => self.gather::<1024, 2048>(),
+                1025..=4096 => self.gather::<4096, 8192>(),
+                _ => {}
+            }
+        }
         // SAFETY: the callback has the signature that the helper expects and gets its own type back.
         unsafe {
             bpf_loop(STEPS, step as *mut c_void, core::ptr::from_ref(self).cast_mut().cast(), 0);
         }
         self.rest(GAP_IOV_LIMIT);
+    }
+
+    /// Captures a short call from several buffers, usually a head and a body, in one sample. `ROOM`
+    /// is twice `N`, so that the verifier sees each piece fit wherever it begins. What it cannot
+    /// take is left to the steps.
+    #[inline(always)]
+    fn gather<const N: usize, const ROOM: usize>(&self) {
+        let left = cursor!(self.left_bytes);
+        if cursor!(self.budget_bytes) < left {
+            return;
+        }
+        let Some(ring) = emit::ring(self.shard()) else {
+            return;
+        };
+        let Some(mut slot) = ring.reserve_untyped::<Slot<ROOM>>(0) else {
+            return;
+        };
+        let slot_ptr = slot.as_mut_ptr();
+        // SAFETY: `slot_ptr` is the reservation.
+        let data = unsafe { (&raw mut (*slot_ptr).data).cast::<u8>() };
+        let mut filled = 0;
+        for _ in 0..GATHERED {
+            if filled == left || !self.next_element() {
+                break;
+            }
+            let available = cursor!(self.available_bytes);
+            let take = if available < left - filled { available } else { left - filled };
+            if take == 0 {
+                continue;
+            }
+            let from = cursor!(self.from) as *const u8;
+            if !emit::copy_user::<N>(data, filled as u32, take as u32, from) {
+                break;
+            }
+            cursor!(self.available_bytes = 0);
+            filled += take;
+        }
+        if filled == 0 {
+            slot.discard(u64::from(BPF_RB_NO_WAKEUP));
+            return;
+        }
+        // SAFETY: as above; the head is filled before it is submitted.
+        self.head(unsafe { &mut (*slot_ptr).head }, filled as u32, filled, GAP_NONE);
+        slot.submit(emit::wake(ring, self.settings, size_of::<Slot<ROOM>>() as u64));
+        self.told(filled);
+        cursor!(self.message_bytes = left - filled);
+    }
+
+    /// That many bytes have been captured.
+    #[inline(always)]
+    fn told(&self, bytes: u64) {
+        cursor!(self.left_bytes = cursor!(self.left_bytes) - bytes);
+        cursor!(self.budget_bytes = cursor!(self.budget_bytes) - bytes);
+        cursor!(self.pos_bytes = cursor!(self.pos_bytes) + bytes);
+        cursor!(self.flags = 0);
     }
 
     /// Returns whether everything has been told.
@@ -271,10 +340,7 @@ impl Transfer<'_> {
         cursor!(self.from = from.wrapping_add(take));
         cursor!(self.available_bytes = available - take);
         cursor!(self.message_bytes = message - take);
-        cursor!(self.left_bytes = left - take);
-        cursor!(self.budget_bytes = budget - take);
-        cursor!(self.pos_bytes = cursor!(self.pos_bytes) + take);
-        cursor!(self.flags = 0);
+        self.told(take);
         false
     }
 
@@ -404,7 +470,7 @@ impl Transfer<'_> {
         head.conn = unsafe { (*self.connection).conn };
         head.pos_bytes = cursor!(self.pos_bytes);
         head.len_bytes = len_bytes;
-        head.tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-        head.uid = bpf_get_current_uid_gid() as u32;
+        head.tgid = self.tgid;
+        head.uid = self.uid;
     }
 }

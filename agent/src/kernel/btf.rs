@@ -23,6 +23,7 @@ const KIND_TYPEDEF: u32 = 8;
 const KIND_VOLATILE: u32 = 9;
 const KIND_CONST: u32 = 10;
 const KIND_RESTRICT: u32 = 11;
+const KIND_FUNC: u32 = 12;
 const KIND_FUNC_PROTO: u32 = 13;
 const KIND_VAR: u32 = 14;
 const KIND_DATASEC: u32 = 15;
@@ -145,6 +146,22 @@ impl<'a> Btf<'a> {
             .any(|found| found.kind == KIND_TYPEDEF && self.name(found.name) == name.as_bytes())
     }
 
+    /// Id of a structure.
+    pub fn struct_id(&self, name: &str) -> Option<u32> {
+        self.id(KIND_STRUCT, name)
+    }
+
+    /// Id of a function that programs may call.
+    pub fn function_id(&self, name: &str) -> Option<u32> {
+        self.id(KIND_FUNC, name)
+    }
+
+    fn id(&self, kind: u32, name: &str) -> Option<u32> {
+        let is_it = |found: Type| found.kind == kind && self.name(found.name) == name.as_bytes();
+        let index = self.all().position(is_it)?;
+        u32::try_from(index + 1).ok()
+    }
+
     fn all(&self) -> impl Iterator<Item = Type> {
         self.types.iter().filter_map(|&at| self.type_at(at as usize))
     }
@@ -215,7 +232,7 @@ fn extra_bytes(found: &Type) -> Option<usize> {
         KIND_ARRAY => 12,
         KIND_STRUCT | KIND_UNION | KIND_DATASEC | KIND_ENUM64 => found.vlen * 12,
         KIND_ENUM | KIND_FUNC_PROTO => found.vlen * 8,
-        2 | 7..=12 | 16 | KIND_TYPE_TAG => 0,
+        2 | 7..=11 | KIND_FUNC | 16 | KIND_TYPE_TAG => 0,
         _ => return None,
     })
 }

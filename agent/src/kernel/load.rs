@@ -16,7 +16,7 @@ use earwitness_common::settings::{MAX_RULES, MAX_SHARDS, Rule, Settings};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::btf::{Btf, BtfError};
-use super::{offsets, syscalls, verdict::Verdicts};
+use super::{cast, offsets, syscalls, verdict::Verdicts};
 use crate::model::sample::ConnId;
 
 /// Where the running kernel describes its types.
@@ -159,13 +159,16 @@ impl Probes {
         let raw = std::fs::read(BTF_PATH).map_err(LoadError::NoBtf)?;
         let described = Btf::parse(&raw).map_err(|error| LoadError::BadBtf(error.to_string()))?;
         let offsets = offsets::look_up(&described).map_err(LoadError::Offsets)?;
+        let mut object = OBJECT.to_vec();
+        let word_type = cast::link(&mut object, &described);
         drop(described);
         drop(raw);
         let mut ebpf = EbpfLoader::new()
+            .override_global("WORD_TYPE", &word_type, true)
             .override_global("OFFSETS", offsets.as_bytes(), true)
             .override_global("SYSCALLS", &syscalls::table()[..], true)
             .map_max_entries("SOCKETS", sizes.sockets)
-            .load(OBJECT)?;
+            .load(&object)?;
         let rings = rings(&mut ebpf, sizes)?;
         let verdicts = verdicts(&ebpf)?;
         let settings = take_array(&mut ebpf, "SETTINGS")?;

@@ -10,6 +10,7 @@
 )]
 
 pub mod btf;
+mod cast;
 pub mod counters;
 pub mod load;
 pub mod offsets;

@@ -1,0 +1,41 @@
+//! Calls of the kernel function `bpf_rdonly_cast` in the object.
+//!
+//! In: the object with stand-ins, the running kernel's BTF. Out: the object with calls that this
+//! kernel knows, and the type that they cast to.
+//! Always: where the kernel lacks the function (before Linux 6.2) the stand-ins become moves, and the
+//! type 0 tells the kernel side to do without.
+//! Not here: what is read that way (the kernel side's `kernel`).
+
+use earwitness_common::settings::RDONLY_CAST;
+
+use super::btf::Btf;
+
+const INSTRUCTION_BYTES: usize = 8;
+/// `BPF_JMP | BPF_CALL`
+const CALL: u8 = 0x85;
+/// `BPF_PSEUDO_KFUNC_CALL` as the source register.
+const KERNEL_FUNCTION: u8 = 2 << 4;
+/// `r0 = r1`: `BPF_ALU64 | BPF_MOV | BPF_X`, registers 0 and 1.
+const MOVE: [u8; INSTRUCTION_BYTES] = [0xbf, 0x10, 0, 0, 0, 0, 0, 0];
+
+/// Begins with a 64-bit integer, in every kernel.
+const WORD_STRUCT: &str = "timespec64";
+
+/// Replaces every stand-in. Returns the type to cast to, 0 for none.
+pub fn link(object: &mut [u8], btf: &Btf<'_>) -> u32 {
+    let function = btf.function_id("bpf_rdonly_cast");
+    let known = function.zip(btf.struct_id(WORD_STRUCT));
+    let instruction = known.map_or(MOVE, |(function, _)| call(KERNEL_FUNCTION, function));
+    let stand_in = call(0, RDONLY_CAST.unsigned_abs());
+    for slot in object.chunks_exact_mut(INSTRUCTION_BYTES) {
+        if slot == stand_in {
+            slot.copy_from_slice(&instruction);
+        }
+    }
+    known.map_or(0, |(_, word_type)| word_type)
+}
+
+fn call(registers: u8, target: u32) -> [u8; INSTRUCTION_BYTES] {
+    let [a, b, c, d] = target.to_le_bytes();
+    [CALL, registers, 0, 0, a, b, c, d]
+}
