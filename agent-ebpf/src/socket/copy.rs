@@ -168,6 +168,10 @@ fn advance(connection: &mut Connection, direction: u8, bytes: u64, turned: bool)
 /// What user space has decided, as far as it has.
 #[inline(always)]
 fn verdict(connection: &mut Connection) -> u8 {
+    if connection.verdict == Verdict::Ignore as u8 {
+        // For good.
+        return connection.verdict;
+    }
     let slot = connection.conn as u32 & (VERDICT_SLOTS - 1);
     if let Some(value) = VERDICTS.get_ptr(slot) {
         // SAFETY: an aligned element that user space writes by atomic stores.
