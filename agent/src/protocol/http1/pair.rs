@@ -79,16 +79,29 @@ pub struct Pair {
     contradictions: u8,
     /// Turns that began with a request while nothing was outstanding.
     clean_turns: u8,
-    /// A turn began with a request while another was outstanding: turns prove nothing here.
-    overlaps: bool,
-    /// Requests came, or may have come, without waiting for the response.
-    crowded: bool,
+    /// Whether turns begin with a request while another is outstanding, so that they prove nothing.
+    overlap: Overlap,
+    /// Turns until they are believed again, after beliefs proved wrong or requests came crowded.
+    distrust: u16,
     /// The last response was an interim one.
     interim_last: bool,
     /// No response can come any more.
     ended: bool,
     last_ns: u64,
     held_bytes: usize,
+}
+
+/// What is known of requests that do not wait for responses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Overlap {
+    /// Nothing.
+    #[default]
+    Unseen,
+    /// One came while another was outstanding: or else the response was lost, and its direction will
+    /// tell before anything else comes there.
+    Suspected,
+    /// The response came later, and nothing of it was lost.
+    Seen,
 }
 
 /// Pairs that rest on the belief that requests wait for responses. A client that always has two
@@ -156,8 +169,10 @@ impl Pair {
     pub fn request_lost(&mut self, missing: Missing, out: &mut Vec<Output>) {
         let outstanding = self.outstanding();
         if missing.place == Place::Between && outstanding {
-            self.crowded = true;
-            self.overlaps |= missing.turn_start;
+            self.crowded();
+            if missing.turn_start {
+                self.suspect_overlap();
+            }
         }
         match outstanding {
             false if missing.turn_start => self.clean_turn(out),
@@ -239,6 +254,9 @@ impl Pair {
             self.orphan = Some(exchange);
             return;
         }
+        if self.overlap == Overlap::Suspected {
+            self.overlap = Overlap::Seen;
+        }
         if let Some(flight) = self.flights.front_mut() {
             let before = weight(&flight.exchange);
             flight.answer(response, notes);
@@ -277,7 +295,12 @@ impl Pair {
     /// Responses may have been lost: the requests that wait come out without.
     pub fn response_lost(&mut self, missing: Missing, out: &mut Vec<Output>) {
         let waiting = self.flights.iter().filter(|flight| flight.expects_response());
-        self.crowded |= waiting.count() > 1;
+        if waiting.count() > 1 {
+            self.crowded();
+        }
+        if self.overlap == Overlap::Suspected {
+            self.overlap = Overlap::Unseen;
+        }
         if missing.place != Place::Body {
             self.refute(out);
         }
@@ -348,9 +371,11 @@ impl Pair {
         let outstanding = self.outstanding();
         self.last_ns = self.last_ns.max(request.first_ns);
         if !at_turn {
-            self.crowded |= outstanding;
-            if outstanding && !self.is_trusted() {
-                self.contradict(out);
+            if outstanding {
+                self.crowded();
+                if !self.is_trusted() {
+                    self.contradict(out);
+                }
             }
             return self.fog;
         }
@@ -360,11 +385,14 @@ impl Pair {
             false => {}
         }
         if self.fog.is_none() && self.doubts.is_none() {
-            self.overlaps |= outstanding;
+            if outstanding {
+                self.suspect_overlap();
+            }
             self.clean_turns = self.clean_turns.saturating_add(u8::from(!outstanding));
         }
         let reason = self.fog?;
-        let orderly = !self.overlaps && (!self.crowded || self.is_trusted());
+        self.distrust = self.distrust.saturating_sub(1);
+        let orderly = self.distrust == 0 && self.overlap == Overlap::Unseen;
         let in_step = !self.outstanding() && stand != Stand::Within && !self.interim_last;
         if !in_step || !(orderly || quiet_ns >= QUIET_NS) {
             return Some(reason);
@@ -403,9 +431,31 @@ impl Pair {
     fn contradict(&mut self, out: &mut Vec<Output>) {
         if self.doubts.is_some() {
             self.contradictions = self.contradictions.saturating_add(1);
-            self.overlaps |= self.contradictions >= CONTRADICTIONS;
+            if self.contradictions >= CONTRADICTIONS {
+                self.doubt_turns();
+            }
             self.refute(out);
         }
+    }
+
+    /// Requests came, or may have come, without waiting for the response.
+    fn crowded(&mut self) {
+        if !self.is_trusted() {
+            self.doubt_turns();
+        }
+    }
+
+    /// A turn began with a request while another was outstanding.
+    fn suspect_overlap(&mut self) {
+        if self.overlap == Overlap::Unseen {
+            self.overlap = Overlap::Suspected;
+        }
+    }
+
+    /// Turns are not believed for a while, each time for longer.
+    fn doubt_turns(&mut self) {
+        self.contradictions = self.contradictions.saturating_add(1);
+        self.distrust = DISTRUST_TURNS << self.contradictions.min(DISTRUST_DOUBLINGS);
     }
 
     /// The pairs made since the fog cannot stand: request and response come out alone.
@@ -471,8 +521,14 @@ const CLEAN_TURNS: u8 = 2;
 /// Turns that prove a pairing on a connection of which nothing else is known.
 const PROOF_TURNS: u8 = 8;
 
-/// Wrong beliefs after which turns are no longer believed.
+/// Wrong beliefs after which turns are not believed for a while.
 const CONTRADICTIONS: u8 = 3;
+
+/// The shortest such while, in turns, before it is doubled.
+const DISTRUST_TURNS: u16 = 8;
+
+/// Most doublings.
+const DISTRUST_DOUBLINGS: u8 = 7;
 
 /// After so long without a byte either way, nothing is outstanding.
 const QUIET_NS: u64 = 1_000_000_000;

@@ -305,3 +305,50 @@ proptest! {
         }
     }
 }
+
+/// A reader that falls behind loses samples again and again, and learns of each loss only with the
+/// next sample of that direction. When it keeps up again, so does the pairing.
+#[test]
+fn in_step_again_after_many_losses() {
+    let request = "> GET /x HTTP/1.1\\r\\nHost: h\\r\\n\\r\\n\n";
+    let response = "< HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\n\\r\\nx\n";
+    let in_step = [request, response].concat();
+    let request_lost = [response, ">gap 29\n"].concat();
+    let response_lost = [request, request, "<gap 39\n", response].concat();
+    let losses = [&*in_step, &*request_lost, &*in_step, &*response_lost].concat().repeat(20);
+    let after = 2_500;
+    let outputs = run(&parse(&[losses, in_step.repeat(after)].concat()), true, &Limits::default());
+    let all: Vec<_> = exchanges(&outputs).collect();
+    let paired =
+        all.iter().rev().take_while(|one| one.request.is_some() && one.response.is_some()).count();
+    assert!(paired > after / 2, "only the last {paired} are pairs");
+}
+
+/// A client that always has two requests under way looks orderly after a loss: once it was seen, turns
+/// are never believed again.
+#[test]
+fn overlapping_requests_are_never_shifted() {
+    let request = |number: usize| format!("> GET /{number} HTTP/1.1\\r\\nHost: h\\r\\n\\r\\n\n");
+    let status = |number: usize| 200 + number % 300;
+    let response =
+        |number: usize| format!("< HTTP/1.1 {} OK\\r\\nContent-Length: 1\\r\\n\\r\\nx\n", status(number));
+    let count = 3_000;
+    let mut script = request(0) + &request(1);
+    for number in 0..count {
+        script += &response(number);
+        script += &request(number + 2);
+    }
+    for lost in [100, 300, 1_000] {
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let events = with_holes(&parse(&script), &[(direction, lost, 60)]);
+            for exchange in exchanges(&run(&events, true, &Limits::default())) {
+                let (Some(request), Some(response)) = (request_of(exchange), response_of(exchange))
+                else {
+                    continue;
+                };
+                let number: usize = request.0[1..].parse().unwrap();
+                assert_eq!(usize::from(response.0), status(number), "{number}, {lost} {direction:?}");
+            }
+        }
+    }
+}
