@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use earwitness_common::settings::Settings;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::coverage::Coverage;
@@ -37,6 +38,30 @@ const CLOCK_S: u64 = 30;
 const RULES_S: u64 = 5;
 /// Exit status after a second signal: 128 + SIGTERM, as shells tell it.
 const KILLED: i32 = 143;
+
+/// The signals that the daemon takes. From when they are made, none of them kills it.
+pub struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    /// Begins to take them.
+    ///
+    /// # Errors
+    /// They cannot be waited for.
+    pub fn take() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let inside = runtime.enter();
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        let reload = signal(SignalKind::hangup())?;
+        drop(inside);
+        Ok(Self { runtime, terminate, interrupt, reload })
+    }
+}
 
 /// Everything that the main thread holds.
 pub struct Control<'a> {
@@ -74,34 +99,28 @@ impl Control<'_> {
     ///
     /// # Errors
     /// Signals cannot be waited for.
-    pub fn run(mut self) -> io::Result<Vec<EncodedRecord>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    pub fn run(mut self, signals: Signals) -> io::Result<Vec<EncodedRecord>> {
+        let Signals { runtime, mut terminate, mut interrupt, mut reload } = signals;
         let mut seconds = Seconds {
             count: 0,
             totals: Vec::new(),
             since_ns: time::wall_ns(),
             coverage: Coverage::scan(),
         };
-        runtime.block_on(self.until_told(&mut seconds))?;
-        runtime.shutdown_background();
+        runtime.block_on(async {
+            let mut every_second = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    _ = reload.recv() => self.reload(),
+                    _ = every_second.tick() => self.second(&mut seconds),
+                }
+            }
+        });
+        end_at_second_signal(runtime, terminate, interrupt)?;
         self.stop_probes();
         Ok(self.losses(&mut seconds))
-    }
-
-    async fn until_told(&mut self, seconds: &mut Seconds) -> io::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut reload = signal(SignalKind::hangup())?;
-        let mut every_second = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = reload.recv() => self.reload(),
-                _ = every_second.tick() => self.second(seconds),
-            }
-        }
-        end_at_second_signal(terminate, interrupt)
     }
 
     /// The kernel side captures nothing any more; what is in the rings is all there is.
@@ -218,8 +237,12 @@ fn resizes(new: &Config, old: &Config) -> bool {
     sizes(new) != sizes(old)
 }
 
-/// The handlers of the runtime end with it; from now on a signal ends the process.
-fn end_at_second_signal(mut terminate: Signal, mut interrupt: Signal) -> io::Result<()> {
+/// A thread of its own waits for a second signal while the rest drains.
+fn end_at_second_signal(
+    runtime: Runtime,
+    mut terminate: Signal,
+    mut interrupt: Signal,
+) -> io::Result<()> {
     let wait = async move {
         tokio::select! {
             _ = terminate.recv() => {},
@@ -228,10 +251,6 @@ fn end_at_second_signal(mut terminate: Signal, mut interrupt: Signal) -> io::Res
         eprintln!("earwitness: ended at once; what was in flight is not recorded");
         std::process::exit(KILLED);
     };
-    let run = move || {
-        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            runtime.block_on(wait);
-        }
-    };
+    let run = move || runtime.block_on(wait);
     std::thread::Builder::new().name(String::from("signals")).spawn(run).map(drop)
 }

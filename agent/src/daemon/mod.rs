@@ -121,6 +121,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let config = &options.config;
     let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&observer))?;
     let policy = Arc::new(policy);
+    let signals = control::Signals::take().map_err(system("wait for signals"))?;
     // Everything that can be refused comes before the journal is touched.
     let rules = rules::Rules::new(&config.capture)?;
     let sizes = sizes(config);
@@ -160,7 +161,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         names: Arc::clone(&stage.names),
         config: options.config,
     };
-    let kernel_losses = control.run().map_err(system("wait for signals"))?;
+    let kernel_losses = control.run(signals).map_err(system("wait for signals"))?;
     drop(probes);
     shards.stop();
     send(&batches, kernel_losses);

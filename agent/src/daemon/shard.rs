@@ -32,7 +32,7 @@ const SILENT_NS: u64 = 60_000_000_000;
 /// The same for unix sockets, whose end the kernel side cannot see.
 const UNIX_SILENT_NS: u64 = 2_000_000_000;
 /// Waits while samples come, and while none do.
-const BUSY_WAIT_MS: u16 = 5;
+const BUSY_WAIT_MS: u16 = 20;
 const IDLE_WAIT_MS: u16 = 40;
 
 /// What the main thread tells a shard.
