@@ -92,8 +92,7 @@ pub struct SocketFile {
 #[inline(always)]
 pub fn socket_of(task: *const u8, fd: u64) -> Option<SocketFile> {
     let file = file_of(task, fd)?;
-    let f_op = word(file, offset!(file_f_op));
-    if !is_socket(file, f_op)? {
+    if !is_socket(file) {
         return None;
     }
     let socket = word(file, offset!(file_private_data)) as *const u8;
@@ -120,23 +119,42 @@ fn file_of(task: *const u8, fd: u64) -> Option<*const u8> {
     (!file.is_null()).then_some(file)
 }
 
-/// Every socket's file has the same operations; the first one seen tells their address.
+/// Every socket's file has the same operations, by whose address sockets are told from other files.
+/// The first socket that the agent itself uses tells it.
 #[inline(always)]
-fn is_socket(file: *const u8, f_op: u64) -> Option<bool> {
-    let known = COUNTERS.get_ptr_mut(SOCKET_FILE_OPS)?;
-    // SAFETY: an element of an array map; a torn write is impossible for an aligned u64.
-    let known_ops = unsafe { core::ptr::read_volatile(known) };
-    if known_ops != 0 {
-        return Some(f_op == known_ops);
+pub fn learn(task: *const u8, fd: u64) {
+    let Some(known) = COUNTERS.get_ptr_mut(SOCKET_FILE_OPS) else {
+        return;
+    };
+    // SAFETY: an element of an array map; a torn access is impossible for an aligned u64.
+    if unsafe { core::ptr::read_volatile(known) } != 0 {
+        return;
     }
-    let inode: *const u8 = read(file, offset!(file_f_inode))?;
-    let mode: u16 = read(inode, offset!(inode_mode))?;
-    let socket = mode & S_IFMT == S_IFSOCK;
-    if socket {
+    let Some(file) = file_of(task, fd) else {
+        return;
+    };
+    if is_socket_by_mode(file) {
         // SAFETY: as above; every writer writes the same value.
-        unsafe { core::ptr::write_volatile(known, f_op) };
+        unsafe { core::ptr::write_volatile(known, word(file, offset!(file_f_op))) };
     }
-    Some(socket)
+}
+
+#[inline(always)]
+fn is_socket(file: *const u8) -> bool {
+    let Some(known) = COUNTERS.get_ptr_mut(SOCKET_FILE_OPS) else {
+        return false;
+    };
+    // SAFETY: as above.
+    match unsafe { core::ptr::read_volatile(known) } {
+        0 => is_socket_by_mode(file),
+        operations => word(file, offset!(file_f_op)) == operations,
+    }
+}
+
+#[inline(always)]
+fn is_socket_by_mode(file: *const u8) -> bool {
+    let inode = word(file, offset!(file_f_inode)) as *const u8;
+    word(inode, offset!(inode_mode)) as u16 & S_IFMT == S_IFSOCK
 }
 
 /// Inode number of a file.

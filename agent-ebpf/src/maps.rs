@@ -50,7 +50,7 @@ pub static EXCLUDE: Array<Rule, { MAX_RULES as usize }> = Array::new();
 pub static LOSSES: PerCpuArray<LossCount, { KernelLoss::COUNT as usize }> = PerCpuArray::new();
 
 /// Element 0: the next connection id. Element 1: the address of `socket_file_ops`, learnt when the
-/// agent touches a socket of its own.
+/// agent uses a socket of its own.
 #[btf_map]
 pub static COUNTERS: Array<u64, 2> = Array::new();
 

@@ -71,7 +71,12 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     let task = kernel::current();
     // SAFETY: the typed current task.
     let tgid: u32 = unsafe { load(task, offset!(task_tgid)) };
-    if settings.enabled == 0 || tgid == settings.agent_tgid {
+    if tgid == settings.agent_tgid {
+        // SAFETY: as for the number.
+        kernel::learn(task, unsafe { load(regs, offset!(regs_arg0)) });
+        return 0;
+    }
+    if settings.enabled == 0 {
         return 0;
     }
     if kernel::is_compat(task) {
