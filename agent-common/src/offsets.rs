@@ -42,6 +42,10 @@ offsets! {
     task_files = "task_struct"."files",
     /// `struct mm_struct *`
     task_mm = "task_struct"."mm",
+    /// `struct cred *` that the task acts under.
+    task_cred = "task_struct"."cred",
+    /// The real user id, as `bpf_get_current_uid_gid` gives it.
+    cred_uid = "cred"."uid.val",
     /// Thread id.
     task_pid = "task_struct"."pid",
     /// Process id.

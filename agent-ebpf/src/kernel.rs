@@ -70,6 +70,16 @@ pub fn current() -> *const u8 {
     unsafe { bpf_get_current_task_btf() }.cast::<u8>().cast_const()
 }
 
+/// User id of the task, as the host counts users.
+#[inline(always)]
+pub fn uid(task: *const u8) -> u32 {
+    // SAFETY: typed pointers from the current task.
+    unsafe {
+        let cred: *const u8 = load(task, offset!(task_cred));
+        load(cred, offset!(cred_uid))
+    }
+}
+
 /// Whether the running call came in by the 32-bit entry.
 #[inline(always)]
 pub fn is_compat(task: *const u8) -> bool {

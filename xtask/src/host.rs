@@ -91,7 +91,7 @@ fn version(release: &str) -> Option<(u32, u32)> {
 }
 
 /// The first kernel that has all the base programs call.
-const OLDEST_KERNEL: (u32, u32) = (5, 12);
+const OLDEST_KERNEL: (u32, u32) = (5, 17);
 
 #[cfg(test)]
 mod tests {
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn an_ordinary_machine_has_no_obstacle() {
         assert_eq!(host("6.1.0-56-cloud-amd64", true).obstacles(), []);
-        assert_eq!(host("5.12.0", true).obstacles(), []);
+        assert_eq!(host("5.17.0", true).obstacles(), []);
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         let found = host("5.10.0-32-amd64", false).obstacles();
         let text: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(text.len(), 2);
-        assert!(text[0].contains("5.10.0-32-amd64 is older than 5.12"), "{}", text[0]);
+        assert!(text[0].contains("5.10.0-32-amd64 is older than 5.17"), "{}", text[0]);
         assert!(text[1].contains("hint: boot a kernel"), "{}", text[1]);
     }
 

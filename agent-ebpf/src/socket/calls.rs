@@ -142,7 +142,9 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
     let Some(total_bytes) = total_bytes(kind, call) else {
         return;
     };
-    let Some(transfer) = copy::begin(settings, entry, socket.sk, call.tgid, direction, total_bytes) else {
+    let actor = (call.tgid, kernel::uid(call.task));
+    let Some(transfer) = copy::begin(settings, entry, socket.sk, actor, direction, total_bytes)
+    else {
         return;
     };
     if matches!(kind & syscall::SHAPE, syscall::UNSEEN | syscall::SPLICE) {

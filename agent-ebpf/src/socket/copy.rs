@@ -8,7 +8,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
-use aya_ebpf::helpers::{bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop};
+use aya_ebpf::helpers::{bpf_ktime_get_ns, generated::bpf_loop};
 use earwitness_common::{
     connection::{ANNOUNCED, Connection, Cursor, FILTERED, MOVED},
     loss::KernelLoss,
@@ -93,7 +93,7 @@ pub fn begin<'a>(
     settings: &'a Settings,
     entry: *mut Connection,
     sk: u64,
-    tgid: u32,
+    (tgid, uid): (u32, u32),
     direction: u8,
     total_bytes: u64,
 ) -> Option<Transfer<'a>> {
@@ -137,7 +137,7 @@ pub fn begin<'a>(
         // SAFETY: a helper without pointers.
         time_ns: unsafe { bpf_ktime_get_ns() },
         tgid,
-        uid: bpf_get_current_uid_gid() as u32,
+        uid,
         direction,
     };
     cursor!(transfer.left_bytes = total_bytes);
@@ -221,8 +221,8 @@ impl Transfer<'_> {
         cursor!(self.headers_unread = messages);
     }
 
-    /// Captures from where the bytes lie.
-    #[inline(always)]
+    /// Captures from where the bytes lie. Most calls are done in one step.
+    #[inline(never)]
     pub fn capture(&self) {
         if matches!(cursor!(self.unread), 2..=GATHERED) {
             match cursor!(self.left_bytes) {
@@ -231,6 +231,9 @@ impl Transfer<'_> {
                 1025..=4096 => self.gather::<4096, 8192>(),
                 _ => {}
             }
+        }
+        if self.step() {
+            return;
         }
         // SAFETY: the callback has the signature that the helper expects and gets its own type back.
         unsafe {
@@ -345,7 +348,7 @@ impl Transfer<'_> {
         cursor!(self.available_bytes = available - take);
         cursor!(self.message_bytes = message - take);
         self.told(take);
-        false
+        take == left
     }
 
     /// Whether the ring fills and this turn has had enough of it. Long bodies are the first thing to

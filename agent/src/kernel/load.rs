@@ -111,7 +111,7 @@ impl LoadError {
         match self {
             Self::NoObject => "build with `cargo xtask build`, which installs what is missing",
             Self::NoBtf(_) | Self::BadBtf(_) => {
-                "the kernel must be built with CONFIG_DEBUG_INFO_BTF=y (Linux 5.12 or newer)"
+                "the kernel must be built with CONFIG_DEBUG_INFO_BTF=y (Linux 5.17 or newer)"
             }
             Self::Offsets(_) => "this kernel is older or newer than those that were tried",
             Self::Object(_) | Self::Map { .. } | Self::Mmap(_) | Self::Program { .. } => {

@@ -96,7 +96,7 @@ pub(super) fn check_optional(report: &mut Report) {
 }
 
 /// The first kernel whose verifier takes what the probes do.
-const OLDEST: (u32, u32) = (5, 12);
+const OLDEST: (u32, u32) = (5, 17);
 
 const BTF_HINT: &str = "use a kernel that is built with CONFIG_DEBUG_INFO_BTF=y";
 
@@ -115,7 +115,7 @@ mod tests {
             report.checks.first().map(|check| check.status)
         };
         assert_eq!(status("5.10.0-30-amd64"), Some(Status::Missing));
-        assert_eq!(status("5.12.1"), Some(Status::Ok));
+        assert_eq!(status("5.17.1"), Some(Status::Ok));
         assert_eq!(status("10.0"), Some(Status::Ok));
     }
 
