@@ -13,8 +13,6 @@ pub const ANNOUNCED: u8 = 1;
 pub const FRESH: u8 = 2;
 /// `Connection::flags`: the filters leave it out.
 pub const FILTERED: u8 = 4;
-/// `Connection::flags`: some bytes have moved.
-pub const MOVED: u8 = 8;
 
 /// What the kernel side keeps of one end of a connection.
 #[repr(C)]
@@ -22,6 +20,8 @@ pub const MOVED: u8 = 8;
 pub struct Connection {
     /// Identity, never reused.
     pub conn: u64,
+    /// `struct sock *`: the key, as a number that the verifier lets be reckoned with.
+    pub sock: u64,
     /// Socket inode number, 0 if not known yet.
     pub ino: u64,
     /// Bytes seen in.
@@ -90,4 +90,4 @@ pub struct Cursor {
     pub flags: u64,
 }
 
-const _: () = assert!(size_of::<Connection>() == 248);
+const _: () = assert!(size_of::<Connection>() == 256);

@@ -103,9 +103,7 @@ pub fn copy_user<const N: usize>(into: *mut u8, at: u32, bytes: u32, source: *co
     let at = if at == 0 { 0 } else { masked::<N>(at) };
     // SAFETY: the verifier holds the caller to the room that the two bounds need; the helper checks
     // the source.
-    unsafe {
-        generated::bpf_probe_read_user(into.add(at as usize).cast(), len, source.cast()) == 0
-    }
+    unsafe { generated::bpf_probe_read_user(into.add(at as usize).cast(), len, source.cast()) == 0 }
 }
 
 /// `value` as one that the verifier knows to be below `N`, right before it matters.

@@ -33,6 +33,14 @@ pub static SOCKETS: HashMap<u64, Connection, 131_072> = HashMap::new();
 #[btf_map]
 pub static VERDICTS: Array<u64, { VERDICT_SLOTS as usize }, MMAPABLE> = Array::new();
 
+/// TCP socks whose connection is ignored or filtered out, by a hash: spares every call on them the
+/// look-up in `SOCKETS`. See `socket::quiet`.
+#[btf_map]
+pub static QUIET: Array<u64, { QUIET_SLOTS as usize }> = Array::new();
+
+/// A power of two.
+pub const QUIET_SLOTS: u32 = 16_384;
+
 /// The one `Settings`.
 #[btf_map]
 pub static SETTINGS: Array<Settings, 1> = Array::new();

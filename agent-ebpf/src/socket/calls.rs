@@ -20,7 +20,7 @@ use earwitness_common::{
 
 use super::{
     copy::{self, MMSGHDR_BYTES, MSG_LEN_AT, Msghdr, Transfer},
-    table,
+    quiet, table,
 };
 use crate::{
     emit::{self, read_user},
@@ -132,6 +132,9 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
         if direction == INGRESS && room {
             ended(settings, &socket, INGRESS);
         }
+        return;
+    }
+    if quiet::is_quiet(settings, socket.sk) {
         return;
     }
     let Some(entry) = table::of_socket(settings, &socket) else {

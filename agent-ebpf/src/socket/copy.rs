@@ -10,15 +10,16 @@ use core::ffi::c_void;
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_ktime_get_ns, generated::bpf_loop};
 use earwitness_common::{
-    connection::{ANNOUNCED, Connection, Cursor, FILTERED, MOVED},
+    connection::{ANNOUNCED, Connection, Cursor, FILTERED, FRESH},
     loss::KernelLoss,
     sample::{
-        DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_IOV_LIMIT, GAP_NONE,
-        GAP_OVER_LIMIT, INGRESS, KIND_DATA,
+        DATA_CALL_START, DATA_TURN_START, DataHead, FAMILY_UNIX, GAP_FAULT, GAP_IOV_LIMIT,
+        GAP_NONE, GAP_OVER_LIMIT, INGRESS, KIND_DATA,
     },
     settings::{Settings, VERDICT_BITS, VERDICT_SLOTS, Verdict},
 };
 
+use super::quiet;
 use crate::{
     emit::{self, Slot, read_user},
     loss,
@@ -102,13 +103,14 @@ pub fn begin<'a>(
     let connection = unsafe { &mut *entry };
     let turned = connection.last_direction != direction;
     connection.last_direction = direction;
-    connection.flags |= MOVED;
     let (pos_bytes, used) = advance(connection, direction, total_bytes, turned);
-    if connection.flags & FILTERED != 0 {
-        return None;
-    }
     let verdict = verdict(connection);
-    if verdict == Verdict::Ignore as u8 {
+    if connection.flags & FILTERED != 0 || verdict == Verdict::Ignore as u8 {
+        // Should the rules change, it is joined late.
+        connection.flags &= !FRESH;
+        if connection.family != FAMILY_UNIX {
+            quiet::hush(settings, sk);
+        }
         return None;
     }
     if connection.flags & ANNOUNCED == 0 {

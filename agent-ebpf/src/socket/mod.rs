@@ -6,5 +6,6 @@
 
 pub mod calls;
 pub mod copy;
+mod quiet;
 pub mod table;
 pub mod tcp;

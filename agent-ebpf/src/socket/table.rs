@@ -18,6 +18,7 @@ use earwitness_common::{
     settings::Settings,
 };
 
+use super::quiet;
 use crate::{
     filter,
     kernel::{self, SocketFile},
@@ -102,6 +103,9 @@ fn insert(
     // SAFETY: a live map element that nobody else knows of yet.
     let connection = unsafe { &mut *entry };
     connection.conn = conn;
+    connection.sock = sk;
+    // SAFETY: as above. Read back, since `sk` may be a typed pointer.
+    quiet::listen(unsafe { core::ptr::read_volatile(&raw const connection.sock) });
     connection.family = family;
     connection.role = role;
     connection.flags = flags;

@@ -16,10 +16,10 @@ use clap::Subcommand;
 use crate::audit::observer::Observer;
 use crate::audit::policy::Policy;
 use crate::audit::redact::target::Target;
-use crate::config::{Config, DEFAULT_FILE};
+use crate::config::DEFAULT_FILE;
 use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
 use crate::model::time::ClockOffset;
-use crate::protocol::exchange::{Exchange, Fields, Message, MessageEnd, RequestHead, Version};
+use crate::protocol::exchange::{Exchange, Fields, Message, RequestHead, Version};
 
 /// Exit code of a mistake in the configuration or the call.
 const MISTAKE: u8 = 2;
@@ -86,30 +86,8 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Variables of the environment that are text.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// Reads the configuration and shows warnings, or mistakes (then `None`).
-fn load(file: Option<&Path>) -> Option<Config> {
-    match Config::load(file, environment()) {
-        Ok((config, warnings)) => {
-            for warning in warnings {
-                eprintln!("warning: {warning}");
-            }
-            Some(config)
-        }
-        Err(errors) => {
-            eprintln!("{errors}");
-            None
-        }
-    }
-}
-
 fn check(file: Option<&Path>) -> anyhow::Result<ExitCode> {
-    match load(file) {
+    match super::load(file) {
         Some(_) => {
             let name = file.map_or("environment".into(), |file| file.display().to_string());
             eprintln!("{name}: no mistakes");
@@ -135,7 +113,7 @@ fn schema(_record: bool) -> anyhow::Result<ExitCode> {
 
 impl Explain {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        let Some(config) = load(self.config.as_deref()) else {
+        let Some(config) = super::load(self.config.as_deref()) else {
             return Ok(ExitCode::from(MISTAKE));
         };
         let Some(fields) = self.fields() else {
@@ -208,7 +186,7 @@ impl Explain {
             fields,
         };
         Exchange {
-            request: Some(message(head)),
+            request: Some(Message::of(head)),
             response: None,
             interim: Vec::new(),
             lost_response: None,
@@ -230,28 +208,13 @@ impl Explain {
     }
 }
 
-fn message<H>(head: H) -> Message<H> {
-    Message {
-        head,
-        first_ns: 0,
-        last_ns: 0,
-        head_bytes: 0,
-        body_bytes: None,
-        seen_bytes: 0,
-        captured_bytes: 0,
-        gaps: Vec::new(),
-        end: MessageEnd::Whole,
-        tgid: 0,
-        uid: 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
     use expect_test::expect;
 
     use super::*;
+    use crate::config::Config;
 
     #[derive(Parser)]
     struct Cli {

@@ -16,9 +16,12 @@ pub mod replay;
 pub mod run;
 pub mod watch;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::Config;
 
 /// Exit code for usage and configuration errors.
 pub const USAGE: u8 = 2;
@@ -67,5 +70,21 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(args),
+    }
+}
+
+/// Reads the configuration and shows warnings, or mistakes (then `None`).
+fn load(file: Option<&Path>) -> Option<Config> {
+    match Config::load(file) {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                eprintln!("warning: {warning}");
+            }
+            Some(config)
+        }
+        Err(errors) => {
+            eprintln!("{errors}");
+            None
+        }
     }
 }

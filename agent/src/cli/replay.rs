@@ -40,12 +40,8 @@ pub struct Args {
 /// # Errors
 /// A file cannot be read, or standard output not written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(args.config.as_deref(), std::env::vars()) {
-        Ok((config, _warnings)) => config,
-        Err(errors) => {
-            eprintln!("{errors}");
-            return Ok(ExitCode::from(super::USAGE));
-        }
+    let Some(config) = super::load(args.config.as_deref()) else {
+        return Ok(ExitCode::from(super::USAGE));
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut seq = 0;

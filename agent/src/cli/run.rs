@@ -46,7 +46,7 @@ pub struct Args {
 /// # Errors
 /// Those of `daemon::run`, with their hint.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Some(mut config) = load(args) else {
+    let Some(mut config) = super::load(args.config.as_deref()) else {
         return Ok(ExitCode::from(USAGE));
     };
     let chosen = chosen(&args.pid, &args.port);
@@ -86,21 +86,6 @@ pub fn watch_by_itself(view: View) -> anyhow::Result<ExitCode> {
             eprintln!("ready: no daemon runs, so this view captures by itself and keeps nothing");
         }),
     }))
-}
-
-fn load(args: &Args) -> Option<Config> {
-    match Config::load(args.config.as_deref(), std::env::vars()) {
-        Ok((config, warnings)) => {
-            for warning in warnings {
-                eprintln!("warning: {warning}");
-            }
-            Some(config)
-        }
-        Err(errors) => {
-            eprintln!("{errors}");
-            None
-        }
-    }
 }
 
 /// Rules for `--pid` and `--port`: any of the processes with any of the ports.

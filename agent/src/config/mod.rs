@@ -20,6 +20,7 @@ mod secret;
 mod sink;
 mod source;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -58,9 +59,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the file, if there is one, and the variables in `env` that are settings. Errors: every
-    /// mistake in either; the file cannot be read, or everybody may write to it.
-    pub fn load(
+    /// Reads the file, if there is one, and the variables of the environment that are settings.
+    /// Errors: every mistake in either; the file cannot be read, or everybody may write to it.
+    pub fn load(file: Option<&Path>) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        // One that is no text cannot be a setting.
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self::load_with(file, std::env::vars_os().filter_map(text))
+    }
+
+    /// The same with these variables.
+    pub fn load_with(
         file: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(Self, Vec<Warning>), ConfigErrors> {

@@ -16,7 +16,7 @@ fn check_errors(text: &str, variables: &[(&str, &str)], expected: Expect) {
 
 #[test]
 fn without_anything_the_defaults_hold() {
-    let (config, warnings) = Config::load(None, []).unwrap();
+    let (config, warnings) = Config::load_with(None, []).unwrap();
     assert_eq!(config, Config::default());
     assert_eq!(config.policy.default, Level::Metadata);
     assert_eq!(config.journal.settings(), crate::journal::JournalConfig::default());
@@ -223,11 +223,11 @@ fn a_file_that_everybody_may_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o646)).unwrap();
-    let errors = Config::load(Some(file.path()), []).unwrap_err();
+    let errors = Config::load_with(Some(file.path()), []).unwrap_err();
     assert!(errors.to_string().contains("everybody may write to this file\nhint: chmod o-w "));
     std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(Config::load(Some(file.path()), []).is_ok());
-    assert!(Config::load(Some(Path::new("/nonexistent/earwitness.toml")), []).is_err());
+    assert!(Config::load_with(Some(file.path()), []).is_ok());
+    assert!(Config::load_with(Some(Path::new("/nonexistent/earwitness.toml")), []).is_err());
 }
 
 #[test]

@@ -202,9 +202,8 @@ impl Control<'_> {
 
     /// Takes what can change while running: the policy, redaction and the filters.
     fn try_reload(&mut self) -> Result<String, String> {
-        let env = std::env::vars();
         let (config, _warnings) =
-            Config::load(self.config_file.as_deref(), env).map_err(|errors| errors.to_string())?;
+            Config::load(self.config_file.as_deref()).map_err(|errors| errors.to_string())?;
         let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&self.observer))
             .map_err(|error| error.to_string())?;
         let rules = Rules::new(&config.capture).map_err(|error| error.to_string())?;

@@ -24,7 +24,7 @@ use crate::journal::segment::{self, Disk, Storage};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
 use crate::model::time::ClockOffset;
-use crate::protocol::exchange::{Exchange, Fields, Message, MessageEnd, RequestHead, Version};
+use crate::protocol::exchange::{Exchange, Fields, Message, RequestHead, Version};
 
 /// An exchange at `n` seconds after 07:00.
 pub fn exchange(n: u64) -> EncodedRecord {
@@ -59,19 +59,7 @@ fn get(path: &str) -> Exchange {
         version: Version::Http11,
         fields: Fields::default(),
     };
-    let request = Message {
-        head,
-        first_ns: 0,
-        last_ns: 0,
-        head_bytes: 0,
-        body_bytes: None,
-        seen_bytes: 0,
-        captured_bytes: 0,
-        gaps: Vec::new(),
-        end: MessageEnd::Whole,
-        tgid: 0,
-        uid: 0,
-    };
+    let request = Message::of(head);
     Exchange {
         request: Some(request),
         response: None,

@@ -6,6 +6,7 @@
 //! what to do about it.
 //! Not here: reading samples (`ring`), deciding (`conn`).
 
+use std::error::Error;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 
@@ -65,7 +66,7 @@ pub enum LoadError {
     #[error("cannot map shared memory: {0}")]
     Mmap(nix::Error),
     /// A program was refused.
-    #[error("cannot {action} {name}: {}", root_cause(.error))]
+    #[error("cannot {action} {name}: {}", with_causes(&**.error))]
     Program {
         /// Its name.
         name: &'static str,
@@ -81,13 +82,16 @@ fn join(errors: &[BtfError]) -> String {
     texts.join("; ")
 }
 
-/// The end of an error's chain, where the kernel's own words are.
-fn root_cause(error: &ProgramError) -> String {
+/// An error with what is behind it, down to the kernel's own words.
+pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
     }
     shortened(&text)
 }
@@ -318,4 +322,17 @@ fn failed(name: &'static str, action: &'static str) -> impl FnOnce(ProgramError)
 
 fn map_error(name: &'static str) -> impl Fn(MapError) -> LoadError {
     move |error| LoadError::Map { name, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_shortened() {
+        let log: String = (0..1000).map(|line| format!("line {line}\n")).collect();
+        let short = shortened(&log);
+        assert!(short.starts_with("line 0\n…\nline 992\n") && short.ends_with("line 999"));
+        assert_eq!(shortened("a\n\nb\n"), "a\nb");
+    }
 }

@@ -339,15 +339,11 @@ impl Tracker {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
-        let verdict = match followed.parser.wants() {
-            Wants::Undecided => Verdict::Undecided,
-            Wants::Capture => Verdict::Capture,
-            Wants::Full => Verdict::Full,
-            Wants::Ignore => {
-                self.retire(conn, Mode::Ignored, events);
-                return;
-            }
-        };
+        let verdict = followed.wanted();
+        if verdict == Verdict::Ignore {
+            self.retire(conn, Mode::Ignored, events);
+            return;
+        }
         if verdict != followed.told {
             followed.told = verdict;
             events.push(Event::Verdict(conn, verdict));
@@ -446,15 +442,19 @@ impl Followed {
         Some(own)
     }
 
-    /// Whether the tables or the kernel side have to be told of something.
-    fn has_changed(&self) -> bool {
-        let verdict = match self.parser.wants() {
+    /// What the kernel side should do.
+    fn wanted(&self) -> Verdict {
+        match self.parser.wants() {
             Wants::Undecided => Verdict::Undecided,
             Wants::Capture => Verdict::Capture,
             Wants::Full => Verdict::Full,
             Wants::Ignore => Verdict::Ignore,
-        };
-        verdict != self.told
+        }
+    }
+
+    /// Whether the tables or the kernel side have to be told of something.
+    fn has_changed(&self) -> bool {
+        self.wanted() != self.told
             || self.parser.memory_bytes() != self.held_bytes
             || self.parser.awaits_tick()
             || self.other.is_some() && !self.is_shadowed

@@ -53,6 +53,25 @@ pub struct Message<H> {
     pub uid: u32,
 }
 
+impl<H> Message<H> {
+    /// A whole message of which nothing but the head is known.
+    pub fn of(head: H) -> Self {
+        Self {
+            head,
+            first_ns: 0,
+            last_ns: 0,
+            head_bytes: 0,
+            body_bytes: None,
+            seen_bytes: 0,
+            captured_bytes: 0,
+            gaps: Vec::new(),
+            end: MessageEnd::Whole,
+            tgid: 0,
+            uid: 0,
+        }
+    }
+}
+
 /// How a message ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MessageEnd {

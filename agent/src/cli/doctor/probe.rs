@@ -5,10 +5,8 @@
 //! refuses, and those after it are said to be untried.
 //! Not here: loading and attaching (`kernel::load`).
 
-use std::error::Error;
-
 use super::check::Report;
-use crate::kernel::load::{LoadError, PROGRAMS, Probes, Sizes};
+use crate::kernel::load::{LoadError, PROGRAMS, Probes, Sizes, with_causes};
 
 /// Tries every program.
 pub(super) fn check(report: &mut Report) {
@@ -25,7 +23,7 @@ fn try_all() -> Result<(), LoadError> {
 
 fn failed(report: &mut Report, error: &LoadError) {
     let LoadError::Program { name: refused, action, .. } = error else {
-        return report.missing("probe.object", shortened(&with_causes(error)), hint(error));
+        return report.missing("probe.object", with_causes(error), hint(error));
     };
     let before = if *action == "attach" { "attaches" } else { "loads" };
     let after = if *action == "attach" { "loads, attaching not tried" } else { "not tried" };
@@ -33,7 +31,7 @@ fn failed(report: &mut Report, error: &LoadError) {
     for program in PROGRAMS {
         if program == refused {
             is_after = true;
-            report.missing(&name(program), shortened(&error.to_string()), hint(error));
+            report.missing(&name(program), error.to_string(), hint(error));
         } else if is_after {
             report.info(&name(program), after);
         } else {
@@ -51,35 +49,8 @@ fn hint(error: &LoadError) -> &'static str {
     error.hint().split("; see ").next().unwrap_or_default()
 }
 
-/// An error with what is behind it, down to the kernel's own words.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
-/// The verifier's log may have thousands of lines; the last ones say what it did not like.
-fn shortened(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.len() <= MOST_LINES {
-        return lines.join("\n");
-    }
-    let (first, rest) = lines.split_at(1);
-    let last = rest.get(rest.len().saturating_sub(MOST_LINES - 2)..).unwrap_or_default();
-    [first, &["…"], last].concat().join("\n")
-}
-
 /// As small as can be: nothing is captured.
 const SIZES: Sizes = Sizes { shards: 1, ring_bytes: 4096, sockets: 1024 };
-
-const MOST_LINES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -112,13 +83,5 @@ mod tests {
         failed(&mut report, &LoadError::NoObject);
         assert_eq!(report.checks.len(), 1);
         assert!(!report.is_ok());
-    }
-
-    #[test]
-    fn a_long_log_is_shortened() {
-        let log: String = (0..1000).map(|line| format!("line {line}\n")).collect();
-        let short = shortened(&log);
-        assert!(short.starts_with("line 0\n…\nline 994\n") && short.ends_with("line 999"));
-        assert_eq!(shortened("a\n\nb\n"), "a\nb");
     }
 }

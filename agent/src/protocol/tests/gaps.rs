@@ -330,8 +330,9 @@ fn in_step_again_after_many_losses() {
 fn overlapping_requests_are_never_shifted() {
     let request = |number: usize| format!("> GET /{number} HTTP/1.1\\r\\nHost: h\\r\\n\\r\\n\n");
     let status = |number: usize| 200 + number % 300;
-    let response =
-        |number: usize| format!("< HTTP/1.1 {} OK\\r\\nContent-Length: 1\\r\\n\\r\\nx\n", status(number));
+    let response = |number: usize| {
+        format!("< HTTP/1.1 {} OK\\r\\nContent-Length: 1\\r\\n\\r\\nx\n", status(number))
+    };
     let count = 3_000;
     let mut script = request(0) + &request(1);
     for number in 0..count {
@@ -347,7 +348,11 @@ fn overlapping_requests_are_never_shifted() {
                     continue;
                 };
                 let number: usize = request.0[1..].parse().unwrap();
-                assert_eq!(usize::from(response.0), status(number), "{number}, {lost} {direction:?}");
+                assert_eq!(
+                    usize::from(response.0),
+                    status(number),
+                    "{number}, {lost} {direction:?}"
+                );
             }
         }
     }
