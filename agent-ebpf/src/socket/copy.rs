@@ -33,6 +33,12 @@ const PIECE_BYTES: u64 = 16_384;
 const THRIFTY_BYTES: u64 = 65_536;
 /// Most buffers gathered in one sample.
 const GATHERED: u64 = 8;
+/// Budget of a turn while nothing is decided: the ring limits a burst, this a stream that never turns.
+const UNDECIDED_BYTES: u64 = 64 << 20;
+/// Without limit. A verdict that comes in the middle of a call lifts the budget above any other.
+const ALL_BYTES: u64 = u64::MAX;
+const FULL: u8 = Verdict::Full as u8;
+const UNDECIDED: u8 = Verdict::Undecided as u8;
 /// Pieces up to this size are not worth saving.
 const SHORT_BYTES: u64 = 1_024;
 
@@ -68,6 +74,7 @@ const STEPS: u32 = 4_096;
 /// are made in the ring itself, since older kernels give all frames together 512 bytes of stack.
 pub struct Transfer<'a> {
     settings: &'a Settings,
+    turn_bytes: u64,
     connection: *mut Connection,
     cursor: *mut Cursor,
     time_ns: u64,
@@ -122,11 +129,8 @@ pub fn begin<'a>(
             return None;
         }
     }
-    let budget_bytes = if verdict == Verdict::Full as u8 {
-        u64::MAX
-    } else {
-        u64::from(settings.turn_budget_bytes.saturating_sub(used))
-    };
+    let turn_bytes = turn_bytes(settings, verdict);
+    let budget_bytes = turn_bytes.saturating_sub(u64::from(used));
     let cursor = if direction == INGRESS {
         &raw mut connection.ingress_cursor
     } else {
@@ -134,6 +138,7 @@ pub fn begin<'a>(
     };
     let transfer = Transfer {
         settings,
+        turn_bytes,
         connection: entry,
         cursor,
         // SAFETY: a helper without pointers.
@@ -148,6 +153,16 @@ pub fn begin<'a>(
     let flags = DATA_CALL_START | if turned { DATA_TURN_START } else { 0 };
     cursor!(transfer.flags = u64::from(flags));
     Some(transfer)
+}
+
+/// How much of a turn is wanted. While nothing is decided, as much as the ring has room for.
+#[inline(always)]
+fn turn_bytes(settings: &Settings, verdict: u8) -> u64 {
+    match verdict {
+        FULL => ALL_BYTES,
+        UNDECIDED => UNDECIDED_BYTES,
+        _ => u64::from(settings.turn_budget_bytes),
+    }
 }
 
 /// Moves the position on. Returns the old one and what this turn had captured before.
@@ -357,8 +372,8 @@ impl Transfer<'_> {
     /// leave out: where their length is known from the head, nothing is missed.
     #[inline(always)]
     fn must_save(&self, budget_bytes: u64) -> bool {
-        let turn_bytes = u64::from(self.settings.turn_budget_bytes);
-        budget_bytes < turn_bytes.saturating_sub(THRIFTY_BYTES)
+        budget_bytes < self.turn_bytes.saturating_sub(THRIFTY_BYTES)
+            && self.turn_bytes != ALL_BYTES
             && emit::ring(self.shard())
                 .is_some_and(|ring| emit::filled_bytes(ring) > u64::from(self.settings.save_bytes))
     }
@@ -369,7 +384,7 @@ impl Transfer<'_> {
     fn over_limit(&self) -> bool {
         // SAFETY: a live map element.
         if verdict(unsafe { &mut *self.connection }) == Verdict::Full as u8 {
-            cursor!(self.budget_bytes = u64::MAX);
+            cursor!(self.budget_bytes = ALL_BYTES);
             return false;
         }
         self.rest(GAP_OVER_LIMIT);

@@ -81,8 +81,8 @@ pub struct Shard {
 impl Shard {
     /// Runs until told to stop.
     pub fn run(mut self) {
-        if let Err(error) = sched::prefer_short_slices() {
-            tracing::debug!(%error, "default time slices");
+        if let Err(error) = sched::run_soon() {
+            tracing::debug!(%error, "scheduled like any other thread");
         }
         let mut out = Outcome::default();
         let (mut ticked_ns, mut reported_ns) = (time::monotonic_ns(), time::monotonic_ns());
