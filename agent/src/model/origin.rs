@@ -59,7 +59,7 @@ pub struct Party {
 }
 
 /// Address of one end.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Address {
     /// IPv4 or IPv6 (mapped IPv4 is IPv4).
     Ip(IpAddr),

@@ -2,8 +2,8 @@
 //!
 //! In: losses with what they concern. Out: `loss` records: each second for what was missed, each
 //! minute for what cannot be read at all (TLS, HTTP/2), everything at a stop.
-//! Always: sums only, nothing is dropped: when too many processes are concerned, the sum goes on
-//! without naming them.
+//! Always: sums only, nothing is dropped: when too many processes and servers are concerned, the sum
+//! goes on without naming them.
 //! Not here: finding losses.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
 use crate::model::loss::{Loss, Reason};
-use crate::model::origin::Origin;
+use crate::model::origin::{Address, Origin, Process};
 use crate::model::time::ClockOffset;
 
 /// How often sums of what was missed are told.
@@ -21,10 +21,20 @@ const UNREADABLE_NS: u64 = 60_000_000_000;
 /// Most sums kept at once.
 const SUMS: usize = 1_024;
 
-/// Sums by reason and process.
+/// Sums by what they concern.
 #[derive(Debug, Default)]
 pub struct Losses {
-    sums: HashMap<(Reason, u32), Sum>,
+    sums: HashMap<Key, Sum>,
+}
+
+/// What is added up into one sum.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Key {
+    reason: Reason,
+    /// The process on this host; where both are, the answering one.
+    pid: Option<u32>,
+    /// Where it asked, if that is another host.
+    elsewhere: Option<(Address, Option<u16>)>,
 }
 
 #[derive(Debug)]
@@ -38,12 +48,11 @@ struct Sum {
 impl Losses {
     /// Adds one. `at_ns`: CLOCK_MONOTONIC, 0 if unknown.
     pub fn add(&mut self, loss: &Loss, origin: Option<&Origin>, at_ns: u64) {
-        let process = origin.and_then(|origin| origin.server.process.as_ref());
-        let mut key = (loss.reason, process.map_or(0, |process| process.pid));
         let mut origin = origin;
+        let mut key = Key::of(loss.reason, origin);
         if self.sums.len() >= SUMS && !self.sums.contains_key(&key) {
-            key.1 = 0;
             origin = None;
+            key = Key::of(loss.reason, origin);
         }
         match self.sums.get_mut(&key) {
             Some(sum) => sum.add(loss, at_ns),
@@ -63,8 +72,8 @@ impl Losses {
         observer: &Observer,
         records: &mut Vec<EncodedRecord>,
     ) {
-        self.sums.retain(|(reason, _), sum| {
-            if now_ns < sum.since_ns.saturating_add(period_ns(*reason)) {
+        self.sums.retain(|key, sum| {
+            if now_ns < sum.since_ns.saturating_add(period_ns(key.reason)) {
                 return true;
             }
             records.push(sum.record(now_ns, clock, observer));
@@ -84,6 +93,23 @@ impl Losses {
     }
 }
 
+impl Key {
+    fn of(reason: Reason, origin: Option<&Origin>) -> Self {
+        let server = origin.map(|origin| &origin.server).filter(|server| server.process.is_none());
+        let address = server.and_then(|server| server.address.clone());
+        Self {
+            reason,
+            pid: origin.and_then(here).map(|process| process.pid),
+            elsewhere: address.map(|address| (address, server.and_then(|server| server.port))),
+        }
+    }
+}
+
+/// The process on this host that is concerned.
+fn here(origin: &Origin) -> Option<&Process> {
+    origin.server.process.as_deref().or(origin.client.process.as_deref())
+}
+
 impl Sum {
     fn add(&mut self, loss: &Loss, at_ns: u64) {
         self.loss.events += loss.events;
@@ -96,7 +122,7 @@ impl Sum {
     fn record(&self, now_ns: u64, clock: ClockOffset, observer: &Observer) -> EncodedRecord {
         let at = |time_ns: u64| clock.wall_ns(if time_ns == 0 { now_ns } else { time_ns });
         let concerns = Concerns {
-            process: self.origin.as_ref().and_then(|origin| origin.server.process.as_deref()),
+            process: self.origin.as_ref().and_then(here),
             server: self.origin.as_ref().map(|origin| &origin.server),
         };
         observer.loss(&self.loss, at(self.since_ns), at(self.until_ns), concerns)
@@ -112,5 +138,62 @@ fn period_ns(reason: Reason) -> u64 {
     match reason {
         Reason::OpaqueTls | Reason::Http2 | Reason::Upgraded => UNREADABLE_NS,
         _ => MISSED_NS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::origin::{Attribution, Party, Side, Transport};
+
+    /// A process here that asks another host.
+    fn asking(pid: u32, address: &str) -> Origin {
+        let process = Arc::new(Process { pid, ..Process::default() });
+        let address = address.parse::<IpAddr>().unwrap();
+        Origin {
+            side: Side::Client,
+            transport: Transport::Tcp,
+            client: Party { process: Some(process), ..Party::default() },
+            server: Party {
+                address: Some(Address::Ip(address)),
+                port: Some(443),
+                ..Party::default()
+            },
+            attribution: Attribution::Socket,
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_the_process_and_the_server() {
+        let mut losses = Losses::default();
+        let loss = Loss { connections: Some(1), ..Loss::hole(Reason::OpaqueTls, 100) };
+        for (pid, address) in
+            [(7, "192.0.2.1"), (7, "192.0.2.1"), (7, "192.0.2.2"), (8, "192.0.2.1")]
+        {
+            losses.add(&loss, Some(&asking(pid, address)), 1);
+        }
+        let observer =
+            Observer { host_name: None, host_id: None, boot_id: None, version: "1.0.0".into() };
+        let mut records = Vec::new();
+        losses.flush_all(2, ClockOffset { offset_ns: 0 }, &observer, &mut records);
+        let mut told: Vec<String> = records
+            .iter()
+            .map(|record| {
+                let line: Value = serde_json::from_slice(&record.line(0)).unwrap();
+                let loss = &line["loss"];
+                let (pid, server) = (&loss["process"]["pid"], &loss["server"]);
+                format!("{} {pid} {} {}", loss["connections"], server["address"], server["port"])
+            })
+            .collect();
+        told.sort();
+        assert_eq!(
+            told,
+            ["1 7 \"192.0.2.2\" 443", "1 8 \"192.0.2.1\" 443", "2 7 \"192.0.2.1\" 443",]
+        );
     }
 }
