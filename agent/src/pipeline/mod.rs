@@ -12,6 +12,8 @@
 //!                                      record ◀── policy, redaction ◀───┘
 //! ```
 
+pub mod event;
+mod followed;
 pub mod losses;
 pub mod origin;
 pub mod tracker;
@@ -27,8 +29,9 @@ use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Process;
 use crate::model::sample::{ConnId, ProcessEvent, Sample};
 use crate::model::time::ClockOffset;
+use event::Event;
 use losses::Losses;
-use tracker::{Event, Tracker};
+use tracker::Tracker;
 
 /// Who a process is. Behind it: `/proc` and process events, or a capture file.
 pub trait Names: Send + Sync {

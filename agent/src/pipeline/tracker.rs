@@ -4,7 +4,7 @@
 //! Always: one exchange gives one event: where both ends live here, the server's end tells it and
 //! the client's end only lends its process. What the connections hold together stays within the
 //! memory limit; beyond it the one that holds most is given up, and told as a loss.
-//! Not here: parsing (`protocol`), redaction (`audit`).
+//! Not here: one end by itself (`followed`), parsing (`protocol`), redaction (`audit`).
 //!
 //! ```text
 //!            server's end has data          not a protocol we know, tunnel
@@ -17,25 +17,15 @@ use std::sync::Arc;
 use earwitness_common::settings::Verdict;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Names, origin};
+use super::Names;
+use super::event::Event;
+use super::followed::{Followed, Mode};
 use crate::conn::ends::Ends;
-use crate::conn::stream::Stream;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
-use crate::model::origin::{Origin, Process, Side};
-use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role, Sample};
-use crate::protocol::exchange::Exchange;
-use crate::protocol::{Chunk, Connection, Hole, Output, Wants};
-
-/// What came of a sample.
-pub enum Event {
-    /// An exchange is over.
-    Exchange(Box<Exchange>, Origin),
-    /// Something was lost, on this connection if one is named.
-    Loss(Loss, Option<Box<Origin>>),
-    /// What the kernel side should do.
-    Verdict(ConnId, Verdict),
-}
+use crate::model::origin::Side;
+use crate::model::sample::{ConnId, Data, Direction, Open, Sample};
+use crate::protocol::{Connection, Output};
 
 /// All connections of one shard.
 pub struct Tracker {
@@ -50,34 +40,6 @@ pub struct Tracker {
     held_bytes: usize,
     /// Kept for its memory.
     outputs: Vec<Output>,
-}
-
-/// One end of a connection.
-struct Followed {
-    open: Box<Open>,
-    ingress: Stream,
-    egress: Stream,
-    parser: Connection,
-    mode: Mode,
-    told: Verdict,
-    other: Option<ConnId>,
-    own: Option<Arc<Process>>,
-    peer: Option<Arc<Process>>,
-    last_ns: u64,
-    held_bytes: usize,
-    has_data: bool,
-    /// The other end is in `Mode::Shadow` because of this one.
-    is_shadowed: bool,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Mode {
-    /// Parsed.
-    Followed,
-    /// The other end is parsed.
-    Shadow,
-    /// Nothing that we parse.
-    Ignored,
 }
 
 /// A connection that has been silent.
@@ -394,175 +356,5 @@ impl Tracker {
             events.push(Event::Loss(loss, origin));
             self.retire(conn, Mode::Ignored, events);
         }
-    }
-}
-
-// === impl Followed ===
-
-impl Followed {
-    fn new(open: Box<Open>, own: Option<Arc<Process>>) -> Self {
-        Self {
-            parser: Connection::new(open.fresh),
-            ingress: Stream::default(),
-            egress: Stream::default(),
-            mode: Mode::Followed,
-            told: Verdict::Undecided,
-            other: None,
-            own,
-            peer: None,
-            last_ns: open.time_ns,
-            held_bytes: 0,
-            has_data: false,
-            is_shadowed: false,
-            open,
-        }
-    }
-
-    fn is_unix(&self) -> bool {
-        matches!(self.open.endpoints, Endpoints::Unix { .. })
-    }
-
-    /// Which end this is, as soon as that is known: from who made the connection, or from which
-    /// way requests flow.
-    fn side(&self) -> Option<Side> {
-        match (self.parser.request_direction(), self.open.role) {
-            (Some(Direction::Ingress), _) | (None, Role::Accepted) => Some(Side::Server),
-            (Some(Direction::Egress), _) | (None, Role::Connected) => Some(Side::Client),
-            (None, Role::Unknown) => None,
-        }
-    }
-
-    /// Notes who uses this end now. Returns the process if it is another than before.
-    fn owner(&mut self, data: &Data<'_>, names: &dyn Names) -> Option<Arc<Process>> {
-        if self.own.as_ref().is_some_and(|own| own.pid == data.tgid) || data.tgid == 0 {
-            return None;
-        }
-        let own = names.process(data.tgid, data.uid);
-        self.own = Some(Arc::clone(&own));
-        Some(own)
-    }
-
-    /// What the kernel side should do.
-    fn wanted(&self) -> Verdict {
-        match self.parser.wants() {
-            Wants::Undecided => Verdict::Undecided,
-            Wants::Capture => Verdict::Capture,
-            Wants::Full => Verdict::Full,
-            Wants::Ignore => Verdict::Ignore,
-        }
-    }
-
-    /// Whether the tables or the kernel side have to be told of something.
-    fn has_changed(&self) -> bool {
-        self.wanted() != self.told
-            || self.parser.memory_bytes() != self.held_bytes
-            || self.parser.awaits_tick()
-            || self.other.is_some() && !self.is_shadowed
-    }
-
-    fn stream(&mut self, direction: Direction) -> &mut Stream {
-        match direction {
-            Direction::Ingress => &mut self.ingress,
-            Direction::Egress => &mut self.egress,
-        }
-    }
-
-    fn feed(&mut self, data: &Data<'_>, limits: &Limits, outputs: &mut Vec<Output>) {
-        self.has_data = true;
-        let fit = self.stream(data.direction).advance(data.pos_bytes, data.len_bytes);
-        let hole = |bytes, reason| Hole {
-            time_ns: data.time_ns,
-            bytes,
-            reason,
-            call_start: data.call_start,
-            turn_start: data.turn_start,
-            tgid: data.tgid,
-            uid: data.uid,
-        };
-        if fit.missing_bytes > 0 {
-            let hole = Hole {
-                call_start: false,
-                turn_start: false,
-                ..hole(fit.missing_bytes, Reason::RingFull)
-            };
-            self.parser.gap(data.direction, hole, limits, outputs);
-        }
-        let known = usize::try_from(fit.known_bytes).unwrap_or(usize::MAX);
-        let bytes = data.bytes.get(known..).unwrap_or_default();
-        if !bytes.is_empty() {
-            let chunk = Chunk {
-                time_ns: data.time_ns,
-                bytes,
-                call_start: data.call_start,
-                turn_start: data.turn_start,
-                tgid: data.tgid,
-                uid: data.uid,
-            };
-            self.parser.bytes(data.direction, chunk, limits, outputs);
-        }
-        let told = fit.known_bytes.max(data.bytes.len() as u64);
-        if data.len_bytes > told {
-            let reason = data.reason.unwrap_or(Reason::BadSample);
-            let mut rest = hole(data.len_bytes - told, reason);
-            if !bytes.is_empty() {
-                (rest.call_start, rest.turn_start) = (false, false);
-            }
-            self.parser.gap(data.direction, rest, limits, outputs);
-        }
-    }
-
-    /// A direction is over: what no sample told was lost.
-    fn missing(
-        &mut self,
-        direction: Direction,
-        time_ns: u64,
-        total_bytes: u64,
-        limits: &Limits,
-        outputs: &mut Vec<Output>,
-    ) {
-        let bytes = self.stream(direction).finish(total_bytes);
-        if bytes > 0 {
-            let hole = Hole {
-                time_ns,
-                bytes,
-                reason: Reason::RingFull,
-                call_start: false,
-                turn_start: false,
-                tgid: 0,
-                uid: 0,
-            };
-            self.parser.gap(direction, hole, limits, outputs);
-        }
-    }
-
-    fn event(&self, output: Output, names: &dyn Names) -> Event {
-        match output {
-            Output::Exchange(exchange) => {
-                let side = self.side().unwrap_or(Side::Server);
-                let own = self.actor(&exchange, names);
-                let origin = self.origin(side, own);
-                Event::Exchange(exchange, origin)
-            }
-            Output::Loss(loss) => {
-                let side = self.side().unwrap_or(Side::Server);
-                let origin = self.origin(side, self.own.clone());
-                Event::Loss(loss, Some(Box::new(origin)))
-            }
-        }
-    }
-
-    /// The process that moved the exchange's request here, or else its response.
-    fn actor(&self, exchange: &Exchange, names: &dyn Names) -> Option<Arc<Process>> {
-        let request = exchange.request.as_ref().map(|message| (message.tgid, message.uid));
-        let response = exchange.response.as_ref().map(|message| (message.tgid, message.uid));
-        let (tgid, uid) = request.or(response).filter(|(tgid, _)| *tgid != 0)?;
-        match &self.own {
-            Some(own) if own.pid == tgid => Some(Arc::clone(own)),
-            _ => Some(names.process(tgid, uid)),
-        }
-    }
-
-    fn origin(&self, side: Side, own: Option<Arc<Process>>) -> Origin {
-        origin::of(&self.open, side, own, self.peer.clone())
     }
 }

@@ -1,0 +1,21 @@
+//! What the tracker gives.
+//!
+//! In: nothing. Out: `Event`. Always: an exchange comes with its origin.
+//! Not here: who makes them (`tracker`, `followed`), what becomes of them (`pipeline`).
+
+use earwitness_common::settings::Verdict;
+
+use crate::model::loss::Loss;
+use crate::model::origin::Origin;
+use crate::model::sample::ConnId;
+use crate::protocol::exchange::Exchange;
+
+/// What came of a sample.
+pub enum Event {
+    /// An exchange is over.
+    Exchange(Box<Exchange>, Origin),
+    /// Something was lost, on this connection if one is named.
+    Loss(Loss, Option<Box<Origin>>),
+    /// What the kernel side should do.
+    Verdict(ConnId, Verdict),
+}

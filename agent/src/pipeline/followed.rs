@@ -1,0 +1,226 @@
+//! One end of a connection, as the tracker follows it.
+//!
+//! In: samples of that end. Out: what its parser gives, as events with their origin.
+//! Always: positions decide what is missing; a hole is told before what follows it.
+//! Not here: which end tells an exchange, tables, memory (`tracker`).
+
+use std::sync::Arc;
+
+use earwitness_common::settings::Verdict;
+
+use super::event::Event;
+use super::{Names, origin};
+use crate::conn::stream::Stream;
+use crate::model::limits::Limits;
+use crate::model::loss::Reason;
+use crate::model::origin::{Origin, Process, Side};
+use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role};
+use crate::protocol::exchange::Exchange;
+use crate::protocol::{Chunk, Connection, Hole, Output, Wants};
+
+/// One end of a connection.
+pub(super) struct Followed {
+    /// What the kernel side told when it was announced.
+    pub(super) open: Box<Open>,
+    ingress: Stream,
+    egress: Stream,
+    /// What it speaks.
+    pub(super) parser: Connection,
+    /// What is done with its samples.
+    pub(super) mode: Mode,
+    /// What the kernel side was told last.
+    pub(super) told: Verdict,
+    /// The other end, if it is on this host too.
+    pub(super) other: Option<ConnId>,
+    /// The process that uses this end now.
+    pub(super) own: Option<Arc<Process>>,
+    /// The process that uses the other end.
+    pub(super) peer: Option<Arc<Process>>,
+    /// When its last sample was made, or it was last seen to exist.
+    pub(super) last_ns: u64,
+    /// What the parser held when it was last accounted for.
+    pub(super) held_bytes: usize,
+    /// Some of its bytes have been seen.
+    pub(super) has_data: bool,
+    /// The other end is in `Mode::Shadow` because of this one.
+    pub(super) is_shadowed: bool,
+}
+
+/// What is done with a connection's samples.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mode {
+    /// Parsed.
+    Followed,
+    /// The other end is parsed.
+    Shadow,
+    /// Nothing that we parse.
+    Ignored,
+}
+
+impl Followed {
+    pub(super) fn new(open: Box<Open>, own: Option<Arc<Process>>) -> Self {
+        Self {
+            parser: Connection::new(open.fresh),
+            ingress: Stream::default(),
+            egress: Stream::default(),
+            mode: Mode::Followed,
+            told: Verdict::Undecided,
+            other: None,
+            own,
+            peer: None,
+            last_ns: open.time_ns,
+            held_bytes: 0,
+            has_data: false,
+            is_shadowed: false,
+            open,
+        }
+    }
+
+    pub(super) fn is_unix(&self) -> bool {
+        matches!(self.open.endpoints, Endpoints::Unix { .. })
+    }
+
+    /// Which end this is, as soon as that is known: from who made the connection, or from which
+    /// way requests flow.
+    pub(super) fn side(&self) -> Option<Side> {
+        match (self.parser.request_direction(), self.open.role) {
+            (Some(Direction::Ingress), _) | (None, Role::Accepted) => Some(Side::Server),
+            (Some(Direction::Egress), _) | (None, Role::Connected) => Some(Side::Client),
+            (None, Role::Unknown) => None,
+        }
+    }
+
+    /// Notes who uses this end now. Returns the process if it is another than before.
+    pub(super) fn owner(&mut self, data: &Data<'_>, names: &dyn Names) -> Option<Arc<Process>> {
+        if self.own.as_ref().is_some_and(|own| own.pid == data.tgid) || data.tgid == 0 {
+            return None;
+        }
+        let own = names.process(data.tgid, data.uid);
+        self.own = Some(Arc::clone(&own));
+        Some(own)
+    }
+
+    /// What the kernel side should do.
+    pub(super) fn wanted(&self) -> Verdict {
+        match self.parser.wants() {
+            Wants::Undecided => Verdict::Undecided,
+            Wants::Capture => Verdict::Capture,
+            Wants::Full => Verdict::Full,
+            Wants::Ignore => Verdict::Ignore,
+        }
+    }
+
+    /// Whether the tables or the kernel side have to be told of something.
+    pub(super) fn has_changed(&self) -> bool {
+        self.wanted() != self.told
+            || self.parser.memory_bytes() != self.held_bytes
+            || self.parser.awaits_tick()
+            || self.other.is_some() && !self.is_shadowed
+    }
+
+    fn stream(&mut self, direction: Direction) -> &mut Stream {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+
+    pub(super) fn feed(&mut self, data: &Data<'_>, limits: &Limits, outputs: &mut Vec<Output>) {
+        self.has_data = true;
+        let fit = self.stream(data.direction).advance(data.pos_bytes, data.len_bytes);
+        let hole = |bytes, reason| Hole {
+            time_ns: data.time_ns,
+            bytes,
+            reason,
+            call_start: data.call_start,
+            turn_start: data.turn_start,
+            tgid: data.tgid,
+            uid: data.uid,
+        };
+        if fit.missing_bytes > 0 {
+            let hole = Hole {
+                call_start: false,
+                turn_start: false,
+                ..hole(fit.missing_bytes, Reason::RingFull)
+            };
+            self.parser.gap(data.direction, hole, limits, outputs);
+        }
+        let known = usize::try_from(fit.known_bytes).unwrap_or(usize::MAX);
+        let bytes = data.bytes.get(known..).unwrap_or_default();
+        if !bytes.is_empty() {
+            let chunk = Chunk {
+                time_ns: data.time_ns,
+                bytes,
+                call_start: data.call_start,
+                turn_start: data.turn_start,
+                tgid: data.tgid,
+                uid: data.uid,
+            };
+            self.parser.bytes(data.direction, chunk, limits, outputs);
+        }
+        let told = fit.known_bytes.max(data.bytes.len() as u64);
+        if data.len_bytes > told {
+            let reason = data.reason.unwrap_or(Reason::BadSample);
+            let mut rest = hole(data.len_bytes - told, reason);
+            if !bytes.is_empty() {
+                (rest.call_start, rest.turn_start) = (false, false);
+            }
+            self.parser.gap(data.direction, rest, limits, outputs);
+        }
+    }
+
+    /// A direction is over: what no sample told was lost.
+    pub(super) fn missing(
+        &mut self,
+        direction: Direction,
+        time_ns: u64,
+        total_bytes: u64,
+        limits: &Limits,
+        outputs: &mut Vec<Output>,
+    ) {
+        let bytes = self.stream(direction).finish(total_bytes);
+        if bytes > 0 {
+            let hole = Hole {
+                time_ns,
+                bytes,
+                reason: Reason::RingFull,
+                call_start: false,
+                turn_start: false,
+                tgid: 0,
+                uid: 0,
+            };
+            self.parser.gap(direction, hole, limits, outputs);
+        }
+    }
+
+    pub(super) fn event(&self, output: Output, names: &dyn Names) -> Event {
+        match output {
+            Output::Exchange(exchange) => {
+                let side = self.side().unwrap_or(Side::Server);
+                let own = self.actor(&exchange, names);
+                let origin = self.origin(side, own);
+                Event::Exchange(exchange, origin)
+            }
+            Output::Loss(loss) => {
+                let side = self.side().unwrap_or(Side::Server);
+                let origin = self.origin(side, self.own.clone());
+                Event::Loss(loss, Some(Box::new(origin)))
+            }
+        }
+    }
+
+    /// The process that moved the exchange's request here, or else its response.
+    fn actor(&self, exchange: &Exchange, names: &dyn Names) -> Option<Arc<Process>> {
+        let request = exchange.request.as_ref().map(|message| (message.tgid, message.uid));
+        let response = exchange.response.as_ref().map(|message| (message.tgid, message.uid));
+        let (tgid, uid) = request.or(response).filter(|(tgid, _)| *tgid != 0)?;
+        match &self.own {
+            Some(own) if own.pid == tgid => Some(Arc::clone(own)),
+            _ => Some(names.process(tgid, uid)),
+        }
+    }
+
+    pub(super) fn origin(&self, side: Side, own: Option<Arc<Process>>) -> Origin {
+        origin::of(&self.open, side, own, self.peer.clone())
+    }
+}
