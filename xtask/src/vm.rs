@@ -31,8 +31,9 @@ pub struct Arguments {
     /// The guest's memory, in MiB.
     #[arg(long, default_value_t = 4096)]
     memory_mib: u32,
-    /// The guest's processors.
-    #[arg(long, default_value_t = 2)]
+    /// The guest's processors. With more than one, emulation sometimes lets one run into code that
+    /// another is patching (`Oops: int3` in the guest while probes are attached).
+    #[arg(long, default_value_t = 1)]
     processors: u32,
     /// Run this in the guest instead of the live tests, after `--`.
     #[arg(last = true)]
