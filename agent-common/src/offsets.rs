@@ -7,6 +7,10 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+/// Stands in the object for a call of the kernel function `bpf_rdonly_cast`, whose number only the
+/// running kernel's BTF tells: the loader puts that in.
+pub const RDONLY_CAST: i32 = 0x0ea7_ca57;
+
 macro_rules! offsets {
     ($($(#[$doc:meta])* $field:ident = $structure:literal . $member:literal,)*) => {
         /// Offsets in bytes.

@@ -22,9 +22,6 @@ pub enum Verdict {
 
 /// Low bits of a verdict slot that hold the `Verdict`; the rest is the connection id.
 pub const VERDICT_BITS: u32 = 2;
-/// Stands in the object for a call of the kernel function `bpf_rdonly_cast`, whose number only the
-/// running kernel's BTF tells: the loader puts that in.
-pub const RDONLY_CAST: i32 = 0x0ea7_ca57;
 /// Number of verdict slots; a connection uses slot `conn % VERDICT_SLOTS`.
 pub const VERDICT_SLOTS: u32 = 65_536;
 

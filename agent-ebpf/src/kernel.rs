@@ -7,8 +7,7 @@
 //! Not here: what the values mean for a connection (`socket`).
 
 use aya_ebpf::helpers::{bpf_get_current_task_btf, bpf_probe_read_kernel};
-
-use earwitness_common::settings::RDONLY_CAST;
+use earwitness_common::offsets::RDONLY_CAST;
 
 use crate::maps::{COUNTERS, SOCKET_FILE_OPS, WORD_TYPE, offset};
 
@@ -133,32 +132,33 @@ fn file_of(task: *const u8, fd: u64) -> Option<*const u8> {
 /// The first socket that the agent itself uses tells it.
 #[inline(always)]
 pub fn learn(task: *const u8, fd: u64) {
-    let Some(known) = COUNTERS.get_ptr_mut(SOCKET_FILE_OPS) else {
+    let Some((known, 0)) = socket_operations() else {
         return;
     };
-    // SAFETY: an element of an array map; a torn access is impossible for an aligned u64.
-    if unsafe { core::ptr::read_volatile(known) } != 0 {
-        return;
-    }
     let Some(file) = file_of(task, fd) else {
         return;
     };
     if is_socket_by_mode(file) {
-        // SAFETY: as above; every writer writes the same value.
+        // SAFETY: an element of an array map; every writer writes the same value.
         unsafe { core::ptr::write_volatile(known, word(file, offset!(file_f_op))) };
     }
 }
 
 #[inline(always)]
 fn is_socket(file: *const u8) -> bool {
-    let Some(known) = COUNTERS.get_ptr_mut(SOCKET_FILE_OPS) else {
-        return false;
-    };
-    // SAFETY: as above.
-    match unsafe { core::ptr::read_volatile(known) } {
-        0 => is_socket_by_mode(file),
-        operations => word(file, offset!(file_f_op)) == operations,
+    match socket_operations() {
+        None => false,
+        Some((_, 0)) => is_socket_by_mode(file),
+        Some((_, operations)) => word(file, offset!(file_f_op)) == operations,
     }
+}
+
+/// Where the address of the sockets' operations is kept, and what is there: 0 if not known yet.
+#[inline(always)]
+fn socket_operations() -> Option<(*mut u64, u64)> {
+    let known = COUNTERS.get_ptr_mut(SOCKET_FILE_OPS)?;
+    // SAFETY: an element of an array map; a torn access is impossible for an aligned u64.
+    Some((known, unsafe { core::ptr::read_volatile(known) }))
 }
 
 #[inline(always)]

@@ -9,3 +9,9 @@ pub mod copy;
 mod quiet;
 pub mod table;
 pub mod tcp;
+
+/// Spreads keys that are alike over all 64 bits; the high ones are the best (Fibonacci hashing).
+#[inline(always)]
+fn mix(key: u64) -> u64 {
+    key.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

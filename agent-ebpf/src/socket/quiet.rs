@@ -7,6 +7,7 @@
 
 use earwitness_common::settings::Settings;
 
+use super::mix;
 use crate::maps::{QUIET, QUIET_SLOTS};
 
 /// Whether nothing is wanted of this sock.
@@ -43,6 +44,6 @@ fn write(sk: u64, value: u64) {
 #[inline(always)]
 fn slot(sk: u64) -> Option<*mut u64> {
     // The low bits of slab addresses are alike.
-    let hash = (sk >> 6).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let hash = mix(sk >> 6) >> 32;
     QUIET.get_ptr_mut(hash as u32 & (QUIET_SLOTS - 1))
 }

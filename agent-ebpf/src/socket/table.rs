@@ -18,7 +18,7 @@ use earwitness_common::{
     settings::Settings,
 };
 
-use super::quiet;
+use super::{mix, quiet};
 use crate::{
     filter,
     kernel::{self, SocketFile},
@@ -218,6 +218,6 @@ pub fn tcp_shard(settings: &Settings, sk: *const u8, family: u8) -> u8 {
 
 #[inline(always)]
 fn spread(settings: &Settings, key: u64) -> u8 {
-    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+    let hash = mix(key) >> 56;
     (hash as u32 & settings.shards.wrapping_sub(1)) as u8 & 7
 }

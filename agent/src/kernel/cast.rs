@@ -6,7 +6,7 @@
 //! type 0 tells the kernel side to do without.
 //! Not here: what is read that way (the kernel side's `kernel`).
 
-use earwitness_common::settings::RDONLY_CAST;
+use earwitness_common::offsets::RDONLY_CAST;
 
 use super::btf::Btf;
 

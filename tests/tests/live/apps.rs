@@ -69,7 +69,7 @@ fn node_keep_alive(scene: &Scene) -> Result<()> {
 /// A chunked body has to be followed to its end, byte by byte.
 fn node_large_chunked(scene: &Scene) -> Result<()> {
     let node = App::node(scene)?;
-    fetched(scene, &node, &["/chunked/2000000", "/length/3"])?;
+    fetched(scene, &node, &["/chunked/5000000", "/length/3"])?;
     Ok(())
 }
 
