@@ -11,6 +11,7 @@ pub mod http1;
 mod probe;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
