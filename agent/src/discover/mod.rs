@@ -14,6 +14,7 @@
 //! [capture] ──▶ rules ──▶ Rule      io_uring, sockets, tls: looks that the daemon and doctor take
 //! ```
 
+pub mod binary;
 pub mod cgroup;
 mod elf;
 pub mod executable;
