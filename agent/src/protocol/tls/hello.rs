@@ -120,3 +120,32 @@ const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::{RETRY, extension, protocol_name};
+
+    #[test]
+    fn a_retry_is_the_digest_of_its_name() {
+        assert_eq!(Sha256::digest("HelloRetryRequest").as_slice(), RETRY);
+    }
+
+    #[test]
+    fn extensions_are_found_behind_others() {
+        let all = [0, 5, 0, 1, 9, 0, 16, 0, 5, 0, 3, 2, b'h', b'2', 0, 7];
+        assert_eq!(extension(&all, 16).and_then(protocol_name).as_deref(), Some("h2"));
+        assert_eq!(extension(&all, 5), Some(&[9][..]));
+        assert_eq!(extension(&all, 7), None);
+        assert_eq!(extension(&[], 0), None);
+    }
+
+    #[test]
+    fn one_protocol_is_chosen() {
+        assert_eq!(protocol_name(&[0, 6, 2, b'h', b'2', 2, b'h', b'3']), None);
+        assert_eq!(protocol_name(&[0, 2, 1, b'\n']), None);
+        assert_eq!(protocol_name(&[0, 1, 0]), None);
+        assert_eq!(protocol_name(&[0, 9, 1, b'h']), None);
+    }
+}

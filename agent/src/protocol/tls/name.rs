@@ -32,7 +32,7 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Numbers with dots between them; undecoded if one is too large.
+/// Numbers with dots between them; undecoded if that is not possible.
 pub fn dotted(oid: &Oid<'_>) -> String {
     let Some(arcs) = arcs(oid.as_bytes()) else {
         return hexadecimal(oid.as_bytes());
@@ -117,6 +117,7 @@ fn push_printable(out: &mut String, c: char) {
 
 /// The numbers of an object identifier (X.690 section 8.19).
 fn arcs(bytes: &[u8]) -> Option<Vec<u64>> {
+    bytes.last().filter(|byte| **byte < 0x80)?;
     let mut arcs = Vec::new();
     let mut arc = 0_u64;
     for byte in bytes {
@@ -166,3 +167,95 @@ const TYPES: [(&str, &str); 14] = [
     ("2.5.4.12", "title"),
     ("2.5.4.42", "GN"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use x509_parser::asn1_rs::{Any, FromDer, Oid};
+    use x509_parser::x509::X509Name;
+
+    use super::{NAME_BYTES, distinguished_name, dotted, printable, text};
+
+    /// A value, its type and length in one byte each.
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap();
+        assert!(length < 0x80);
+        [&[tag, length], content].concat()
+    }
+
+    fn common_name(tag: u8, value: &[u8]) -> Vec<u8> {
+        let attribute = [&[6, 3, 0x55, 4, 3][..], &der(tag, value)].concat();
+        der(0x31, &der(0x30, &attribute))
+    }
+
+    fn check(parts: &[u8], expected: &str) {
+        let length = u16::try_from(parts.len()).unwrap().to_be_bytes();
+        let head: &[u8] = match length {
+            [0, low] if low < 0x80 => &[0x30, low],
+            [0, low] => &[0x30, 0x81, low],
+            [high, low] => &[0x30, 0x82, high, low],
+        };
+        let name = [head, parts].concat();
+        let (_, name) = X509Name::from_der(&name).unwrap();
+        assert_eq!(distinguished_name(&name), expected);
+    }
+
+    #[test]
+    fn every_kind_of_string_is_read() {
+        for (tag, content, expected) in [
+            (12, "Zoë".as_bytes(), Some("Zoë")),
+            (12, b"\xff", None),
+            (19, b"Zoe*", Some("Zoe*")),
+            (20, b"Zo\xeb", Some("Zoë")),
+            (22, b"Zoe", Some("Zoe")),
+            (28, b"\0\0\0Z\0\0\0\xeb", Some("Zë")),
+            (28, b"\0\0\0Z\0", None),
+            (28, b"\0\x11\0\0", None),
+            (30, b"\0Z\0\xeb\xd8\x3d\xde\x00", Some("Zë😀")),
+            (30, b"\0Z\0", None),
+            (30, b"\xd8\x3d", None),
+            (4, b"Zoe", None),
+            (0x8c, b"Zoe", None),
+        ] {
+            let value = der(tag, content);
+            let (_, value) = Any::from_der(&value).unwrap();
+            assert_eq!(text(&value).as_deref(), expected, "type {tag}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_meaning_is_escaped() {
+        check(&common_name(12, b" a  b "), "CN=\\ a  b\\ ");
+        check(&common_name(12, b"a#,b=c"), "CN=a#\\,b=c");
+        check(&common_name(12, b"a\nb\0"), "CN=a\\0Ab\\00");
+        check(&common_name(4, b"ab"), "CN=#04026162");
+        check(&common_name(12, b" "), "CN=\\ ");
+        check(&common_name(12, b""), "CN=");
+        check(&[], "");
+    }
+
+    #[test]
+    fn controls_never_come_through() {
+        assert_eq!(printable("a\r\n\u{85}é"), "a\\0D\\0A\\C2\\85é");
+    }
+
+    #[test]
+    fn long_names_lose_their_general_parts() {
+        let part = common_name(12, &[b'x'; 60]);
+        let parts: Vec<_> = (0..NAME_BYTES).step_by(50).flat_map(|_| part.clone()).collect();
+        let one = format!("CN={}", "x".repeat(60));
+        let expected = vec![one.as_str(); NAME_BYTES / (one.len() + 1)].join(",");
+        check(&parts, &expected);
+    }
+
+    #[test]
+    fn object_identifiers_are_dotted() {
+        let text = |bytes: &'static [u8]| dotted(&Oid::new(bytes.into()));
+        assert_eq!(text(&[0x55, 4, 3]), "2.5.4.3");
+        assert_eq!(text(&[0x2a, 0x86, 0x48]), "1.2.840");
+        assert_eq!(text(&[0x88, 0x37, 1]), "2.999.1");
+        assert_eq!(text(&[]), "#");
+        assert_eq!(text(&[0x2a, 0x86]), "#2A86");
+        let large = &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+        assert_eq!(text(large), "#FFFFFFFFFFFFFFFFFF7F");
+    }
+}
