@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::tls::TlsLibrary;
+use crate::model::tls::{Facts, TlsLibrary};
 
 /// Both ends of the connection that carried an exchange.
 #[derive(Clone, Debug)]

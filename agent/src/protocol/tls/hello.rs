@@ -12,7 +12,7 @@ use tls_parser::{
     parse_tls_handshake_server_hello,
 };
 
-use super::Version;
+use crate::model::tls::Version;
 
 /// What a client offers.
 #[derive(Debug)]

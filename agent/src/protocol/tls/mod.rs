@@ -12,6 +12,7 @@
 //! ```
 
 mod certificate;
+pub mod ciphertext;
 mod hello;
 mod message;
 mod name;
@@ -20,53 +21,12 @@ mod record;
 mod tests;
 
 use crate::model::sample::Direction;
+use crate::model::tls::{Facts, Version};
 use crate::protocol::tls::message::{Messages, Step, Want, kind};
 use crate::protocol::tls::record::{Kind, Records};
 
 pub use hello::cipher_name;
 pub use record::starts_record;
-
-/// What the handshake shows.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Facts {
-    /// Name of the server that the client asked for (SNI): a DNS name or an address, lower case.
-    /// With Encrypted ClientHello this is the public name in front of the hidden one.
-    pub server_name: Option<String>,
-    /// What the server chose.
-    pub version: Option<Version>,
-    /// Cipher suite that the server chose; see `cipher_name`.
-    pub cipher: Option<u16>,
-    /// Protocol of the application that the server chose. TLS 1.3 hides it.
-    pub alpn: Option<String>,
-    /// Whom the client says it is. TLS 1.3 hides it, and a resumed session does not repeat it.
-    pub client_certificate: Option<ClientCertificate>,
-    /// From where the ClientHello comes, seen or concluded from the ServerHello.
-    pub client_direction: Option<Direction>,
-}
-
-/// Version of the protocol.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Version {
-    /// SSL 3.0.
-    Ssl3,
-    /// TLS 1.0.
-    Tls10,
-    /// TLS 1.1.
-    Tls11,
-    /// TLS 1.2.
-    Tls12,
-    /// TLS 1.3.
-    Tls13,
-}
-
-/// Names in a client's certificate.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ClientCertificate {
-    /// Subject as RFC 4514 writes it: `CN=zoe,O=Example,C=DE`.
-    pub subject: String,
-    /// Alternative names without their kind: `zoe.example.org`, `spiffe://example.org/zoe`.
-    pub alternative_names: Vec<String>,
-}
 
 /// Follows one handshake.
 #[derive(Default)]
@@ -265,39 +225,6 @@ impl Role {
             // Another ClientHello, which asks for the same name, or data before the certificate.
             (Self::Client, _) => Want::Skip,
             _ => Want::Stop,
-        }
-    }
-}
-
-impl Facts {
-    fn memory_bytes(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-        let names = self.client_certificate.as_ref().map_or(0, |certificate| {
-            let names = &certificate.alternative_names;
-            let texts: usize = names.iter().map(String::capacity).sum();
-            certificate.subject.capacity() + names.capacity() * size_of::<String>() + texts
-        });
-        text(&self.server_name) + text(&self.alpn) + names
-    }
-}
-
-impl Version {
-    /// Value of `tls.protocol.version`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ssl3 => "3",
-            Self::Tls10 => "1.0",
-            Self::Tls11 => "1.1",
-            Self::Tls12 => "1.2",
-            Self::Tls13 => "1.3",
-        }
-    }
-
-    /// Value of `tls.protocol.name`.
-    pub fn protocol(self) -> &'static str {
-        match self {
-            Self::Ssl3 => "ssl",
-            _ => "tls",
         }
     }
 }

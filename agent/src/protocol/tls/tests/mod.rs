@@ -6,8 +6,9 @@
 mod hostile;
 
 use super::message::MESSAGE_BYTES;
-use super::{ClientCertificate, Facts, Handshake, Version, cipher_name, starts_record};
+use super::{Handshake, cipher_name, starts_record};
 use crate::model::sample::Direction;
+use crate::model::tls::{ClientCertificate, Facts, Version};
 use crate::protocol::detect::Match;
 
 const TLS13: &str = include_str!("tls13.txt");
