@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use object::LittleEndian;
-use object::elf::{ET_DYN, ET_EXEC, FileHeader64, PF_W, PF_X, PT_DYNAMIC, PT_LOAD};
+use object::elf::{ET_DYN, ET_EXEC, FileHeader64, PF_X, PT_DYNAMIC, PT_LOAD};
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::read::{ReadCache, ReadCacheOps};
 
@@ -36,7 +36,6 @@ pub(super) struct Segment {
     /// Bytes in the file; memory may have more.
     pub(super) size: u64,
     pub(super) is_executable: bool,
-    pub(super) is_writable: bool,
 }
 
 /// A section.
@@ -147,7 +146,6 @@ fn segment(program: &object::elf::ProgramHeader64<LittleEndian>) -> Segment {
         offset: program.p_offset(LittleEndian),
         size: program.p_filesz(LittleEndian),
         is_executable: flags & PF_X != 0,
-        is_writable: flags & PF_W != 0,
     }
 }
 

@@ -19,6 +19,8 @@ mod symbols;
 mod window;
 
 #[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
@@ -141,7 +143,7 @@ pub enum Library {
 }
 
 /// How functions were found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum How {
     /// By their names.
     Symbols,

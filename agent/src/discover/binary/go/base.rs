@@ -18,13 +18,14 @@ pub(super) fn find(image: &Image<'_>, walk: &Walk) -> Option<u64> {
     let is_check = |base: u64, start: u64| {
         base.checked_add(start).is_some_and(|address| checks.binary_search(&address).is_ok())
     };
+    let fits = |&base: &u64| walk.functions.iter().all(|entry| is_check(base, entry.start));
     let is_base = |&base: &u64| {
         let most = walk.samples.iter().filter(|&&start| is_check(base, start)).count();
-        walk.functions.iter().all(|entry| is_check(base, entry.start))
-            && most * 2 >= walk.samples.len()
+        most * 2 >= walk.samples.len()
     };
     let first = walk.functions.first()?.start;
-    let mut bases = checks.iter().filter_map(|check| check.checked_sub(first)).filter(is_base);
+    let bases = checks.iter().filter_map(|check| check.checked_sub(first)).filter(fits);
+    let mut bases = bases.take(MOST_BASES).filter(is_base);
     let base = bases.next()?;
     bases.next().is_none().then_some(base)
 }
@@ -69,3 +70,5 @@ const FORMS: &[(&[u8], usize, &[u8])] = &[
 const LONGEST_BYTES: u64 = 32;
 /// The largest programs have a few hundred thousand functions.
 const MOST_CHECKS: usize = 4 << 20;
+/// Addresses that the wanted functions alone allow: hardly ever more than one.
+const MOST_BASES: usize = 256;
