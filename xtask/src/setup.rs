@@ -72,6 +72,7 @@ fn test_needs() -> Vec<Need> {
         need("node", "nodejs"),
         need("socat", "socat"),
         need("ip", "iproute2"),
+        need("openssl", "openssl"),
         need("ps", "procps"),
     ]
 }
