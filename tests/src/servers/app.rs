@@ -101,7 +101,8 @@ impl App {
         Self::start(scene, "python", command, port, || is_listening(port))
     }
 
-    fn start(
+    /// Starts a program that logs into `NAME.json`, on its standard output if not by itself.
+    pub(super) fn start(
         scene: &Scene,
         name: &str,
         mut command: Command,

@@ -3,7 +3,9 @@
 //!
 //! In: servers' own logs, which are ground truth as elsewhere. Out: what all files here check alike.
 
+mod libraries;
 mod nginx;
+mod node;
 mod python;
 
 use anyhow::{Result, ensure};
@@ -19,7 +21,8 @@ use live_tests::servers::log::Entry;
 
 /// Every test of these files.
 pub fn tests() -> Vec<crate::Test> {
-    [nginx::tests(), python::tests()].into_iter().flatten().collect()
+    let files = [nginx::tests(), python::tests(), node::tests(), libraries::tests()];
+    files.into_iter().flatten().collect()
 }
 
 /// Asks a server for each path over one connection of curl, and checks the records.
