@@ -3,11 +3,13 @@
 //! Out: what each says happened, which is ground truth beside the server's log.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{self, Process};
+use crate::certificates::{Certificates, NAME};
+use crate::process::{self, Printed, Process};
+use crate::scene::Scene;
 use crate::servers::log::Entry;
 
 /// Runs curl without a proxy and gives what it says of each URL, in order.
@@ -15,7 +17,7 @@ pub fn curl(arguments: &[&str]) -> Result<Vec<Entry>> {
     let mut command = process::command("curl")?;
     command.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "60"]);
     // Of several URLs each has its own output, which is not wanted.
-    let outputs = arguments.iter().filter(|word| word.starts_with("http://")).count();
+    let outputs = arguments.iter().filter(|word| is_url(word)).count();
     for _ in 0..outputs {
         command.args(["--output", "/dev/null"]);
     }
@@ -23,6 +25,21 @@ pub fn curl(arguments: &[&str]) -> Result<Vec<Entry>> {
     let printed = process::run(&mut command, LIMIT_SECONDS)?;
     // It fails where a server does something odd on purpose; what it wrote counts.
     printed.stdout.lines().map(curl_entry).collect()
+}
+
+fn is_url(word: &str) -> bool {
+    word.starts_with("http://") || word.starts_with("https://")
+}
+
+/// What makes curl ask for [`NAME`] on loopback, and trust the certificate that answers.
+pub fn trust(certificates: &Certificates) -> Vec<String> {
+    let words = ["--cacert", &certificates.file("ca.pem"), "--connect-to", "::127.0.0.1:"];
+    words.map(str::to_owned).to_vec()
+}
+
+/// The address of a path on [`NAME`].
+pub fn named(port: u16, path: &str) -> String {
+    format!("https://{NAME}:{port}{path}")
 }
 
 /// curl tells the whole address; the target is what follows the port.
@@ -51,6 +68,13 @@ pub fn wrk(url: &str, connections: usize, seconds: u64, more: &[&str]) -> Result
     Ok(count.parse()?)
 }
 
+/// Runs a client written in Python for a test, and gives what it says of each exchange.
+pub fn python(script: &str, arguments: &[&str]) -> Result<Vec<Entry>> {
+    let mut command = process::command("python3")?;
+    let printed = process::run(command.args(["-c", script]).args(arguments), LIMIT_SECONDS)?;
+    printed.good()?.lines().map(Entry::parse).collect()
+}
+
 /// A client that runs before it asks: Python's `http.client`, told URLs one by one.
 pub struct Asker {
     process: Process,
@@ -62,8 +86,21 @@ impl Asker {
     /// Starts it; it opens no connection yet. `host` is an address and port, for one connection.
     pub fn start(host: &str) -> Result<Self> {
         let mut command = process::command("python3")?;
-        command.args(["-c", ASKER, host]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = Process::start_with_input("the asking client", &mut command)?;
+        command.args(["-c", ASKER, host]);
+        Self::run(&mut command)
+    }
+
+    /// The same over TLS.
+    pub fn start_tls(host: &str, certificates: &Certificates) -> Result<Self> {
+        let mut command = process::command("python3")?;
+        command.args(["-c", ASKER, host, &certificates.file("ca.pem"), NAME]);
+        Self::run(&mut command)
+    }
+
+    /// Starts a program that reads paths and writes a status and a length for each.
+    pub fn run(command: &mut Command) -> Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::start_with_input("the asking client", command)?;
         let input = process.child().stdin.take().context("no pipe")?;
         let output = BufReader::new(process.child().stdout.take().context("no pipe")?);
         Ok(Self { process, input, output })
@@ -86,9 +123,49 @@ impl Asker {
     }
 }
 
+/// A client whose process id is known before it runs: the agent can be told to watch it.
+pub struct Held {
+    process: Process,
+    input: ChildStdin,
+    output: std::path::PathBuf,
+}
+
+impl Held {
+    /// A process that becomes this command's when it is let go. Its output goes to the scene's folder.
+    pub fn new(scene: &Scene, command: &Command) -> Result<Self> {
+        let output = scene.path("held.out");
+        let mut shell = process::command("sh")?;
+        shell.args(["-c", "read -r _; exec \"$@\"", "sh"]);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell.stdin(Stdio::piped()).stdout(process::output_file(&output)?);
+        shell.stderr(process::output_file(&scene.path("held.log"))?);
+        let mut process = Process::start_with_input("a held client", &mut shell)?;
+        let input = process.child().stdin.take().context("no pipe")?;
+        Ok(Self { process, input, output })
+    }
+
+    /// Its process id, which stays the same.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Lets it run to its end and gives what it has printed.
+    pub fn go(mut self) -> Result<String> {
+        writeln!(self.input)?;
+        let status = self.process.wait(LIMIT_SECONDS)?;
+        let stdout = std::fs::read(&self.output)?;
+        let stdout = String::from_utf8_lossy(&stdout).into_owned();
+        Printed { status, stdout, stderr: String::new() }.good()
+    }
+}
+
 const ASKER: &str = "
-import http.client, sys
+import http.client, socket, ssl, sys
 connection = http.client.HTTPConnection(sys.argv[1], timeout=10)
+if sys.argv[2:]:
+    context = ssl.create_default_context(cafile=sys.argv[2])
+    plain = socket.create_connection((connection.host, connection.port), timeout=10)
+    connection.sock = context.wrap_socket(plain, server_hostname=sys.argv[3])
 for path in sys.stdin:
     connection.request('GET', path.strip())
     response = connection.getresponse()

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::agent::Ended;
 use crate::record::Record;
@@ -30,6 +30,13 @@ pub fn with_log(came: &[&Record], log: &[Entry]) -> Result<()> {
     let form = log.first();
     let line = |record: &&Record| form.map_or_else(|| record.summary(), |entry| entry.like(record));
     same(expected, numbered(came, |record| record.client_port(), line))
+}
+
+/// Fails unless a client and a server tell of the same exchanges: what is compared later is sound.
+pub fn both_ends(client: &[Entry], server: &[Entry]) -> Result<()> {
+    let line = |entry: &Entry| format!("{} {} {}", entry.method, entry.target, entry.status);
+    let of = |entries: &[Entry]| numbered(entries, |entry| entry.port, line);
+    same(of(server), of(client)).context("client and server disagree")
 }
 
 /// A line for each thing, with its connection's port and its place in that connection.

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod calls;
+pub mod certificates;
 pub mod clients;
 pub mod compare;
 pub mod host;

@@ -72,6 +72,11 @@ fn test_needs() -> Vec<Need> {
         need("node", "nodejs"),
         need("socat", "socat"),
         need("ip", "iproute2"),
+        need("openssl", "openssl"),
+        need("apache2", "apache2-bin"),
+        need("wget", "wget"),
+        need("gnutls-serv", "gnutls-bin"),
+        need("tstclnt", "libnss3-tools"),
         need("ps", "procps"),
     ]
 }

@@ -1,8 +1,11 @@
 // Node's own HTTP server with answers for the live tests.
 //
-// app.js PORT prints a JSON line for every exchange it has answered.
+// app.js PORT [CERTIFICATES] prints a JSON line for every exchange it has answered; with a folder of
+// certificates it speaks TLS.
 // GET /length/N, /chunked/N; POST anything gives its length.
+const fs = require('fs');
 const http = require('http');
+const https = require('https');
 
 function body(request, received) {
   const [, word, number] = request.url.split('?')[0].split('/');
@@ -32,14 +35,22 @@ function answer(request, response, received) {
     pid: process.pid,
     body_bytes: answered.content.length,
   };
+  if (request.socket.getProtocol) line.tls = request.socket.getProtocol();
   response.on('finish', () => console.log(JSON.stringify(line)));
   send(response, answered);
 }
 
-http
-  .createServer((request, response) => {
-    let received = 0;
-    request.on('data', (piece) => (received += piece.length));
-    request.on('end', () => answer(request, response, received));
-  })
-  .listen(Number(process.argv[2]), '127.0.0.1');
+function take(request, response) {
+  let received = 0;
+  request.on('data', (piece) => (received += piece.length));
+  request.on('end', () => answer(request, response, received));
+}
+
+function create() {
+  const folder = process.argv[3];
+  if (!folder) return http.createServer(take);
+  const read = (name) => fs.readFileSync(`${folder}/${name}`);
+  return https.createServer({ cert: read('server.pem'), key: read('server.key') }, take);
+}
+
+create().listen(Number(process.argv[2]), '127.0.0.1');

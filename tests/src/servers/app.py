@@ -1,12 +1,14 @@
 """Python's own HTTP server with answers for the live tests.
 
-app.py PORT|PATH thread|fork 1.0|1.1 prints a JSON line for every exchange it has answered.
+app.py PORT|PATH thread|fork 1.0|1.1 [CERTIFICATES] prints a JSON line for every exchange it has
+answered; with a folder of certificates it speaks TLS.
 GET /length/N, /close/N (ended by closing), /chunked/N, /sleep/MS; POST anything gives its length.
 """
 
 import json
 import os
 import socketserver
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler
@@ -45,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
             "pid": os.getpid(),
             "body_bytes": size,
         }
+        if isinstance(self.connection, ssl.SSLSocket):
+            line["tls"] = self.connection.version()
         # One write, so that lines of several processes stay whole.
         os.write(1, (json.dumps(line) + "\n").encode())
 
@@ -68,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main():
-    place, mode, version = sys.argv[1:]
+    place, mode, version, *certificates = sys.argv[1:]
     Handler.protocol_version = "HTTP/" + version
     mixin = socketserver.ForkingMixIn if mode == "fork" else socketserver.ThreadingMixIn
     is_port = place.isdigit()
@@ -79,7 +83,12 @@ def main():
         daemon_threads = True
         request_queue_size = 100
 
-    Server(("127.0.0.1", int(place)) if is_port else place, Handler).serve_forever()
+    server = Server(("127.0.0.1", int(place)) if is_port else place, Handler)
+    for folder in certificates:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(folder + "/server.pem", folder + "/server.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
 
 
 main()

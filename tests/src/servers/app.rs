@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use super::log::{self, Entry};
 use super::nginx::is_listening;
+use crate::certificates::Certificates;
 use crate::process::{self, Process};
 use crate::scene::Scene;
 use crate::{ports, wait};
@@ -56,12 +57,38 @@ impl App {
         Self::start(scene, "python", command, 0, || socket.exists())
     }
 
+    /// Python's `http.server` over TLS, its socket wrapped by `ssl`.
+    pub fn python_tls(scene: &Scene, mode: Mode, certificates: &Certificates) -> Result<Self> {
+        let port = ports::free()?;
+        let mut command = python(scene)?;
+        command.args([&port.to_string(), mode.name(), "1.1"]).arg(certificates.folder());
+        Self::start(scene, "python", command, port, || is_listening(port))
+    }
+
+    /// `asyncio` over TLS, which gives the library memory in place of a socket.
+    pub fn asyncio_tls(scene: &Scene, certificates: &Certificates) -> Result<Self> {
+        let port = ports::free()?;
+        let script = scene.file("loop.py", include_str!("loop.py"))?;
+        let mut command = process::command("python3")?;
+        command.arg(script).arg(port.to_string()).arg(certificates.folder());
+        Self::start(scene, "asyncio", command, port, || is_listening(port))
+    }
+
     /// Node's `http` on a port.
     pub fn node(scene: &Scene) -> Result<Self> {
         let port = ports::free()?;
         let script = scene.file("app.js", include_str!("app.js"))?;
         let mut command = process::command("node")?;
         command.arg(script).arg(port.to_string());
+        Self::start(scene, "node", command, port, || is_listening(port))
+    }
+
+    /// Node's `https` on a port.
+    pub fn node_tls(scene: &Scene, certificates: &Certificates) -> Result<Self> {
+        let port = ports::free()?;
+        let script = scene.file("app.js", include_str!("app.js"))?;
+        let mut command = process::command("node")?;
+        command.arg(script).arg(port.to_string()).arg(certificates.folder());
         Self::start(scene, "node", command, port, || is_listening(port))
     }
 
@@ -74,7 +101,8 @@ impl App {
         Self::start(scene, "python", command, port, || is_listening(port))
     }
 
-    fn start(
+    /// Starts a program that logs into `NAME.json`, on its standard output if not by itself.
+    pub(super) fn start(
         scene: &Scene,
         name: &str,
         mut command: Command,

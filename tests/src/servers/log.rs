@@ -2,7 +2,7 @@
 //!
 //! In: lines with `method`, `target`, `status` and whatever else the program can tell: `port` of the
 //! client, `pid` of the server's process, `body_bytes` (content), `wire_bytes` (content with its
-//! transfer coding), `request_bytes` (head and content). Out: `Entry`.
+//! transfer coding), `request_bytes` (head and content), `tls` (version). Out: `Entry`.
 //! Not here: comparing (`compare`).
 
 use std::path::Path;
@@ -32,6 +32,8 @@ pub struct Entry {
     pub wire_bytes: Option<u64>,
     /// The request on the wire.
     pub request_bytes: Option<u64>,
+    /// Version of TLS, as in `1.3`.
+    pub tls: Option<String>,
 }
 
 impl Entry {
@@ -50,6 +52,7 @@ impl Entry {
             body_bytes: number("body_bytes"),
             wire_bytes: number("wire_bytes"),
             request_bytes: number("request_bytes"),
+            tls: text("tls").strip_prefix("TLSv").map(str::to_owned),
         })
     }
 
@@ -65,12 +68,14 @@ impl Entry {
         for (name, value) in figures {
             line.extend(value.map(|value| format!("{name}{value}")));
         }
+        line.extend(self.tls.iter().map(|version| format!(" tls {version}")));
         line
     }
 
     /// A record, as text of the same form: only figures that this entry tells too.
     pub fn like(&self, record: &Record) -> String {
         let pid = record.number("/server/process/pid").unwrap_or(0);
+        let version = record.text("/tls/protocol/version");
         let like = Self {
             method: record.method().to_owned(),
             target: record.target(),
@@ -80,6 +85,7 @@ impl Entry {
             body_bytes: self.body_bytes.map(|_| record.body_bytes()),
             wire_bytes: self.wire_bytes.map(|_| record.wire_bytes()),
             request_bytes: self.request_bytes.map(|_| record.request_bytes()),
+            tls: self.tls.as_ref().map(|_| version.unwrap_or("-").to_owned()),
         };
         like.line()
     }

@@ -3,6 +3,7 @@
 //! Always: each listens on loopback or a unix socket only, logs one JSON line an exchange into the
 //! scene's folder, and is ended with its test.
 
+pub mod apache;
 pub mod app;
 pub mod log;
 pub mod nginx;

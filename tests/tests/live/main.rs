@@ -19,6 +19,7 @@ mod odd;
 mod places;
 mod processes;
 mod syscalls;
+mod tls;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -71,6 +72,7 @@ fn all() -> Vec<Test> {
         filters::tests(),
         faults::tests(),
         commands::tests(),
+        tls::tests(),
     ];
     files.into_iter().flatten().collect()
 }
