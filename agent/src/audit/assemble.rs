@@ -15,6 +15,7 @@ use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
 use super::rule::Level;
+use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{

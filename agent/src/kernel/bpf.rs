@@ -21,6 +21,9 @@ pub const TRACE_UPROBE_SESSION: u32 = 57;
 /// `BPF_PERF_EVENT` (Linux 5.15).
 const PERF_EVENT: u32 = 41;
 
+/// `PERF_FLAG_FD_CLOEXEC`
+const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
+
 /// Longest log of the verifier that is asked for.
 const LOG_BYTES: usize = 1 << 20;
 /// Lines at its end that are told.
@@ -178,7 +181,7 @@ impl UprobePmu {
                 process,
                 processor,
                 -1,
-                libc::PERF_FLAG_FD_CLOEXEC,
+                PERF_FLAG_FD_CLOEXEC,
             ))
         }
     }

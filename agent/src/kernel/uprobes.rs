@@ -100,15 +100,12 @@ impl Uprobes {
     pub(super) fn load(ebpf: &mut Ebpf, object: &[u8]) -> Result<Self, UprobeError> {
         let linked = Linked::new(ebpf, object)?;
         let (programs, go_enter, go_return) = linked.programs(object)?;
-        let array = |ebpf, name| {
-            take_array(ebpf, name).map_err(|error| UprobeError::Object(error.to_string()))
-        };
         Ok(Self {
             programs,
             go_enter,
             go_return,
-            since: array(ebpf, "TLS_FILE_SINCE")?,
-            counters: array(ebpf, "COUNTERS")?,
+            since: words(ebpf, "TLS_FILE_SINCE")?,
+            counters: words(ebpf, "COUNTERS")?,
         })
     }
 
@@ -273,6 +270,10 @@ impl Linked {
         let program = self.object.programs.get(name)?;
         self.object.functions.get(&program.function_key())
     }
+}
+
+fn words(ebpf: &mut Ebpf, name: &'static str) -> Result<Array<MapData, u64>, UprobeError> {
+    take_array(ebpf, name).map_err(|error| UprobeError::Object(error.to_string()))
 }
 
 fn map_fd(map: &Map) -> Option<RawFd> {

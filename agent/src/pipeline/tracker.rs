@@ -29,6 +29,8 @@ use crate::protocol::{Connection, Output};
 
 /// How long what a TLS stream told waits for its socket to become known.
 const HELD_NS: u64 = 2_000_000_000;
+/// Most that waits so.
+const MOST_HELD: usize = 256;
 /// A TLS stream without a socket that has been silent for so long is over: nothing shows its end.
 const UNPLACED_NS: u64 = 300_000_000_000;
 
@@ -143,6 +145,7 @@ impl Tracker {
         followed.last_ns = time_ns;
         if followed.is_unplaced() {
             self.waiting.insert(conn);
+            events.push(Event::Unplaced(followed.open.tgid));
         }
         self.connections.insert(conn, followed);
         self.link(conn, other);
@@ -370,6 +373,9 @@ impl Tracker {
                 followed.held_since_ns = now_ns;
             }
             followed.held.append(&mut self.outputs);
+            if followed.held.len() > MOST_HELD {
+                self.outputs = std::mem::take(&mut followed.held);
+            }
         }
     }
 

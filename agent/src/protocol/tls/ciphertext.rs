@@ -55,7 +55,7 @@ impl Ciphertext {
         self.carried
     }
 
-    pub(super) fn carry(&mut self) {
+    pub(in crate::protocol) fn carry(&mut self) {
         self.carried = true;
     }
 
