@@ -117,10 +117,14 @@ pub struct Cursor {
     pub time_ns: u64,
     /// `INGRESS` or `EGRESS`.
     pub direction: u64,
+    /// Identity of the connection.
+    pub conn: u64,
+    /// Ring to write to.
+    pub shard: u64,
     /// Process that made the call.
     pub tgid: u32,
     /// Its real user id.
     pub uid: u32,
 }
 
-const _: () = assert!(size_of::<Connection>() == 352);
+const _: () = assert!(size_of::<Connection>() == 384);

@@ -6,7 +6,7 @@
 //! function is small: see `tls`.
 //! Not here: vectors, of which TLS libraries have none that matter.
 
-use core::{ffi::c_void, mem::offset_of};
+use core::ffi::c_void;
 
 use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
@@ -15,7 +15,7 @@ use earwitness_common::{
     connection::{ANNOUNCED, Connection, Cursor},
     loss::KernelLoss,
     sample::{
-        DATA_CALL_START, DATA_TURN_START, DataHead, EGRESS, GAP_FAULT, GAP_NONE, GAP_OVER_LIMIT,
+        DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_NONE, GAP_OVER_LIMIT,
         INGRESS, KIND_DATA,
     },
     settings::{Settings, VERDICT_BITS, VERDICT_SLOTS, Verdict},
@@ -86,6 +86,8 @@ fn prepare(
     write(&mut cursor.from, from);
     write(&mut cursor.left_bytes, total_bytes);
     write(&mut cursor.direction, u64::from(direction));
+    write(&mut cursor.conn, stream.conn);
+    write(&mut cursor.shard, u64::from(stream.shard));
     let flags = DATA_CALL_START | if turned { DATA_TURN_START } else { 0 };
     write(&mut cursor.flags, u64::from(flags));
     advance(stream, cursor);
@@ -274,28 +276,16 @@ fn fill(head: &mut DataHead, cursor: &Cursor, len_bytes: u64, data_bytes: u32, r
     head.flags = read(&cursor.flags) as u8;
     head.data_bytes = data_bytes;
     head.time_ns = read(&cursor.time_ns);
-    head.conn = stream_of(cursor).conn;
+    head.conn = read(&cursor.conn);
     head.pos_bytes = read(&cursor.pos_bytes);
     head.len_bytes = len_bytes;
     head.tgid = cursor.tgid;
     head.uid = cursor.uid;
 }
 
-/// The stream that a cursor is part of.
-#[inline(always)]
-fn stream_of(cursor: &Cursor) -> &Connection {
-    let at = if read(&cursor.direction) == u64::from(EGRESS) {
-        offset_of!(Connection, egress_cursor)
-    } else {
-        offset_of!(Connection, ingress_cursor)
-    };
-    // SAFETY: every cursor here lies in a stream, at the place that its direction tells.
-    unsafe { &*core::ptr::from_ref(cursor).cast::<u8>().sub(at).cast::<Connection>() }
-}
-
 #[inline(always)]
 fn ring(cursor: &Cursor) -> Option<&'static Ring> {
-    emit::ring(stream_of(cursor).shard)
+    emit::ring(read(&cursor.shard) as u8)
 }
 
 #[inline(always)]
