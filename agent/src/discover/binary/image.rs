@@ -11,7 +11,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use object::LittleEndian;
-use object::elf::{ET_DYN, ET_EXEC, FileHeader64, PF_X, PT_DYNAMIC, PT_LOAD};
+use object::elf::{
+    ET_DYN, ET_EXEC, FileHeader64, PF_W, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD,
+};
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::read::{ReadCache, ReadCacheOps};
 
@@ -20,10 +22,14 @@ pub(super) struct Image<'a> {
     source: Source<'a>,
     /// `EM_…`
     pub(super) machine: u16,
+    /// It is loaded at its own addresses, never moved.
+    pub(super) is_fixed: bool,
     /// What is mapped, in the order of the file.
     pub(super) segments: Vec<Segment>,
     /// Offset and size of the dynamic section.
     pub(super) dynamic: Option<(u64, u64)>,
+    /// Offset and size of the index of what unwinding needs, which has every function.
+    pub(super) frames: Option<(u64, u64)>,
     /// Empty if the file was stripped of them.
     pub(super) sections: Vec<Section>,
 }
@@ -36,6 +42,7 @@ pub(super) struct Segment {
     /// Bytes in the file; memory may have more.
     pub(super) size: u64,
     pub(super) is_executable: bool,
+    pub(super) is_writable: bool,
 }
 
 /// A section.
@@ -44,7 +51,6 @@ pub(super) struct Section {
     pub(super) name: Vec<u8>,
     /// `SHT_…`
     pub(super) kind: u32,
-    pub(super) address: u64,
     pub(super) offset: u64,
     pub(super) size: u64,
     /// Index of the section with its texts.
@@ -58,23 +64,23 @@ impl<'a> Image<'a> {
         let cache = ReadCache::new(Headers { source: &source, at: 0, left_bytes: HEADERS_BYTES });
         let head = FileHeader64::<LittleEndian>::parse(&cache).ok()?;
         head.endian().ok()?;
-        if ![ET_EXEC, ET_DYN].contains(&head.e_type(LittleEndian)) {
+        let kind = head.e_type(LittleEndian);
+        let is_fixed = kind == ET_EXEC;
+        if !is_fixed && kind != ET_DYN {
             return None;
         }
         let programs = head.program_headers(LittleEndian, &cache).ok()?;
         let loaded = programs.iter().filter(|program| program.p_type(LittleEndian) == PT_LOAD);
         let segments: Vec<Segment> = loaded.map(segment).collect();
-        let dynamic = programs.iter().find(|program| program.p_type(LittleEndian) == PT_DYNAMIC);
-        let dynamic = dynamic.map(|at| (at.p_offset(LittleEndian), at.p_filesz(LittleEndian)));
+        let place = |kind| {
+            let program = programs.iter().find(|program| program.p_type(LittleEndian) == kind)?;
+            Some((program.p_offset(LittleEndian), program.p_filesz(LittleEndian)))
+        };
+        let (dynamic, frames) = (place(PT_DYNAMIC), place(PT_GNU_EH_FRAME));
         let sections = sections(head, &cache).unwrap_or_default();
         let machine = head.e_machine(LittleEndian);
         drop(cache);
-        Some(Self { source, machine, segments, dynamic, sections })
-    }
-
-    /// A section by its name.
-    pub(super) fn section(&self, name: &[u8]) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name == name)
+        Some(Self { source, machine, is_fixed, segments, dynamic, frames, sections })
     }
 
     /// Offset in the file of an instruction.
@@ -86,6 +92,11 @@ impl<'a> Image<'a> {
     /// Offset in the file of what is mapped at an address.
     pub(super) fn offset(&self, address: u64) -> Option<u64> {
         self.segments.iter().find_map(|segment| segment.offset_of(address))
+    }
+
+    /// Address at which something in the file is mapped.
+    pub(super) fn address(&self, offset: u64) -> Option<u64> {
+        self.segments.iter().find_map(|segment| segment.address_of(offset))
     }
 
     /// Bytes of the file: `None` if they are not there, or too many.
@@ -146,6 +157,7 @@ fn segment(program: &object::elf::ProgramHeader64<LittleEndian>) -> Segment {
         offset: program.p_offset(LittleEndian),
         size: program.p_filesz(LittleEndian),
         is_executable: flags & PF_X != 0,
+        is_writable: flags & PF_W != 0,
     }
 }
 
@@ -154,7 +166,6 @@ fn sections(head: &FileHeader64<LittleEndian>, cache: &Cache<'_, '_>) -> Option<
     let sections = table.iter().take(MOST_SECTIONS).map(|section| Section {
         name: table.section_name(LittleEndian, section).unwrap_or_default().to_vec(),
         kind: section.sh_type(LittleEndian),
-        address: section.sh_addr(LittleEndian),
         offset: section.sh_offset(LittleEndian),
         size: section.sh_size(LittleEndian),
         link: section.sh_link(LittleEndian) as usize,

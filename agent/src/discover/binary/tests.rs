@@ -74,3 +74,22 @@ fn examine_bytes(bytes: &[u8]) -> Examined {
 fn offsets(found: &Found) -> Vec<(Function, u64)> {
     found.points.iter().map(|point| (point.function, point.offset)).collect()
 }
+
+#[test]
+fn explore() {
+    for path in std::env::var("X").unwrap_or_default().split_whitespace() {
+        let Ok(file) = File::open(path) else {
+            println!("no {path}");
+            continue;
+        };
+        let image = Image::open(&file).unwrap();
+        let now = std::time::Instant::now();
+        let examined = stripped::find(&image);
+        println!("{path} {:?} {:?}", examined.opaque, now.elapsed());
+        let truth: Vec<_> = symbols::find(&image).map(|found| offsets(&found)).unwrap_or_default();
+        for (function, offset) in examined.found.iter().flat_map(offsets) {
+            println!("  {function:?} {offset:x} {}", truth.contains(&(function, offset)));
+        }
+        println!("  truth {truth:x?}");
+    }
+}
