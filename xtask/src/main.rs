@@ -6,6 +6,7 @@
 
 mod bench;
 mod build;
+mod go;
 mod host;
 mod lint;
 mod live;

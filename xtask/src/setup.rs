@@ -9,8 +9,8 @@ use crate::host::Host;
 use crate::packages::{self, Need};
 use crate::privilege::Privilege;
 use crate::step::{Steps, note};
-use crate::toolchain;
 use crate::workspace::Workspace;
+use crate::{go, toolchain};
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
 #[derive(clap::Args)]
@@ -37,7 +37,8 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
     })?;
     if tests {
         steps.take("programs that the tests use", || {
-            packages::ensure(&test_needs(), &host, privilege)
+            packages::ensure(&test_needs(), &host, privilege)?;
+            go::ensure(workspace)
         })?;
     }
     Ok(())
@@ -73,6 +74,7 @@ fn test_needs() -> Vec<Need> {
         need("socat", "socat"),
         need("ip", "iproute2"),
         need("openssl", "openssl"),
+        need("pip3", "python3-pip"),
         need("apache2", "apache2-bin"),
         need("wget", "wget"),
         need("gnutls-serv", "gnutls-bin"),

@@ -5,5 +5,6 @@
 
 pub mod apache;
 pub mod app;
+pub mod go;
 pub mod log;
 pub mod nginx;

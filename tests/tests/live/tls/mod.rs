@@ -3,6 +3,7 @@
 //!
 //! In: servers' own logs, which are ground truth as elsewhere. Out: what all files here check alike.
 
+mod go;
 mod libraries;
 mod nginx;
 mod node;
@@ -21,7 +22,7 @@ use live_tests::servers::log::Entry;
 
 /// Every test of these files.
 pub fn tests() -> Vec<crate::Test> {
-    let files = [nginx::tests(), python::tests(), node::tests(), libraries::tests()];
+    let files = [nginx::tests(), python::tests(), node::tests(), libraries::tests(), go::tests()];
     files.into_iter().flatten().collect()
 }
 
@@ -35,13 +36,24 @@ fn fetched(
     server: &str,
 ) -> Result<()> {
     let agent = scene.agent().port(app.port).start()?;
-    let urls: Vec<_> = paths.iter().map(|path| named(app.port, path)).collect();
-    let answers = curl_secure(certificates, more, &urls)?;
+    let answers = curl_answers(app.port, certificates, more, paths)?;
     let ended = agent.finish(paths.len())?;
     let log = app.log(paths.len())?;
     compare::both_ends(&answers, &log)?;
-    ensure!(answers.len() == paths.len(), "{} answers to {paths:?}", answers.len());
     Seen::openssl(app.port, "curl", server).check(&ended, &log)
+}
+
+/// Asks for each path over one connection of curl.
+fn curl_answers(
+    port: u16,
+    certificates: &Certificates,
+    more: &[&str],
+    paths: &[&str],
+) -> Result<Vec<Entry>> {
+    let urls: Vec<_> = paths.iter().map(|path| named(port, path)).collect();
+    let answers = curl_secure(certificates, more, &urls)?;
+    ensure!(answers.len() == paths.len(), "{} answers to {paths:?}", answers.len());
+    Ok(answers)
 }
 
 /// Asks for several URLs over HTTP/1.1, on loopback by the test's own authority.
@@ -67,7 +79,7 @@ struct Seen<'a> {
     handshake: bool,
     side: &'a str,
     port: u16,
-    /// Programs, where both ends are known.
+    /// Programs by name or path, where both ends are known.
     client: Option<&'a str>,
     server: Option<&'a str>,
 }
@@ -120,7 +132,8 @@ impl<'a> Seen<'a> {
         let programs = [("client", self.client), ("server", self.server)];
         for (end, program) in programs {
             let Some(program) = program else { continue };
-            let path = process::find(program)?;
+            let is_path = program.starts_with('/');
+            let path = if is_path { program.into() } else { process::find(program)? };
             let key = format!("/{end}/process/executable/path");
             record.must_be(&key, &path.to_string_lossy())?;
         }
