@@ -73,6 +73,10 @@ pub const TIED_CIPHERTEXT: u8 = 2;
 
 /// `OpenHead::flags`: seen from its beginning, so position 0 is the first byte of the stream.
 pub const OPEN_FRESH: u8 = 1;
+/// `OpenHead::flags`: the filters leave it out after all: nothing of it may be told.
+pub const OPEN_FILTERED: u8 = 2;
+/// `OpenHead::flags`: there are filters, and they cannot be asked before the socket is known.
+pub const OPEN_UNDECIDED: u8 = 4;
 
 /// Head of `KIND_OPEN`: one a connection, written before its first other sample; a second one when
 /// the socket of a TLS stream becomes known later.

@@ -10,11 +10,11 @@ use aya_ebpf::{
     helpers::{bpf_ktime_get_ns, bpf_probe_read_kernel_buf, bpf_probe_read_user, generated},
 };
 use earwitness_common::{
-    connection::{ANNOUNCED, Connection, FRESH},
+    connection::{ANNOUNCED, Connection, FILTERED, FRESH},
     loss::KernelLoss,
     sample::{
         DataHead, EndHead, FAMILY_INET, FAMILY_UNIX, GAP_FAULT, KIND_CLOSE, KIND_END, KIND_OPEN,
-        OPEN_FRESH, OpenHead,
+        OPEN_FILTERED, OPEN_FRESH, OpenHead,
     },
     settings::Settings,
 };
@@ -153,7 +153,9 @@ fn fill_open(head: &mut OpenHead, connection: &Connection, sk: u64) {
     head.kind = KIND_OPEN;
     head.family = connection.family;
     head.role = connection.role;
-    head.flags = if connection.flags & FRESH != 0 { OPEN_FRESH } else { 0 };
+    let fresh = if connection.flags & FRESH != 0 { OPEN_FRESH } else { 0 };
+    let filtered = if connection.flags & FILTERED != 0 { OPEN_FILTERED } else { 0 };
+    head.flags = fresh | filtered;
     head.path_bytes = 0;
     // SAFETY: a helper without pointers.
     head.time_ns = unsafe { bpf_ktime_get_ns() };

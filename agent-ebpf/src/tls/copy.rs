@@ -12,13 +12,13 @@ use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
 };
 use earwitness_common::{
-    connection::{ANNOUNCED, Connection, Cursor},
+    connection::{ANNOUNCED, Connection, Cursor, FILTERED},
     loss::KernelLoss,
     sample::{
         DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_NONE, GAP_OVER_LIMIT,
         INGRESS, KIND_DATA,
     },
-    settings::{Settings, VERDICT_BITS, VERDICT_SLOTS, Verdict},
+    settings::{VERDICT_BITS, VERDICT_SLOTS, Verdict},
 };
 
 use super::{
@@ -122,7 +122,7 @@ fn is_wanted(stream: &mut Connection, cursor: &mut Cursor) -> bool {
     let Some(settings) = SETTINGS.get(0) else {
         return false;
     };
-    if !is_watched(settings, stream) {
+    if !is_watched(stream) {
         return false;
     }
     if stream.flags & ANNOUNCED == 0 && !stream::announce(stream) {
@@ -140,15 +140,10 @@ fn is_wanted(stream: &mut Connection, cursor: &mut Cursor) -> bool {
     true
 }
 
-/// The filters have been asked for the socket. While there is none, only a host without rules is
-/// sure to want it.
+/// The filters have been asked for the socket. While there is none, user space keeps what comes.
 #[inline(always)]
-fn is_watched(settings: &Settings, stream: &Connection) -> bool {
-    use earwitness_common::connection::FILTERED;
-    match stream::socket(stream) {
-        Some(socket) => socket.flags & FILTERED == 0,
-        None => settings.include_rules == 0 && settings.exclude_rules == 0,
-    }
+fn is_watched(stream: &Connection) -> bool {
+    stream::socket(stream).is_none_or(|socket| socket.flags & FILTERED == 0)
 }
 
 /// What user space has decided, as far as it has.

@@ -13,7 +13,7 @@ use earwitness_common::{
     connection::{ANNOUNCED, CARRIES, Connection, FILTERED, FRESH},
     loss::KernelLoss,
     sample::{
-        EndHead, FAMILY_UNKNOWN, KIND_CLOSE, KIND_OPEN, OPEN_FRESH, OpenHead, ROLE_UNKNOWN,
+        EndHead, FAMILY_UNKNOWN, KIND_CLOSE, KIND_OPEN, OPEN_UNDECIDED, OpenHead, ROLE_UNKNOWN,
         TIED_NOT,
     },
     settings::Settings,
@@ -23,7 +23,7 @@ use earwitness_common::{
 use super::calls::{Call, Object, read, write};
 use crate::{
     emit, loss,
-    maps::{BLANK, SOCKETS, TLS_FILE_SINCE, TLS_STREAMS},
+    maps::{BLANK, SETTINGS, SOCKETS, TLS_FILE_SINCE, TLS_STREAMS},
     socket::{quiet, table},
 };
 
@@ -140,12 +140,11 @@ fn make_ready(settings: &Settings, stream: &mut Connection, socket: &mut Connect
 /// Puts a stream on a socket.
 #[inline(never)]
 fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
-    if stream.flags & ANNOUNCED == 0
-        && socket.flags & FRESH != 0
-        && socket.conn > attached_since(stream.file)
-    {
+    // Every call on it has been seen, then, even those before its socket was known.
+    if socket.flags & FRESH != 0 && socket.conn > attached_since(stream.file) {
         stream.flags |= FRESH;
     }
+    stream.flags = stream.flags & !FILTERED | socket.flags & FILTERED;
     stream.shard = socket.shard;
     stream.family = socket.family;
     stream.role = socket.role;
@@ -157,7 +156,7 @@ fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
     quiet::listen(socket.sock);
     // From here on it is believed.
     write(&mut stream.sock, socket.sock);
-    if socket.flags & FILTERED == 0 {
+    if stream.flags & (FILTERED | ANNOUNCED) != FILTERED {
         emit::open(settings, stream, socket.sock);
     }
 }
@@ -186,7 +185,10 @@ pub fn announce(stream: &mut Connection) -> bool {
     head.kind = KIND_OPEN;
     head.family = FAMILY_UNKNOWN;
     head.role = ROLE_UNKNOWN;
-    head.flags = if stream.flags & FRESH != 0 { OPEN_FRESH } else { 0 };
+    head.flags = match SETTINGS.get(0) {
+        Some(settings) if settings.include_rules | settings.exclude_rules != 0 => OPEN_UNDECIDED,
+        _ => 0,
+    };
     head.path_bytes = 0;
     // SAFETY: a helper without pointers.
     head.time_ns = unsafe { bpf_ktime_get_ns() };

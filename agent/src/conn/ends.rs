@@ -78,7 +78,7 @@ impl Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::sample::Role;
+    use crate::model::sample::{FilterState, Role};
     use std::net::Ipv4Addr;
 
     fn open(conn: u64, local: (Ipv4Addr, u16), remote: (Ipv4Addr, u16), netns: u32) -> Open {
@@ -98,6 +98,7 @@ mod tests {
             fresh: true,
             tgid: 0,
             uid: 0,
+            filter: FilterState::Watched,
             tls: None,
         }
     }

@@ -48,6 +48,8 @@ pub enum Reason {
     IoUring,
     /// TLS that is not read.
     OpaqueTls,
+    /// TLS was read, but not which socket carried it; and only some connections are to be recorded.
+    UnplacedTls,
     /// A TLS call returned in a way that could not be matched with its beginning.
     TlsCall,
     /// HTTP/2, which is not read yet.
@@ -84,6 +86,7 @@ impl Reason {
             Self::Unparsed => "unparsed",
             Self::IoUring => "io_uring",
             Self::OpaqueTls => "opaque_tls",
+            Self::UnplacedTls => "unplaced_tls",
             Self::TlsCall => "tls_call",
             Self::Http2 => "http2",
             Self::Upgraded => "upgraded",

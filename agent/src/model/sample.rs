@@ -96,8 +96,21 @@ pub struct Open {
     pub tgid: u32,
     /// Owner's real user id.
     pub uid: u32,
+    /// What the filters say.
+    pub filter: FilterState,
     /// What there is to say if it is the plaintext inside TLS, `None` for a socket.
     pub tls: Option<TlsStream>,
+}
+
+/// What the filters of `[capture]` say of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FilterState {
+    /// It is watched.
+    Watched,
+    /// It is not, which became known only now: nothing of it may be told.
+    LeftOut,
+    /// They cannot be asked before the socket is known.
+    Undecided,
 }
 
 /// A stream of plaintext, as a TLS library takes and gives it.
@@ -317,6 +330,11 @@ fn decode_open(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
         fresh: head.flags & raw::OPEN_FRESH != 0,
         tgid: head.tgid,
         uid: head.uid,
+        filter: match head.flags {
+            flags if flags & raw::OPEN_FILTERED != 0 => FilterState::LeftOut,
+            flags if flags & raw::OPEN_UNDECIDED != 0 => FilterState::Undecided,
+            _ => FilterState::Watched,
+        },
         tls: tls_stream(&head)?,
     })))
 }

@@ -49,10 +49,23 @@ pub(super) struct Followed {
     pub(super) above: Vec<ConnId>,
     /// The other end is known to carry TLS too, and whether somebody reads that.
     pub(super) other_tls: Option<OtherTls>,
-    /// What has come while the socket of a TLS stream was not known.
-    pub(super) held: Vec<Output>,
-    /// Since when.
-    pub(super) held_since_ns: u64,
+    /// What comes while the socket of a TLS stream is not known, `None` once it has been waited for.
+    pub(super) held: Option<Vec<Held>>,
+    /// How much of it there is.
+    held_data_bytes: usize,
+}
+
+/// A piece that waits until it is known whose it is.
+pub(super) struct Held {
+    data: Data<'static>,
+    bytes: Vec<u8>,
+}
+
+impl Held {
+    /// The piece as it came.
+    pub(super) fn data(&self) -> Data<'_> {
+        Data { bytes: &self.bytes, ..self.data }
+    }
 }
 
 /// What is known of the other end of a connection that carries TLS.
@@ -92,8 +105,8 @@ impl Followed {
             is_shadowed: false,
             above: Vec::new(),
             other_tls: None,
-            held: Vec::new(),
-            held_since_ns: 0,
+            held: matches!(open.endpoints, Endpoints::Unknown).then(Vec::new),
+            held_data_bytes: 0,
             open,
         }
     }
@@ -101,6 +114,30 @@ impl Followed {
     /// The socket of this TLS stream is not known (yet).
     pub(super) fn is_unplaced(&self) -> bool {
         matches!(self.open.endpoints, Endpoints::Unknown)
+    }
+
+    /// Keeps a piece until it is known whose it is. Returns whether it was kept.
+    pub(super) fn hold(&mut self, data: &Data<'_>) -> bool {
+        let Some(held) = &mut self.held else {
+            return false;
+        };
+        if self.held_data_bytes + data.bytes.len() > MOST_HELD_BYTES || held.len() >= MOST_HELD {
+            return false;
+        }
+        self.held_data_bytes += data.bytes.len();
+        held.push(Held { data: Data { bytes: &[], ..*data }, bytes: data.bytes.to_vec() });
+        true
+    }
+
+    /// Nothing is kept any more. Gives back what was.
+    pub(super) fn release(&mut self) -> Vec<Held> {
+        self.held_data_bytes = 0;
+        self.held.take().unwrap_or_default()
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.parser.memory_bytes() + self.held_data_bytes
     }
 
     /// What carries this TLS stream.
@@ -164,7 +201,7 @@ impl Followed {
     /// Whether the tables or the kernel side have to be told of something.
     pub(super) fn has_changed(&self) -> bool {
         self.wanted() != self.told
-            || self.parser.memory_bytes() != self.held_bytes
+            || self.memory_bytes() != self.held_bytes
             || self.parser.awaits_tick()
             || self.other.is_some() && !self.is_shadowed
     }
@@ -286,3 +323,7 @@ impl Followed {
         origin::of(&self.open, side, own, self.peer.clone(), facts)
     }
 }
+
+/// Most that waits for a socket: bytes, and pieces.
+const MOST_HELD_BYTES: usize = 256 << 10;
+const MOST_HELD: usize = 256;

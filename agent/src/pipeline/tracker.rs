@@ -24,13 +24,11 @@ use crate::conn::ends::Ends;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Side;
-use crate::model::sample::{ConnId, Data, Direction, Open, Sample};
+use crate::model::sample::{ConnId, Data, Direction, FilterState, Open, Sample};
 use crate::protocol::{Connection, Output};
 
 /// How long what a TLS stream told waits for its socket to become known.
 const HELD_NS: u64 = 2_000_000_000;
-/// Most that waits so.
-const MOST_HELD: usize = 256;
 /// A TLS stream without a socket that has been silent for so long is over: nothing shows its end.
 const UNPLACED_NS: u64 = 300_000_000_000;
 
@@ -155,14 +153,23 @@ impl Tracker {
     /// The socket of a TLS stream has become known.
     fn place(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
         let (conn, time_ns) = (open.conn, open.time_ns);
+        let left_out = open.filter == FilterState::LeftOut;
         let other = self.ends.add(&open);
         if let Some(followed) = self.connections.get_mut(&conn) {
-            // What is known of its beginning is known from the first announcement.
-            let fresh = followed.open.fresh;
-            *followed.open = Open { fresh, ..*open };
+            if followed.held.is_some() {
+                // Nothing of it has been looked at yet.
+                followed.parser = Connection::new(open.fresh);
+            }
+            followed.open = open;
         }
         self.link(conn, other);
         self.stack(conn, events);
+        if left_out {
+            if let Some(followed) = self.connections.get_mut(&conn) {
+                drop(followed.release());
+            }
+            self.retire(conn, Mode::Ignored, events);
+        }
         self.release(conn, time_ns, events);
     }
 
@@ -205,16 +212,26 @@ impl Tracker {
         self.steer(carrier, false, events);
     }
 
-    /// Tells what has come before the socket was known, or without its ever becoming known.
+    /// Looks at what has come before the socket was known, or without its ever becoming known.
     fn release(&mut self, conn: ConnId, now_ns: u64, events: &mut Vec<Event>) {
-        if let Some(followed) = self.connections.get_mut(&conn)
-            && !followed.held.is_empty()
-        {
-            self.outputs = std::mem::take(&mut followed.held);
-            followed.held_since_ns = 0;
-            self.tell(conn, events);
-            self.account(conn);
-            self.keep_limit(now_ns, events);
+        let Some(followed) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let held = followed.release();
+        if followed.is_unplaced() && followed.open.filter == FilterState::Undecided {
+            if !held.is_empty() {
+                let origin = followed.origin(Side::Server, followed.own.clone(), None);
+                let loss = Loss { connections: Some(1), ..Loss::hole(Reason::UnplacedTls, 0) };
+                events.push(Event::Loss(loss, Some(Box::new(origin))));
+            }
+            self.retire(conn, Mode::Ignored, events);
+            return;
+        }
+        for held in &held {
+            self.data(&held.data(), events);
+        }
+        if !held.is_empty() {
+            self.settle(conn, now_ns, events);
         }
     }
 
@@ -237,6 +254,15 @@ impl Tracker {
         if followed.mode != Mode::Followed {
             // Still on its way, or the verdict did not arrive.
             events.push(Event::Verdict(data.conn, Verdict::Ignore));
+            return;
+        }
+        if followed.hold(data) {
+            self.account(data.conn);
+            return;
+        }
+        if followed.held.is_some() {
+            self.release(data.conn, data.time_ns, events);
+            self.data(data, events);
             return;
         }
         followed.feed(data, &self.limits, &mut self.outputs);
@@ -279,6 +305,7 @@ impl Tracker {
         for above in std::mem::take(&mut followed.above) {
             self.close(above, time_ns, None, events);
         }
+        self.release(conn, time_ns, events);
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -291,7 +318,6 @@ impl Tracker {
             followed.parser.close(time_ns, &self.limits, &mut self.outputs);
             self.settle(conn, time_ns, events);
         }
-        self.release(conn, time_ns, events);
         self.remove(conn);
     }
 
@@ -325,11 +351,12 @@ impl Tracker {
             followed.parser.tick(now_ns, &self.limits, &mut self.outputs);
             let silent_ns = now_ns.saturating_sub(followed.last_ns);
             let is_over = followed.is_unplaced() && silent_ns > UNPLACED_NS;
-            let held_ns = now_ns.saturating_sub(followed.held_since_ns);
+            let is_late = now_ns.saturating_sub(followed.open.time_ns) > HELD_NS;
+            let is_held = followed.held.is_some();
             self.settle(conn, now_ns, events);
             if is_over {
                 self.close(conn, now_ns, None, events);
-            } else if held_ns > HELD_NS {
+            } else if is_held && is_late {
                 self.release(conn, now_ns, events);
             }
         }
@@ -339,12 +366,12 @@ impl Tracker {
     pub fn stop(&mut self, now_ns: u64, events: &mut Vec<Event>) {
         let all: Vec<ConnId> = self.connections.keys().copied().collect();
         for conn in all {
+            self.release(conn, now_ns, events);
             if let Some(followed) = self.connections.get_mut(&conn)
                 && followed.mode == Mode::Followed
             {
                 followed.parser.stop(now_ns, &self.limits, &mut self.outputs);
                 self.settle(conn, now_ns, events);
-                self.release(conn, now_ns, events);
             }
         }
     }
@@ -355,28 +382,11 @@ impl Tracker {
         if covered {
             self.outputs.clear();
         } else {
-            self.hold(conn, now_ns);
             self.tell(conn, events);
         }
         self.account(conn);
         self.steer(conn, covered, events);
         self.keep_limit(now_ns, events);
-    }
-
-    /// Keeps what the parser gave while it is not known whose it is.
-    fn hold(&mut self, conn: ConnId, now_ns: u64) {
-        if let Some(followed) = self.connections.get_mut(&conn)
-            && followed.is_unplaced()
-            && !self.outputs.is_empty()
-        {
-            if followed.held.is_empty() {
-                followed.held_since_ns = now_ns;
-            }
-            followed.held.append(&mut self.outputs);
-            if followed.held.len() > MOST_HELD {
-                self.outputs = std::mem::take(&mut followed.held);
-            }
-        }
     }
 
     /// Makes events of what the parser gave.
@@ -426,7 +436,7 @@ impl Tracker {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
-        let held = followed.parser.memory_bytes();
+        let held = followed.memory_bytes();
         self.held_bytes = self.held_bytes + held - followed.held_bytes;
         followed.held_bytes = held;
         if followed.parser.awaits_tick() || followed.is_unplaced() {

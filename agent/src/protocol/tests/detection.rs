@@ -74,10 +74,15 @@ fn protocols_that_are_not_read_are_named() {
     "#]],
     );
     check(
-        "> \\x16\\x03\\x01\\x02\\0",
+        "> \\x16\\x03\\x01\\x02\\0\n< \\x16\\x03\\x03\\x02\\0",
         expect![[r#"
         loss opaque_tls 0 connections 1
     "#]],
+    );
+    // Nobody has answered: nothing can have been exchanged.
+    check(
+        "> \\x16\\x03\\x01\\x02\\0",
+        expect![""],
     );
 }
 
