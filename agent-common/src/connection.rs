@@ -121,10 +121,12 @@ pub struct Cursor {
     pub conn: u64,
     /// Ring to write to.
     pub shard: u64,
+    /// Not 0: the reader is woken at once.
+    pub urgent: u64,
     /// Process that made the call.
     pub tgid: u32,
     /// Its real user id.
     pub uid: u32,
 }
 
-const _: () = assert!(size_of::<Connection>() == 384);
+const _: () = assert!(size_of::<Connection>() == 400);

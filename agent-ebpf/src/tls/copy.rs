@@ -8,8 +8,11 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::{
+use aya_ebpf::{
+    bindings::BPF_RB_FORCE_WAKEUP,
+    helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
+    },
 };
 use earwitness_common::{
     connection::{ANNOUNCED, Connection, Cursor, FILTERED},
@@ -29,6 +32,7 @@ use crate::{
     emit::{self, Slot},
     loss,
     maps::{Ring, SETTINGS, VERDICTS},
+    socket::copy::{AFTER_PAUSE_BYTES, PAUSE_NS},
 };
 
 /// Most pieces of one call.
@@ -88,14 +92,19 @@ fn prepare(
     write(&mut cursor.direction, u64::from(direction));
     write(&mut cursor.conn, stream.conn);
     write(&mut cursor.shard, u64::from(stream.shard));
+    // A whole write, and no socket yet: user space has to see to it (`daemon::tls`).
+    write(&mut cursor.urgent, u64::from(direction != INGRESS && stream.sock == 0));
     let flags = DATA_CALL_START | if turned { DATA_TURN_START } else { 0 };
     write(&mut cursor.flags, u64::from(flags));
     advance(stream, cursor);
+    // How long it has paused, for the moment. SAFETY: a helper without pointers.
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    let paused_ns = now_ns.wrapping_sub(read(&cursor.time_ns));
+    write(&mut cursor.turn_bytes, paused_ns);
+    write(&mut cursor.time_ns, now_ns);
     if !is_wanted(stream, cursor) {
         return None;
     }
-    // SAFETY: a helper without pointers.
-    write(&mut cursor.time_ns, unsafe { bpf_ktime_get_ns() });
     cursor.tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     cursor.uid = bpf_get_current_uid_gid() as u32;
     Some(cursor)
@@ -135,7 +144,10 @@ fn is_wanted(stream: &mut Connection, cursor: &mut Cursor) -> bool {
         UNDECIDED => UNDECIDED_BYTES,
         _ => u64::from(settings.turn_budget_bytes),
     };
-    let budget = turn_bytes.saturating_sub(read(&cursor.budget_bytes));
+    let mut budget = turn_bytes.saturating_sub(read(&cursor.budget_bytes));
+    if budget < AFTER_PAUSE_BYTES && read(&cursor.turn_bytes) > PAUSE_NS {
+        budget = AFTER_PAUSE_BYTES;
+    }
     write(&mut cursor.budget_bytes, budget);
     true
 }
@@ -243,7 +255,7 @@ fn piece<const N: usize>(cursor: &Cursor) -> bool {
             (*slot_ptr).head.reason = GAP_FAULT;
         }
     }
-    slot.submit(wake(ring, size_of::<Slot<N>>() as u64));
+    slot.submit(wake(cursor, ring, size_of::<Slot<N>>() as u64));
     true
 }
 
@@ -260,7 +272,7 @@ fn gap(cursor: &Cursor, reason: u8) {
     };
     // SAFETY: the reservation is a `DataHead`, and every field is filled.
     fill(unsafe { &mut *slot.as_mut_ptr() }, cursor, left, 0, reason);
-    slot.submit(wake(ring, size_of::<DataHead>() as u64));
+    slot.submit(wake(cursor, ring, size_of::<DataHead>() as u64));
 }
 
 #[inline(always)]
@@ -284,7 +296,10 @@ fn ring(cursor: &Cursor) -> Option<&'static Ring> {
 }
 
 #[inline(always)]
-fn wake(ring: &Ring, sample_bytes: u64) -> u64 {
+fn wake(cursor: &Cursor, ring: &Ring, sample_bytes: u64) -> u64 {
+    if read(&cursor.urgent) != 0 {
+        return u64::from(BPF_RB_FORCE_WAKEUP);
+    }
     match SETTINGS.get(0) {
         Some(settings) => emit::wake(ring, settings, sample_bytes),
         None => 0,

@@ -143,7 +143,6 @@ impl Tracker {
         followed.last_ns = time_ns;
         if followed.is_unplaced() {
             self.waiting.insert(conn);
-            events.push(Event::Unplaced(followed.open.tgid));
         }
         self.connections.insert(conn, followed);
         self.link(conn, other);
@@ -257,6 +256,10 @@ impl Tracker {
             return;
         }
         if followed.hold(data) {
+            // A whole write without a socket call: it went into a memory buffer.
+            if data.direction == Direction::Egress {
+                events.push(Event::Unplaced(data.tgid));
+            }
             self.account(data.conn);
             return;
         }

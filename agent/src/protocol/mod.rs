@@ -88,6 +88,8 @@ pub struct Connection {
     mode: Mode,
     request_direction: Option<Direction>,
     tunnels: u8,
+    /// A TLS stream lies on it.
+    carried: bool,
 }
 
 enum Mode {
@@ -104,6 +106,7 @@ impl Connection {
             mode: Mode::Probing(Box::new(Probe::new(fresh))),
             request_direction: None,
             tunnels: 0,
+            carried: false,
         }
     }
 
@@ -160,12 +163,20 @@ impl Connection {
 
     /// The plaintext of what this carries is read elsewhere: nothing of it is lost.
     pub fn carry(&mut self) {
-        if !matches!(self.mode, Mode::Tls(_)) {
-            self.mode = Mode::Tls(Box::new(Ciphertext::joined_late()));
+        self.carried = true;
+        match &mut self.mode {
+            Mode::Tls(ciphertext) => ciphertext.carry(),
+            // Its handshake may still come.
+            Mode::Probing(probe) if probe.lost().is_none() => {}
+            _ => self.be_carried(),
         }
-        if let Mode::Tls(ciphertext) = &mut self.mode {
-            ciphertext.carry();
-        }
+    }
+
+    /// It is TLS, whatever it looks like.
+    fn be_carried(&mut self) {
+        let mut ciphertext = Ciphertext::joined_late();
+        ciphertext.carry();
+        self.mode = Mode::Tls(Box::new(ciphertext));
     }
 
     /// What it carries is TLS.
@@ -229,6 +240,7 @@ impl Connection {
             }
             Mode::Probing(probe) => match probe.push(d, &input, l) {
                 Verdict::More => {}
+                Verdict::Http1(_) | Verdict::Other(_) if self.carried => self.be_carried(),
                 Verdict::Http1(requests) => self.parse(requests, (d, input), l, out),
                 Verdict::Tls => self.follow_tls(d, &input),
                 Verdict::Other(reason) => self.ignore(reason, out),
@@ -293,6 +305,9 @@ impl Connection {
             }
         }
         ciphertext.push(last_direction, last);
+        if self.carried {
+            ciphertext.carry();
+        }
         self.mode = Mode::Tls(Box::new(ciphertext));
     }
 
