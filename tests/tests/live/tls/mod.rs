@@ -3,6 +3,7 @@
 //!
 //! In: servers' own logs, which are ground truth as elsewhere. Out: what all files here check alike.
 
+mod connections;
 mod go;
 mod libraries;
 mod nginx;
@@ -22,7 +23,14 @@ use live_tests::servers::log::Entry;
 
 /// Every test of these files.
 pub fn tests() -> Vec<crate::Test> {
-    let files = [nginx::tests(), python::tests(), node::tests(), libraries::tests(), go::tests()];
+    let files = [
+        nginx::tests(),
+        python::tests(),
+        node::tests(),
+        libraries::tests(),
+        go::tests(),
+        connections::tests(),
+    ];
     files.into_iter().flatten().collect()
 }
 
