@@ -1,4 +1,5 @@
-//! What the kernel side keeps of one end of a connection: the value of the map `SOCKETS`.
+//! What the kernel side keeps of one end of a connection: the value of the maps `SOCKETS` and, for the
+//! plaintext inside TLS, `TLS_STREAMS`.
 //!
 //! In: nothing. Out: `repr(C)` layouts; user space reads `conn` to learn whether an entry still
 //! stands for the connection it knows.
@@ -13,6 +14,12 @@ pub const ANNOUNCED: u8 = 1;
 pub const FRESH: u8 = 2;
 /// `Connection::flags`: the filters leave it out.
 pub const FILTERED: u8 = 4;
+/// `Connection::flags`: a TLS stream lies on it, so its own bytes are counted only.
+pub const CARRIES: u8 = 8;
+/// `Connection::flags`: a TLS stream through which a whole write has been seen.
+pub const WROTE: u8 = 16;
+/// `Connection::flags`: it carries a TLS stream, and another one within that is to be tied to it.
+pub const SEEKS: u8 = 32;
 
 /// What the kernel side keeps of one end of a connection.
 #[repr(C)]
@@ -52,8 +59,24 @@ pub struct Connection {
     pub last_direction: u8,
     /// Ring to write to.
     pub shard: u8,
+    /// `tls::LIBRARY_*` of a TLS stream, else 0.
+    pub library: u8,
+    /// TLS streams between this and the socket, itself included; 0 for a socket.
+    pub layer: u8,
+    /// `sample::TIED_*` of a TLS stream.
+    pub tied: u8,
     /// Zero.
-    pub pad: [u8; 6],
+    pub pad: u8,
+    /// A TLS stream: place in `TLS_FILES` of the probe that met it first.
+    pub file: u16,
+    /// A TLS stream: identity of what carries it, 0 if not known.
+    pub below: u64,
+    /// A TLS stream: identity of the socket's connection, by which `sock` is believed.
+    pub socket_conn: u64,
+    /// A TLS stream: bytes that its socket had sent when the last write began.
+    pub write_start_bytes: u64,
+    /// A TLS stream: length of that write if it may be tried again, else 0.
+    pub write_bytes: u64,
     /// The inward call that is being told.
     pub ingress_cursor: Cursor,
     /// The outward call that is being told.
@@ -88,6 +111,20 @@ pub struct Cursor {
     pub headers_unread: u64,
     /// `DATA_*` of the next sample.
     pub flags: u64,
+    /// Bytes that may be captured in one turn.
+    pub turn_bytes: u64,
+    /// When the call ended, CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// `INGRESS` or `EGRESS`.
+    pub direction: u64,
+    /// Identity of the connection.
+    pub conn: u64,
+    /// Ring to write to.
+    pub shard: u64,
+    /// Process that made the call.
+    pub tgid: u32,
+    /// Its real user id.
+    pub uid: u32,
 }
 
-const _: () = assert!(size_of::<Connection>() == 256);
+const _: () = assert!(size_of::<Connection>() == 384);

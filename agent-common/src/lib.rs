@@ -11,3 +11,4 @@ pub mod loss;
 pub mod offsets;
 pub mod sample;
 pub mod settings;
+pub mod tls;

@@ -24,11 +24,15 @@ pub enum KernelLoss {
     ProcessRingFull = 5,
     /// A kernel structure could not be read.
     KernelRead = 6,
+    /// The table of TLS streams, or of calls under way, had no room.
+    TlsMapFull = 7,
+    /// The return of a TLS call could not be matched with its beginning.
+    TlsReturn = 8,
 }
 
 impl KernelLoss {
     /// How many counters the map holds.
-    pub const COUNT: u32 = 7;
+    pub const COUNT: u32 = 9;
 }
 
 /// One per-CPU counter: how often, and how many bytes were concerned.

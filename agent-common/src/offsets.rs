@@ -10,6 +10,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// Stands in the object for a call of the kernel function `bpf_rdonly_cast`, whose number only the
 /// running kernel's BTF tells: the loader puts that in.
 pub const RDONLY_CAST: i32 = 0x0ea7_ca57;
+/// The same for `bpf_session_is_return`.
+pub const SESSION_IS_RETURN: i32 = 0x0ea7_5e55;
 
 macro_rules! offsets {
     ($($(#[$doc:meta])* $field:ident = $structure:literal . $member:literal,)*) => {
@@ -40,6 +42,12 @@ offsets! {
     regs_arg2 = "pt_regs"."dx",
     /// Fourth argument.
     regs_arg3 = "pt_regs"."r10",
+    /// Fifth argument.
+    regs_arg4 = "pt_regs"."r8",
+    /// Stack pointer.
+    regs_sp = "pt_regs"."sp",
+    /// Where Go keeps the goroutine.
+    regs_goroutine = "pt_regs"."r14",
     /// Holds `TS_COMPAT` during a 32-bit system call.
     task_status = "task_struct"."thread_info.status",
     /// `struct files_struct *`

@@ -22,6 +22,8 @@ pub const KIND_EXIT: u8 = 6;
 pub const KIND_FORK: u8 = 7;
 /// `ProcessHead`: a process made an io_uring.
 pub const KIND_IO_URING: u8 = 8;
+/// `ProcessHead`: a process mapped a file as code that no process had mapped before.
+pub const KIND_MAPPED: u8 = 9;
 
 /// Bytes that the watched process received.
 pub const INGRESS: u8 = 0;
@@ -52,6 +54,8 @@ pub const FAMILY_INET: u8 = 2;
 pub const FAMILY_INET6: u8 = 10;
 /// `OpenHead::family`: unix stream socket.
 pub const FAMILY_UNIX: u8 = 1;
+/// `OpenHead::family`: a TLS stream whose socket is not known.
+pub const FAMILY_UNKNOWN: u8 = 0;
 
 /// `OpenHead::role`: not known (older than the agent, or a socket pair).
 pub const ROLE_UNKNOWN: u8 = 0;
@@ -60,10 +64,18 @@ pub const ROLE_ACCEPTED: u8 = 1;
 /// `OpenHead::role`: the watched process made the connection.
 pub const ROLE_CONNECTED: u8 = 2;
 
+/// `OpenHead::tied`: not known which socket carries the TLS stream (or it is a socket itself).
+pub const TIED_NOT: u8 = 0;
+/// `OpenHead::tied`: the socket call happened inside the TLS call.
+pub const TIED_CALL: u8 = 1;
+/// `OpenHead::tied`: the same ciphertext went through a memory buffer and the socket.
+pub const TIED_CIPHERTEXT: u8 = 2;
+
 /// `OpenHead::flags`: seen from its beginning, so position 0 is the first byte of the stream.
 pub const OPEN_FRESH: u8 = 1;
 
-/// Head of `KIND_OPEN`: one a connection, written before its first other sample.
+/// Head of `KIND_OPEN`: one a connection, written before its first other sample; a second one when
+/// the socket of a TLS stream becomes known later.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
 pub struct OpenHead {
@@ -103,10 +115,20 @@ pub struct OpenHead {
     pub tgid: u32,
     /// Its real user id.
     pub uid: u32,
+    /// Of a TLS stream: the connection that carries it, 0 if that is not known.
+    pub below: u64,
+    /// `tls::LIBRARY_*` of a TLS stream, 0 for a socket.
+    pub library: u8,
+    /// TLS streams between this and the socket, itself included; 0 for a socket.
+    pub layer: u8,
+    /// `TIED_*`.
+    pub tied: u8,
+    /// Zero.
+    pub pad: [u8; 5],
     /// Path of a unix socket (own or the peer's), possibly abstract (leading NUL).
     pub path: [u8; 112],
 }
-const _: () = assert!(size_of::<OpenHead>() == 216);
+const _: () = assert!(size_of::<OpenHead>() == 232);
 
 /// Head of `KIND_DATA`; `data_bytes` captured bytes follow it.
 #[repr(C)]
@@ -158,11 +180,11 @@ pub struct EndHead {
 }
 const _: () = assert!(size_of::<EndHead>() == 40);
 
-/// Head of `KIND_EXEC`, `KIND_EXIT`, `KIND_FORK` and `KIND_IO_URING`.
+/// Head of `KIND_EXEC`, `KIND_EXIT`, `KIND_FORK`, `KIND_IO_URING` and `KIND_MAPPED`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
 pub struct ProcessHead {
-    /// `KIND_EXEC`, `KIND_EXIT`, `KIND_FORK` or `KIND_IO_URING`.
+    /// Which of these.
     pub kind: u8,
     /// Zero.
     pub pad: [u8; 3],

@@ -18,10 +18,12 @@ pub enum Verdict {
     Full = 2,
     /// Counted only.
     Ignore = 3,
+    /// Ciphertext: counted only, and waiting for the TLS stream whose bytes these are.
+    Tls = 4,
 }
 
 /// Low bits of a verdict slot that hold the `Verdict`; the rest is the connection id.
-pub const VERDICT_BITS: u32 = 2;
+pub const VERDICT_BITS: u32 = 3;
 /// Number of verdict slots; a connection uses slot `conn % VERDICT_SLOTS`.
 pub const VERDICT_SLOTS: u32 = 65_536;
 
@@ -73,6 +75,8 @@ pub mod syscall {
     pub const SHUTDOWN: u8 = EVENT | 4 << EVENT_SHIFT;
     /// `io_uring_setup(…)`
     pub const IO_URING_SETUP: u8 = EVENT | 5 << EVENT_SHIFT;
+    /// `mmap(…, protection, flags, fd, …)`
+    pub const MMAP: u8 = EVENT | 6 << EVENT_SHIFT;
 
     /// How many call numbers the table covers.
     pub const TABLE: usize = 512;
@@ -165,5 +169,7 @@ pub struct Settings {
     pub enabled: u32,
     /// Changes whenever the rules do, so cached decisions are made again.
     pub rules_epoch: u32,
+    /// Not 0: there are probes on TLS libraries.
+    pub tls: u32,
 }
-const _: () = assert!(size_of::<Settings>() == 36);
+const _: () = assert!(size_of::<Settings>() == 40);

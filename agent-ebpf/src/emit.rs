@@ -168,6 +168,11 @@ fn fill_open(head: &mut OpenHead, connection: &Connection, sk: u64) {
     head.remote_port = 0;
     head.tgid = connection.tgid;
     head.uid = connection.uid;
+    head.below = connection.below;
+    head.library = connection.library;
+    head.layer = connection.layer;
+    head.tied = connection.tied;
+    head.pad = [0; 5];
     head.path = [0; 112];
     let net: *const u8 = kernel::read(base, offset!(skc_net)).unwrap_or(core::ptr::null());
     head.netns = kernel::read(net, offset!(net_inum)).unwrap_or(0);

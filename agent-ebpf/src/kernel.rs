@@ -184,7 +184,17 @@ pub fn executable() -> (u32, u64) {
 fn try_executable() -> Option<(u32, u64)> {
     // SAFETY: typed pointers from the current task.
     let mm: *const u8 = unsafe { load(current(), offset!(task_mm)) };
-    let file: *const u8 = read(mm, offset!(mm_exe_file))?;
+    id_of(read(mm, offset!(mm_exe_file))?)
+}
+
+/// Device and inode of the file behind a descriptor of the running task.
+#[inline(always)]
+pub fn file_id(task: *const u8, fd: u64) -> Option<(u32, u64)> {
+    id_of(file_of(task, fd)?)
+}
+
+#[inline(always)]
+fn id_of(file: *const u8) -> Option<(u32, u64)> {
     let inode: *const u8 = read(file, offset!(file_f_inode))?;
     let sb: *const u8 = read(inode, offset!(inode_sb))?;
     Some((read(sb, offset!(sb_dev))?, read(inode, offset!(inode_ino))?))

@@ -1,6 +1,6 @@
 //! The kernel side of the agent.
 //!
-//! In: system call exits, TCP state changes, process events. Out: samples in the ring buffers,
+//! In: system call exits, TCP state changes, process events, calls of TLS libraries. Out: samples in the ring buffers,
 //! loss counters. Always: changes nothing about what it watches; knows no HTTP; every slot that is
 //! reserved is submitted; the panic handler is an endless loop, so the verifier refuses a program
 //! that could panic.
@@ -17,6 +17,7 @@ mod loss;
 mod maps;
 mod process;
 mod socket;
+mod tls;
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -5,7 +5,7 @@
 //! Not here: what is done with them.
 
 use aya_ebpf::{
-    btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, RingBuf},
+    btf_maps::{Array, ArrayOfMaps, HashMap, LruHashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use earwitness_common::{
@@ -13,6 +13,12 @@ use earwitness_common::{
     loss::{KernelLoss, LossCount},
     offsets::Offsets,
     settings::{MAX_RULES, MAX_SHARDS, Rule, Settings, VERDICT_SLOTS, syscall},
+    tls::{MARK_BYTES, TLS_FILES},
+};
+
+use crate::{
+    process::FileId,
+    tls::calls::{Calls, Object, Runner},
 };
 
 /// `BPF_F_MMAPABLE`: user space writes verdicts by plain stores, without a system call.
@@ -28,6 +34,30 @@ pub static RINGS: ArrayOfMaps<Ring, { MAX_SHARDS as usize }> = ArrayOfMaps::new(
 /// Connections by `struct sock *`.
 #[btf_map]
 pub static SOCKETS: HashMap<u64, Connection, 131_072> = HashMap::new();
+
+/// TLS streams by object and process: `Connection`s whose bytes are plaintext.
+#[btf_map]
+pub static TLS_STREAMS: HashMap<Object, Connection, 65_536> = HashMap::new();
+
+/// TLS calls under way, by thread.
+#[btf_map]
+pub static TLS_CALLS: HashMap<Runner, Calls, 16_384> = HashMap::new();
+
+/// TLS calls under way, by goroutine, whose end is not seen.
+#[btf_map]
+pub static TLS_GO_CALLS: LruHashMap<Runner, Calls, 32_768> = LruHashMap::new();
+
+/// Beginnings of TLS records that went into memory buffers, and the object that wrote them.
+#[btf_map]
+pub static TLS_MARKS: LruHashMap<[u8; MARK_BYTES], Object, 16_384> = LruHashMap::new();
+
+/// Connections with a larger identity began after the probes of this file were attached; 0 = not yet.
+#[btf_map]
+pub static TLS_FILE_SINCE: Array<u64, { TLS_FILES as usize }> = Array::new();
+
+/// Files mapped as code that were told already, by device and inode.
+#[btf_map]
+pub static MAPPED: LruHashMap<FileId, u8, 16_384> = LruHashMap::new();
 
 /// What user space decided: `conn << VERDICT_BITS | verdict`, at `conn % VERDICT_SLOTS`.
 #[btf_map]

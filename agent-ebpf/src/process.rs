@@ -1,4 +1,4 @@
-//! Processes: begun, replaced by another program, ended, using io_uring.
+//! Processes: begun, replaced by another program, ended, using io_uring, loading code.
 //!
 //! In: scheduler tracepoints. Out: process samples, in the first ring; a new program wakes the reader,
 //! so that a short-lived process can still be looked at.
@@ -16,14 +16,15 @@ use aya_ebpf::{
 };
 use earwitness_common::{
     loss::KernelLoss,
-    sample::{KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_IO_URING, ProcessHead},
+    sample::{KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_IO_URING, KIND_MAPPED, ProcessHead},
 };
 
 use crate::{
     emit,
     kernel::{self, load},
     loss,
-    maps::{SETTINGS, offset},
+    maps::{MAPPED, SETTINGS, offset},
+    tls::calls,
 };
 
 /// `tp_btf/sched_process_exec`.
@@ -41,6 +42,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
 /// `tp_btf/sched_process_exit`, once a thread; the last one ends the process.
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
+    calls::forget(bpf_get_current_pid_tgid());
     let task = kernel::current();
     // SAFETY: typed pointers from the current task.
     let live = unsafe {
@@ -64,6 +66,28 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
         write(KIND_FORK, tgid as u32, current_tgid(), core::ptr::null());
     }
     0
+}
+
+/// A file: the key of `MAPPED`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct FileId {
+    /// Inode number.
+    pub ino: u64,
+    /// Device, kernel encoding.
+    pub dev: u64,
+}
+
+/// The running process has mapped a file as code: it may be a TLS library. Told once for each file.
+#[inline(never)]
+pub fn mapped(task: *const u8, fd: u64) {
+    let Some((dev, ino)) = kernel::file_id(task, fd) else {
+        return;
+    };
+    let file = FileId { ino, dev: u64::from(dev) };
+    if MAPPED.get_ptr(&file).is_none() && MAPPED.insert(&file, &0, 0).is_ok() {
+        write(KIND_MAPPED, current_tgid(), 0, core::ptr::null());
+    }
 }
 
 /// The running process has made an io_uring.
@@ -110,8 +134,8 @@ fn write(kind: u8, tgid: u32, parent_tgid: u32, path: *const u8) {
         let read = unsafe { bpf_probe_read_kernel_str_bytes(path, &mut head.path) };
         head.path_bytes = read.map_or(0, |path| path.len() as u32);
     }
-    // Only a new program has to be looked at before it may be gone.
-    let flags = if kind == KIND_EXEC {
+    // New code has to be looked at before it may be gone.
+    let flags = if matches!(kind, KIND_EXEC | KIND_MAPPED) {
         u64::from(BPF_RB_FORCE_WAKEUP)
     } else {
         emit::wake(ring, settings, size_of::<ProcessHead>() as u64)

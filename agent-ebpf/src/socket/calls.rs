@@ -9,7 +9,7 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use earwitness_common::{
-    connection::{ANNOUNCED, FILTERED, FRESH},
+    connection::{ANNOUNCED, Connection, FILTERED, FRESH},
     loss::KernelLoss,
     sample::{
         EGRESS, FAMILY_UNIX, GAP_DISCARDED, GAP_SENDFILE, INGRESS, ROLE_ACCEPTED, ROLE_CONNECTED,
@@ -28,8 +28,11 @@ use crate::{
     loss,
     maps::{SETTINGS, SOCKETS, SYSCALLS, offset},
     process,
+    tls::tie,
 };
 
+const EAGAIN: i64 = 11;
+const PROT_EXEC: u64 = 4;
 const MSG_OOB: u64 = 0x1;
 const MSG_PEEK: u64 = 0x2;
 const MSG_TRUNC: u64 = 0x20;
@@ -40,6 +43,7 @@ const MESSAGES: u64 = 16;
 /// A system call that has ended.
 struct Call {
     task: *const u8,
+    regs: *const u8,
     tgid: u32,
     args: [u64; 4],
     result: i64,
@@ -62,12 +66,15 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let result: i64 = ctx.arg(1);
-    if result < 0 {
+    if result < 0 && result != -EAGAIN {
         return 0;
     }
     let Some(settings) = SETTINGS.get(0) else {
         return 0;
     };
+    if result < 0 && settings.tls == 0 {
+        return 0;
+    }
     let task = kernel::current();
     // SAFETY: the typed current task.
     let tgid: u32 = unsafe { load(task, offset!(task_tgid)) };
@@ -93,7 +100,11 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             load(regs, offset!(regs_arg3)),
         ]
     };
-    let call = Call { task, tgid, args, result };
+    let call = Call { task, regs, tgid, args, result };
+    if result < 0 {
+        attempted(settings, kind, &call);
+        return 0;
+    }
     match kind & syscall::SHAPE {
         syscall::EVENT => event(settings, kind, &call),
         _ => moved(settings, kind, &call),
@@ -110,7 +121,50 @@ fn event(settings: &Settings, kind: u8, call: &Call) {
         syscall::SOCKETPAIR => pair(settings, call, call.args[3]),
         syscall::SHUTDOWN => shut_down(settings, call, call.args[1]),
         syscall::IO_URING_SETUP => process::io_uring(),
+        syscall::MMAP if call.args[2] & PROT_EXEC != 0 => {
+            // SAFETY: the typed registers.
+            process::mapped(call.task, unsafe { load(call.regs, offset!(regs_arg4)) });
+        }
         _ => {}
+    }
+}
+
+/// Nothing has moved yet: still, it tells which socket a TLS call is about.
+#[inline(always)]
+fn attempted(settings: &Settings, kind: u8, call: &Call) {
+    if matches!(kind & syscall::SHAPE, syscall::EVENT | syscall::UNSEEN | syscall::SPLICE) {
+        return;
+    }
+    let Some(socket) = kernel::socket_of(call.task, call.args[0]) else {
+        return;
+    };
+    if quiet::is_quiet(settings, socket.sk) {
+        return;
+    }
+    if let Some(entry) = SOCKETS.get_ptr_mut(&socket.sk) {
+        // SAFETY: a live map element.
+        tie(settings, unsafe { &mut *entry }, call);
+    }
+}
+
+/// Asks whether the call happens inside a TLS call, while it is not known what the socket's bytes are.
+#[inline(always)]
+fn tie(settings: &Settings, entry: &mut Connection, call: &Call) {
+    if settings.tls != 0 && tie::is_open(entry) {
+        // SAFETY: the typed registers.
+        let (sp, goroutine) = unsafe {
+            (load(call.regs, offset!(regs_sp)), load(call.regs, offset!(regs_goroutine)))
+        };
+        tie::by_call(settings, entry, sp, goroutine);
+    }
+}
+
+/// Asks whether what was sent is a record that went through a memory buffer before.
+#[inline(always)]
+fn recognise(settings: &Settings, entry: &mut Connection, kind: u8, call: &Call) {
+    if settings.tls != 0 && tie::is_open(entry) {
+        let (buffer, size) = first_buffer(kind, call);
+        tie::by_ciphertext(settings, entry, buffer, size);
     }
 }
 
@@ -141,7 +195,12 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
         return;
     };
     // SAFETY: a live map element.
-    table::decide_filter(settings, unsafe { &mut *entry }, socket.sk);
+    let connection = unsafe { &mut *entry };
+    table::decide_filter(settings, connection, socket.sk);
+    tie(settings, connection, call);
+    if direction == EGRESS {
+        recognise(settings, connection, kind, call);
+    }
     let Some(total_bytes) = total_bytes(kind, call) else {
         return;
     };
@@ -157,6 +216,24 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
     } else {
         aim(&transfer, kind, call);
         transfer.capture();
+    }
+}
+
+/// Where the first bytes of the call lie, and how many.
+#[inline(always)]
+fn first_buffer(kind: u8, call: &Call) -> (u64, u64) {
+    let vector = match kind & syscall::SHAPE {
+        syscall::BUFFER => return (call.args[1], call.result as u64),
+        syscall::VECTOR => call.args[1],
+        syscall::HEADER => match read_user::<Msghdr>(call.args[1] as *const u8) {
+            Some(header) => header.vector,
+            None => 0,
+        },
+        _ => 0,
+    };
+    match read_user::<[u64; 2]>(vector as *const u8) {
+        Some([base, len]) => (base, len),
+        None => (0, 0),
     }
 }
 

@@ -10,7 +10,7 @@ use core::ffi::c_void;
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_ktime_get_ns, generated::bpf_loop};
 use earwitness_common::{
-    connection::{ANNOUNCED, Connection, Cursor, FILTERED, FRESH},
+    connection::{ANNOUNCED, CARRIES, Connection, Cursor, FILTERED, FRESH},
     loss::KernelLoss,
     sample::{
         DATA_CALL_START, DATA_TURN_START, DataHead, FAMILY_UNIX, GAP_FAULT, GAP_IOV_LIMIT,
@@ -74,13 +74,8 @@ const STEPS: u32 = 4_096;
 /// are made in the ring itself, since older kernels give all frames together 512 bytes of stack.
 pub struct Transfer<'a> {
     settings: &'a Settings,
-    turn_bytes: u64,
     connection: *mut Connection,
     cursor: *mut Cursor,
-    time_ns: u64,
-    tgid: u32,
-    uid: u32,
-    direction: u8,
 }
 
 macro_rules! cursor {
@@ -111,7 +106,13 @@ pub fn begin<'a>(
     let turned = connection.last_direction != direction;
     connection.last_direction = direction;
     let (pos_bytes, used) = advance(connection, direction, total_bytes, turned);
+    if connection.flags & CARRIES != 0 {
+        return None;
+    }
     let verdict = verdict(connection);
+    if verdict == Verdict::Tls as u8 {
+        return None;
+    }
     if connection.flags & FILTERED != 0 || verdict == Verdict::Ignore as u8 {
         // Should the rules change, it is joined late.
         connection.flags &= !FRESH;
@@ -136,17 +137,13 @@ pub fn begin<'a>(
     } else {
         &raw mut connection.egress_cursor
     };
-    let transfer = Transfer {
-        settings,
-        turn_bytes,
-        connection: entry,
-        cursor,
-        // SAFETY: a helper without pointers.
-        time_ns: unsafe { bpf_ktime_get_ns() },
-        tgid,
-        uid,
-        direction,
-    };
+    let transfer = Transfer { settings, connection: entry, cursor };
+    cursor!(transfer.turn_bytes = turn_bytes);
+    // SAFETY: a helper without pointers.
+    cursor!(transfer.time_ns = unsafe { bpf_ktime_get_ns() });
+    cursor!(transfer.tgid = tgid);
+    cursor!(transfer.uid = uid);
+    cursor!(transfer.direction = u64::from(direction));
     cursor!(transfer.left_bytes = total_bytes);
     cursor!(transfer.budget_bytes = budget_bytes);
     cursor!(transfer.pos_bytes = pos_bytes);
@@ -372,8 +369,8 @@ impl Transfer<'_> {
     /// leave out: where their length is known from the head, nothing is missed.
     #[inline(always)]
     fn must_save(&self, budget_bytes: u64) -> bool {
-        budget_bytes < self.turn_bytes.saturating_sub(THRIFTY_BYTES)
-            && self.turn_bytes != ALL_BYTES
+        budget_bytes < cursor!(self.turn_bytes).saturating_sub(THRIFTY_BYTES)
+            && cursor!(self.turn_bytes) != ALL_BYTES
             && emit::ring(self.shard())
                 .is_some_and(|ring| emit::filled_bytes(ring) > u64::from(self.settings.save_bytes))
     }
@@ -485,16 +482,16 @@ impl Transfer<'_> {
     #[inline(always)]
     fn head(&self, head: &mut DataHead, data_bytes: u32, len_bytes: u64, reason: u8) {
         head.kind = KIND_DATA;
-        head.direction = self.direction;
+        head.direction = cursor!(self.direction) as u8;
         head.reason = reason;
         head.flags = cursor!(self.flags) as u8;
         head.data_bytes = data_bytes;
-        head.time_ns = self.time_ns;
+        head.time_ns = cursor!(self.time_ns);
         // SAFETY: a live map element.
         head.conn = unsafe { (*self.connection).conn };
         head.pos_bytes = cursor!(self.pos_bytes);
         head.len_bytes = len_bytes;
-        head.tgid = self.tgid;
-        head.uid = self.uid;
+        head.tgid = cursor!(self.tgid);
+        head.uid = cursor!(self.uid);
     }
 }

@@ -6,7 +6,7 @@
 
 pub mod calls;
 pub mod copy;
-mod quiet;
+pub mod quiet;
 pub mod table;
 pub mod tcp;
 

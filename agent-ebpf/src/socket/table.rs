@@ -118,7 +118,7 @@ fn insert(
 
 /// A new identity.
 #[inline(always)]
-fn next_conn() -> Option<u64> {
+pub fn next_conn() -> Option<u64> {
     let next = COUNTERS.get_ptr_mut(NEXT_CONN)?;
     let mut conn = 1_u64;
     // SAFETY: an aligned element of an array map; one instruction, atomic over all CPUs (since

@@ -15,6 +15,7 @@ use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
 use super::rule::Level;
+use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{
@@ -45,7 +46,8 @@ pub(super) fn record<'a>(
     let mut extra = extra(exchange);
     let request = exchange.request.as_ref();
     let response = exchange.response.as_ref();
-    let asked = request.map(|message| asked(message, table, &mut notes, &mut extra));
+    let scheme = if origin.tls.is_some() { "https" } else { "http" };
+    let asked = request.map(|message| asked(message, scheme, table, &mut notes, &mut extra));
     let (url, user_agent, request_group) = match asked {
         Some(asked) => (Some(asked.url), asked.user_agent, Some(asked.request)),
         None => (None, None, None),
@@ -65,6 +67,7 @@ pub(super) fn record<'a>(
         client: client(origin),
         server: Some(observer::party(&origin.server)).filter(|party| !party.is_empty()),
         network: Some(network(exchange, origin)),
+        tls: origin.tls.as_ref().and_then(tls::group),
         url,
         http: Some(Http { request: request_group, response: response_group }),
         user_agent,
@@ -118,8 +121,9 @@ fn network<'a>(exchange: &Exchange, origin: &Origin) -> Network<'a> {
     let address = origin.server.address.as_ref().or(origin.client.address.as_ref());
     Network {
         transport: match origin.transport {
-            origin::Transport::Tcp => Transport::Tcp,
-            origin::Transport::Unix => Transport::Unix,
+            origin::Transport::Tcp => Some(Transport::Tcp),
+            origin::Transport::Unix => Some(Transport::Unix),
+            origin::Transport::Unknown => None,
         },
         family: match address {
             Some(origin::Address::Ip(address)) if address.is_ipv4() => Some(Family::Ipv4),
@@ -144,13 +148,14 @@ struct Asked<'a> {
 
 fn asked<'a>(
     message: &'a Message<RequestHead>,
+    scheme: &'static str,
     table: &'a HeaderTable,
     notes: &mut Notes<'a>,
     extra: &mut Extra<'a>,
 ) -> Asked<'a> {
     let head = &message.head;
     let mut kept = table.keep(&head.fields, Side::Request, notes);
-    let url = url(&head.target, &*head.method == "CONNECT", kept.host, notes);
+    let url = url(&head.target, scheme, &*head.method == "CONNECT", kept.host, notes);
     let agent = kept.user_agent.take();
     let user_agent = agent.map(|value| named(value, "user_agent.original", notes, extra));
     let method = Value::new(head.method.as_bytes());
@@ -241,6 +246,9 @@ fn capture(exchange: &Exchange, origin: &Origin) -> Capture {
         response: exchange.response.as_ref().map(seen),
         attribution: match origin.attribution {
             origin::Attribution::Socket => Attribution::Socket,
+            origin::Attribution::Syscall => Attribution::Syscall,
+            origin::Attribution::Ciphertext => Attribution::Ciphertext,
+            origin::Attribution::None => Attribution::None,
         },
     }
 }

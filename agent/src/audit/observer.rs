@@ -11,6 +11,7 @@ use super::record::agent::{Lifecycle, Loss};
 use super::record::party::{self, Party};
 use super::record::value::{Address, Text, Timestamp};
 use super::record::{self, Event, Host, Kind, Record, SCHEMA, Side};
+use super::tls;
 use crate::model::loss;
 use crate::model::origin;
 
@@ -34,6 +35,10 @@ pub struct Concerns<'a> {
     pub process: Option<&'a origin::Process>,
     /// One answering end.
     pub server: Option<&'a origin::Party>,
+    /// One asking end; its port changes from connection to connection and is not told.
+    pub client: Option<&'a origin::Party>,
+    /// TLS that cannot be read.
+    pub tls: Option<&'a origin::Tls>,
 }
 
 /// Identifies a host without giving its machine id away: the first 32 hexadecimal digits of
@@ -71,8 +76,13 @@ impl Observer {
             connections: loss.connections,
             process: concerns.process.map(process),
             server: concerns.server.map(party).filter(|party| !party.is_empty()),
+            client: concerns
+                .client
+                .map(|client| Party { port: None, ..party(client) })
+                .filter(|party| !party.is_empty()),
         };
-        Record { loss: Some(loss), ..self.record(Kind::Loss, until_ns) }.encode()
+        let tls = concerns.tls.and_then(tls::group);
+        Record { loss: Some(loss), tls, ..self.record(Kind::Loss, until_ns) }.encode()
     }
 
     /// A `lifecycle` record. `at_ns`: nanoseconds since the Unix epoch.
@@ -101,6 +111,7 @@ impl Observer {
             client: None,
             server: None,
             network: None,
+            tls: None,
             url: None,
             http: None,
             user_agent: None,

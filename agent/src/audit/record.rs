@@ -10,6 +10,7 @@ pub mod agent;
 pub mod capture;
 pub mod message;
 pub mod party;
+pub mod tls;
 pub mod value;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use agent::{Lifecycle, Loss};
 use capture::{Capture, Extra};
 use message::{Http, Url, UserAgent};
 use party::{Network, Party};
+use tls::Tls;
 use value::{Text, Timestamp};
 
 /// Number of the schema that this version writes.
@@ -47,6 +49,9 @@ pub struct Record<'a> {
     /// What carried the exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network<'a>>,
+    /// The TLS around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls<'a>>,
     /// What was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<Url<'a>>,

@@ -101,6 +101,7 @@ pub(super) fn tcp() -> Origin {
             process: process(402, "/usr/sbin/nginx"),
         },
         attribution: Attribution::Socket,
+            tls: None,
     }
 }
 
@@ -119,6 +120,7 @@ pub(super) fn unix() -> Origin {
             process: None,
         },
         attribution: Attribution::Socket,
+            tls: None,
     }
 }
 

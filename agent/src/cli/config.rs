@@ -204,6 +204,7 @@ impl Explain {
             client: Party::default(),
             server: Party { port, ..Party::default() },
             attribution: Attribution::Socket,
+            tls: None,
         }
     }
 }

@@ -13,27 +13,34 @@ use crate::model::sample::{ConnId, Endpoints, Open};
 /// What one end is known by.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Key {
-    Tcp { local: (IpAddr, u16), remote: (IpAddr, u16), netns: u32 },
-    Unix { sock: u64, peer: u64 },
+    Tcp { local: (IpAddr, u16), remote: (IpAddr, u16), netns: u32, layer: u8 },
+    Unix { sock: u64, peer: u64, layer: u8 },
 }
 
 impl Key {
     fn of(open: &Open) -> Option<Self> {
+        // Plaintext meets plaintext, and ciphertext ciphertext.
+        let layer = open.tls.as_ref().map_or(0, |tls| tls.layer);
         match open.endpoints {
             Endpoints::Tcp { local, remote } => {
                 let inside = local.0.is_loopback() || remote.0.is_loopback();
                 let netns = if inside { open.netns } else { 0 };
-                Some(Self::Tcp { local, remote, netns })
+                Some(Self::Tcp { local, remote, netns, layer })
             }
+            Endpoints::Unknown => None,
             Endpoints::Unix { .. } if open.peer_sock == 0 => None,
-            Endpoints::Unix { .. } => Some(Self::Unix { sock: open.sock, peer: open.peer_sock }),
+            Endpoints::Unix { .. } => {
+                Some(Self::Unix { sock: open.sock, peer: open.peer_sock, layer })
+            }
         }
     }
 
     fn mirrored(self) -> Self {
         match self {
-            Self::Tcp { local, remote, netns } => Self::Tcp { local: remote, remote: local, netns },
-            Self::Unix { sock, peer } => Self::Unix { sock: peer, peer: sock },
+            Self::Tcp { local, remote, netns, layer } => {
+                Self::Tcp { local: remote, remote: local, netns, layer }
+            }
+            Self::Unix { sock, peer, layer } => Self::Unix { sock: peer, peer: sock, layer },
         }
     }
 }
@@ -91,6 +98,7 @@ mod tests {
             fresh: true,
             tgid: 0,
             uid: 0,
+            tls: None,
         }
     }
 

@@ -40,7 +40,7 @@ impl Coverage {
         let record = |pid| {
             let uid = self.proc_fs.real_uid(pid)?;
             let process = processes.of(pid, uid);
-            let concerns = Concerns { process: Some(&process), server: None };
+            let concerns = Concerns { process: Some(&process), ..Concerns::default() };
             let loss = Loss::hole(Reason::IoUring, 0);
             Some(observer.loss(&loss, now_ns, now_ns, concerns))
         };

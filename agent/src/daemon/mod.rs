@@ -19,6 +19,7 @@ pub mod recorder;
 mod rules;
 mod shard;
 pub mod time;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,14 +37,16 @@ use crate::config::Config;
 use crate::discover::{Processes, host::Host};
 use crate::journal::writer::{self, Batch, WriterEvent};
 use crate::journal::{Journal, JournalError, Recovery};
-use crate::kernel::load::{LoadError, Probes, Sizes};
+use crate::kernel::load::{LoadError, Loaded, Probes, Sizes};
 use crate::kernel::ring::Reader;
+use crate::kernel::uprobes::{UprobeError, Uprobes};
 use crate::kernel::verdict::Verdicts;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::pipeline::Pipeline;
 use output::Output;
 use shard::{Command, Report, Shard};
+use tls::{Look, TlsWatch};
 
 /// Batches on their way to the journal. When the disk is slow the shards wait, and the rings hold
 /// what comes meanwhile.
@@ -125,7 +128,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     // Everything that can be refused comes before the journal is touched.
     let rules = rules::Rules::new(&config.capture)?;
     let sizes = sizes(config);
-    let (mut probes, rings, verdicts) = Probes::load(sizes)?;
+    let Loaded { mut probes, rings, verdicts, uprobes } = Probes::load(sizes)?;
     rules.write(&mut probes)?;
     let (journal, recovery) = Journal::open(&options.data_dir, config.journal.settings())?;
     let output = options.output.map(|output| output::follow(&options.data_dir, output));
@@ -136,13 +139,15 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let kernel = host.kernel.as_deref().unwrap_or_default();
     send(&batches, begun(&observer, &recovery, policy.digest(), kernel, sizes));
 
-    let settings = settings(sizes, &rules);
+    let settings = settings(sizes, &rules, uprobes.is_ok());
     probes.configure(settings)?;
     probes.attach()?;
     // After the probes, so that no process is missed; the rings hold what comes meanwhile.
     let names = Arc::new(Processes::scan());
     let verdicts = Arc::new(verdicts);
-    let stage = Stage { policy, names, verdicts, batches: batches.clone() };
+    let (looks, look) = unbounded();
+    let tls = start_tls(uprobes, &observer, &batches, look)?;
+    let stage = Stage { policy, names, verdicts, batches: batches.clone(), looks: looks.clone() };
     let shards = Shards::start(rings, &stage, config)?;
     if let Some(output) = &output {
         output.count_connections(shards.connections.clone());
@@ -162,6 +167,10 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         config: options.config,
     };
     let kernel_losses = control.run(signals).map_err(system("wait for signals"))?;
+    let _ = looks.send(Look::Stop);
+    if let Some(tls) = tls {
+        let _ = tls.join();
+    }
     drop(probes);
     shards.stop();
     send(&batches, kernel_losses);
@@ -274,12 +283,32 @@ fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<EncodedRecord> {
     vec![observer.loss(&loss, since_ns, until_ns, concerns)]
 }
 
+/// Without probes on TLS libraries everything else works, and each TLS connection is told as a loss.
+fn start_tls(
+    uprobes: Result<Uprobes, UprobeError>,
+    observer: &Arc<Observer>,
+    batches: &Sender<Batch>,
+    looks: Receiver<Look>,
+) -> Result<Option<JoinHandle<()>>, DaemonError> {
+    let uprobes = match uprobes {
+        Ok(uprobes) => uprobes,
+        Err(error) => {
+            tracing::warn!(%error, "TLS cannot be read");
+            return Ok(None);
+        }
+    };
+    let watch = TlsWatch::start(uprobes, Arc::clone(observer), batches.clone());
+    let thread = watch.spawn(looks).map_err(system("start the thread that looks for TLS"))?;
+    Ok(Some(thread))
+}
+
 /// What every shard needs.
 struct Stage {
     policy: Arc<Policy>,
     names: Arc<Processes>,
     verdicts: Arc<Verdicts>,
     batches: Sender<Batch>,
+    looks: Sender<Look>,
 }
 
 /// The shard threads.
@@ -319,6 +348,7 @@ impl Shards {
                 batches: stage.batches.clone(),
                 commands,
                 reports: report.clone(),
+                looks: stage.looks.clone(),
                 connections: Arc::clone(&shards.connections),
             };
             let thread = std::thread::Builder::new()
@@ -368,7 +398,7 @@ impl Flag {
 }
 
 /// What the kernel side begins with.
-fn settings(sizes: Sizes, rules: &rules::Rules) -> Settings {
+fn settings(sizes: Sizes, rules: &rules::Rules, tls: bool) -> Settings {
     Settings {
         turn_budget_bytes: TURN_BUDGET_BYTES,
         agent_tgid: std::process::id(),
@@ -379,5 +409,6 @@ fn settings(sizes: Sizes, rules: &rules::Rules) -> Settings {
         rules_epoch: 1,
         include_rules: rules.include_count(),
         exclude_rules: rules.exclude_count(),
+        tls: u32::from(tls),
     }
 }

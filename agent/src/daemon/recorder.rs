@@ -7,20 +7,24 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
+use crossbeam_channel::{Sender, unbounded};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::rules::Rules;
+use super::tls::Look;
 use super::{DaemonError, SOCKETS, system, time};
+use crate::audit::observer::Observer;
 use crate::capture::{CaptureError, Header, IfExists, Writer};
 use crate::config::CaptureConfig;
 use crate::discover::{Processes, host::Host};
 use crate::kernel::counters::{self, Total};
-use crate::kernel::load::{Probes, Sizes};
+use crate::kernel::load::{Loaded, Probes, Sizes};
 use crate::kernel::ring::Reader;
 use crate::model::loss::Loss;
-use crate::model::sample::{ProcessKind, Sample};
+use crate::model::sample::{Endpoints, ProcessKind, Sample};
 use crate::model::time::format_rfc3339;
 
 /// Most samples between two looks at the signals.
@@ -54,18 +58,24 @@ pub fn record(
     let mut writer = Writer::create(file, &header(), exists)?;
     let rules = Rules::new(capture)?;
     let sizes = Sizes { shards: 1, ring_bytes: capture.ring_bytes, sockets: SOCKETS };
-    let (mut probes, rings, _verdicts) = Probes::load(sizes).map_err(DaemonError::from)?;
+    let Loaded { mut probes, rings, uprobes, .. } =
+        Probes::load(sizes).map_err(DaemonError::from)?;
     rules.write(&mut probes).map_err(DaemonError::from)?;
-    let mut settings = super::settings(sizes, &rules);
+    let mut settings = super::settings(sizes, &rules, uprobes.is_ok());
     probes.configure(settings).map_err(DaemonError::from)?;
     probes.attach().map_err(DaemonError::from)?;
     let processes = Processes::scan();
+    let (looks, look) = unbounded();
+    // Nobody reads what it says of itself.
+    let observer = Arc::new(Observer::default());
+    let tls = super::start_tls(uprobes, &observer, &unbounded().0, look)?;
     let Some(ring) = rings.into_iter().next() else {
         return Ok(0);
     };
     let mut reader = Reader::new(ring).map_err(|error| system("wait for a ring")(error.into()))?;
     ready();
-    let mut recorder = Recorder { writer: &mut writer, processes, samples: 0, failed: None };
+    let mut recorder =
+        Recorder { writer: &mut writer, processes, looks: &looks, samples: 0, failed: None };
     while signals.read_signal().ok().flatten().is_none() && recorder.failed.is_none() {
         if reader.drain(SAMPLES, |sample| recorder.take(sample)) < SAMPLES {
             reader.wait(WAIT_MS);
@@ -75,6 +85,10 @@ pub fn record(
     probes.configure(settings).map_err(DaemonError::from)?;
     while reader.drain(SAMPLES, |sample| recorder.take(sample)) > 0 {}
     let Recorder { samples, failed, .. } = recorder;
+    let _ = looks.send(Look::Stop);
+    if let Some(tls) = tls {
+        let _ = tls.join();
+    }
     if let Some(error) = failed {
         return Err(error.into());
     }
@@ -112,6 +126,7 @@ fn loss(total: &Total) -> Loss {
 struct Recorder<'a, W: Write> {
     writer: &'a mut Writer<W>,
     processes: Processes,
+    looks: &'a Sender<Look>,
     samples: u64,
     failed: Option<CaptureError>,
 }
@@ -127,10 +142,18 @@ impl<W: Write> Recorder<'_, W> {
     /// A process is written before the first sample that names it, and again after its `exec`.
     fn try_take(&mut self, sample: &[u8]) -> Result<(), CaptureError> {
         let named = match Sample::decode(sample) {
-            Ok(Sample::Open(open)) => (open.tgid, open.uid),
+            Ok(Sample::Open(open)) => {
+                if matches!(open.endpoints, Endpoints::Unknown) {
+                    let _ = self.looks.send(Look::Buffers(open.tgid));
+                }
+                (open.tgid, open.uid)
+            }
             Ok(Sample::Data(data)) => (data.tgid, data.uid),
             Ok(Sample::Process(event)) => {
                 self.processes.on_event(&event);
+                if let Some(look) = Look::of(&event) {
+                    let _ = self.looks.send(look);
+                }
                 self.writer.sample(sample)?;
                 if matches!(event.kind, ProcessKind::Exec { .. }) {
                     self.writer.forget(event.tgid);

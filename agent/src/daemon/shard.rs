@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::time;
+use super::tls::Look;
 use crate::audit::policy::Policy;
 use crate::journal::writer::Batch;
 use crate::kernel::ring::Reader;
@@ -74,6 +75,8 @@ pub struct Shard {
     pub commands: Receiver<Command>,
     /// To the main thread.
     pub reports: Sender<Report>,
+    /// To the thread that looks for TLS.
+    pub looks: Sender<Look>,
     /// Connections of all shards.
     pub connections: Arc<AtomicU64>,
 }
@@ -122,7 +125,13 @@ impl Shard {
     fn deliver(&mut self, out: &mut Outcome) {
         tell(&self.verdicts, out);
         for event in out.processes.drain(..) {
+            if let Some(look) = Look::of(&event) {
+                let _ = self.looks.send(look);
+            }
             let _ = self.reports.send(Report::Process(event));
+        }
+        for tgid in out.unplaced.drain(..) {
+            let _ = self.looks.send(Look::Buffers(tgid));
         }
         if !out.records.is_empty() {
             let records = std::mem::take(&mut out.records);

@@ -11,14 +11,16 @@
 //!                      ├── procfs (what /proc says now)
 //!                      ├── executable (what execve was given, when /proc is too late)
 //!                      └── users (names)
+//! maps ──▶ binary (where a file has its TLS functions) ──▶ tls
 //! [capture] ──▶ rules ──▶ Rule      io_uring, sockets, tls: looks that the daemon and doctor take
 //! ```
 
+pub mod binary;
 pub mod cgroup;
-mod elf;
 pub mod executable;
 pub mod host;
 pub mod io_uring;
+pub mod maps;
 mod mounts;
 pub mod process;
 pub mod procfs;

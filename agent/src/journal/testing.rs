@@ -77,6 +77,7 @@ fn origin() -> Origin {
         client: Party::default(),
         server: Party::default(),
         attribution: Attribution::Socket,
+            tls: None,
     }
 }
 

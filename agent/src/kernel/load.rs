@@ -18,6 +18,7 @@ use earwitness_common::settings::{MAX_RULES, MAX_SHARDS, Rule, Settings};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::btf::{Btf, BtfError};
+use super::uprobes::{UprobeError, Uprobes};
 use super::{cast, offsets, syscalls, verdict::Verdicts};
 use crate::model::sample::ConnId;
 
@@ -144,6 +145,18 @@ pub struct Probes {
     log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
 }
 
+/// What loading gives.
+pub struct Loaded {
+    /// Programs and maps.
+    pub probes: Probes,
+    /// The rings, one a shard.
+    pub rings: Vec<RingBuf<MapData>>,
+    /// Where the pipeline's decisions go.
+    pub verdicts: Verdicts,
+    /// Programs for TLS libraries; without them everything else works.
+    pub uprobes: Result<Uprobes, UprobeError>,
+}
+
 /// A plain value that may be written into a map byte by byte.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
@@ -157,7 +170,7 @@ impl Probes {
     ///
     /// # Errors
     /// See `LoadError`.
-    pub fn load(sizes: Sizes) -> Result<(Self, Vec<RingBuf<MapData>>, Verdicts), LoadError> {
+    pub fn load(sizes: Sizes) -> Result<Loaded, LoadError> {
         if OBJECT.is_empty() {
             return Err(LoadError::NoObject);
         }
@@ -176,11 +189,13 @@ impl Probes {
             .load(&object)?;
         let rings = rings(&mut ebpf, sizes)?;
         let verdicts = verdicts(&ebpf)?;
+        let uprobes = Uprobes::load(&mut ebpf, &object);
         let settings = take_array(&mut ebpf, "SETTINGS")?;
         // Before the programs: it takes the map that they write to.
         let log = aya_log::EbpfLogger::init(&mut ebpf).ok();
         load_programs(&mut ebpf)?;
-        Ok((Self { ebpf, settings, log }, rings, verdicts))
+        let probes = Self { ebpf, settings, log };
+        Ok(Loaded { probes, rings, verdicts, uprobes })
     }
 
     /// Passes on what the kernel side has said of itself.
@@ -295,7 +310,7 @@ fn verdicts(ebpf: &Ebpf) -> Result<Verdicts, LoadError> {
     Verdicts::map(map.fd()).map_err(LoadError::Mmap)
 }
 
-fn take_array<V: aya::Pod>(
+pub(super) fn take_array<V: aya::Pod>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<Array<MapData, V>, LoadError> {

@@ -9,6 +9,7 @@
     reason = "shared memory with the kernel; each block says who guarantees what"
 )]
 
+mod bpf;
 pub mod btf;
 mod cast;
 pub mod counters;
@@ -17,4 +18,5 @@ pub mod offsets;
 pub mod ring;
 pub mod sched;
 pub mod syscalls;
+pub mod uprobes;
 pub mod verdict;

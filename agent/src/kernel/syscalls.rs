@@ -29,6 +29,7 @@ const KINDS: &[(libc::c_long, u8)] = &[
     (libc::SYS_socketpair, kind::SOCKETPAIR),
     (libc::SYS_shutdown, kind::SHUTDOWN),
     (libc::SYS_io_uring_setup, kind::IO_URING_SETUP),
+    (libc::SYS_mmap, kind::MMAP),
 ];
 
 /// The table, indexed by call number.

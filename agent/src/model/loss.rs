@@ -48,6 +48,8 @@ pub enum Reason {
     IoUring,
     /// TLS that is not read.
     OpaqueTls,
+    /// A TLS call returned in a way that could not be matched with its beginning.
+    TlsCall,
     /// HTTP/2, which is not read yet.
     Http2,
     /// A hand-over (WebSocket and the like) whose content is not read.
@@ -82,6 +84,7 @@ impl Reason {
             Self::Unparsed => "unparsed",
             Self::IoUring => "io_uring",
             Self::OpaqueTls => "opaque_tls",
+            Self::TlsCall => "tls_call",
             Self::Http2 => "http2",
             Self::Upgraded => "upgraded",
             Self::DiskFull => "disk_full",
@@ -112,6 +115,8 @@ impl Reason {
             KernelLoss::IovLimit => Self::IovLimit,
             KernelLoss::ProcessRingFull => Self::ProcessEvents,
             KernelLoss::KernelRead => Self::KernelRead,
+            KernelLoss::TlsMapFull => Self::MapFull,
+            KernelLoss::TlsReturn => Self::TlsCall,
         }
     }
 }

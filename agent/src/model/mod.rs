@@ -9,3 +9,4 @@ pub mod loss;
 pub mod origin;
 pub mod sample;
 pub mod time;
+pub mod tls;

@@ -7,6 +7,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::model::tls::{Facts, TlsLibrary};
+
 /// Both ends of the connection that carried an exchange.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -20,6 +22,17 @@ pub struct Origin {
     pub server: Party,
     /// How the addresses are known.
     pub attribution: Attribution,
+    /// What is known of the TLS around it, `None` for plaintext on the socket.
+    pub tls: Option<Tls>,
+}
+
+/// The TLS around an exchange, or of a connection that cannot be read.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Who encrypts and decrypts, `None` where it is not read.
+    pub library: Option<TlsLibrary>,
+    /// What the handshake showed, if it was seen.
+    pub facts: Option<Arc<Facts>>,
 }
 
 /// Which end of the connection the watched process is.
@@ -38,6 +51,8 @@ pub enum Transport {
     Tcp,
     /// Unix stream socket.
     Unix,
+    /// Not known.
+    Unknown,
 }
 
 /// How a stream was tied to its socket.
@@ -45,6 +60,12 @@ pub enum Transport {
 pub enum Attribution {
     /// Plaintext on the socket itself.
     Socket,
+    /// The socket call happened inside the TLS call.
+    Syscall,
+    /// The same ciphertext went through a memory buffer and the socket.
+    Ciphertext,
+    /// It is not known which socket it was, so no address is given.
+    None,
 }
 
 /// One end of a connection.

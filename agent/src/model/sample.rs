@@ -10,6 +10,8 @@ use earwitness_common::sample as raw;
 use zerocopy::FromBytes;
 
 use crate::model::loss::Reason;
+use crate::model::origin::Attribution;
+use crate::model::tls::TlsLibrary;
 
 /// Identity of one end of a connection; never reused while an agent runs.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -94,6 +96,21 @@ pub struct Open {
     pub tgid: u32,
     /// Owner's real user id.
     pub uid: u32,
+    /// What there is to say if it is the plaintext inside TLS, `None` for a socket.
+    pub tls: Option<TlsStream>,
+}
+
+/// A stream of plaintext, as a TLS library takes and gives it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsStream {
+    /// Whose.
+    pub library: TlsLibrary,
+    /// The socket's connection, or the TLS stream around this one; `None` if not known (yet).
+    pub below: Option<ConnId>,
+    /// TLS streams between this and the socket, itself included.
+    pub layer: u8,
+    /// How `below` is known.
+    pub attribution: Attribution,
 }
 
 /// Both addresses of a connection, the watched end first.
@@ -111,6 +128,8 @@ pub enum Endpoints {
         /// Path of the listening end (abstract names begin with `@`), if it has one.
         path: Option<String>,
     },
+    /// A TLS stream whose socket is not known (yet).
+    Unknown,
 }
 
 /// Who made a connection.
@@ -183,6 +202,8 @@ pub enum ProcessKind {
     },
     /// It made an io_uring.
     IoUring,
+    /// It mapped a file as code that nobody had mapped before.
+    Mapped,
 }
 
 /// A sample that could not be decoded.
@@ -214,9 +235,7 @@ impl<'a> Sample<'a> {
             Some(&raw::KIND_DATA) => decode_data(bytes),
             Some(&raw::KIND_OPEN) => decode_open(bytes),
             Some(&(raw::KIND_END | raw::KIND_CLOSE)) => decode_end(bytes),
-            Some(&(raw::KIND_EXEC | raw::KIND_EXIT | raw::KIND_FORK | raw::KIND_IO_URING)) => {
-                decode_process(bytes)
-            }
+            Some(&(raw::KIND_EXEC..=raw::KIND_MAPPED)) => decode_process(bytes),
             Some(&kind) => Err(SampleError::Kind(kind)),
             None => Err(SampleError::Short { len_bytes: 0 }),
         }
@@ -276,6 +295,7 @@ fn decode_open(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
             remote: (address(head.family, head.remote), head.remote_port),
         },
         raw::FAMILY_UNIX => Endpoints::Unix { path: unix_path(&head.path, head.path_bytes) },
+        raw::FAMILY_UNKNOWN => Endpoints::Unknown,
         other => {
             return Err(SampleError::Field { field: "family", value: u64::from(other) });
         }
@@ -297,7 +317,26 @@ fn decode_open(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
         fresh: head.flags & raw::OPEN_FRESH != 0,
         tgid: head.tgid,
         uid: head.uid,
+        tls: tls_stream(&head)?,
     })))
+}
+
+fn tls_stream(head: &raw::OpenHead) -> Result<Option<TlsStream>, SampleError> {
+    if head.layer == 0 {
+        return Ok(None);
+    }
+    let wrong = |field, value: u8| SampleError::Field { field, value: u64::from(value) };
+    Ok(Some(TlsStream {
+        library: TlsLibrary::of(head.library).ok_or_else(|| wrong("library", head.library))?,
+        below: (head.below != 0).then_some(ConnId(head.below)),
+        layer: head.layer,
+        attribution: match head.tied {
+            raw::TIED_NOT => Attribution::None,
+            raw::TIED_CALL => Attribution::Syscall,
+            raw::TIED_CIPHERTEXT => Attribution::Ciphertext,
+            other => return Err(wrong("tied", other)),
+        },
+    }))
 }
 
 fn address(family: u8, octets: [u8; 16]) -> IpAddr {
@@ -355,6 +394,7 @@ fn decode_process(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
         }
         raw::KIND_FORK => ProcessKind::Fork { parent_tgid: head.parent_tgid },
         raw::KIND_IO_URING => ProcessKind::IoUring,
+        raw::KIND_MAPPED => ProcessKind::Mapped,
         _ => ProcessKind::Exit,
     };
     Ok(Sample::Process(ProcessEvent {

@@ -18,4 +18,6 @@ pub enum Event {
     Loss(Loss, Option<Box<Origin>>),
     /// What the kernel side should do.
     Verdict(ConnId, Verdict),
+    /// A TLS stream of this process cannot be tied to its socket by the calls that it makes.
+    Unplaced(u32),
 }

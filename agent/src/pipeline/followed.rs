@@ -15,6 +15,7 @@ use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::origin::{Origin, Process, Side};
 use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role};
+use crate::model::tls::Facts;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::{Chunk, Connection, Hole, Output, Wants};
 
@@ -44,6 +45,23 @@ pub(super) struct Followed {
     pub(super) has_data: bool,
     /// The other end is in `Mode::Shadow` because of this one.
     pub(super) is_shadowed: bool,
+    /// TLS streams that this carries.
+    pub(super) above: Vec<ConnId>,
+    /// The other end is known to carry TLS too, and whether somebody reads that.
+    pub(super) other_tls: Option<OtherTls>,
+    /// What has come while the socket of a TLS stream was not known.
+    pub(super) held: Vec<Output>,
+    /// Since when.
+    pub(super) held_since_ns: u64,
+}
+
+/// What is known of the other end of a connection that carries TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum OtherTls {
+    /// Its plaintext is read there.
+    Read,
+    /// It is not (yet).
+    Unread,
 }
 
 /// What is done with a connection's samples.
@@ -72,8 +90,35 @@ impl Followed {
             held_bytes: 0,
             has_data: false,
             is_shadowed: false,
+            above: Vec::new(),
+            other_tls: None,
+            held: Vec::new(),
+            held_since_ns: 0,
             open,
         }
+    }
+
+    /// The socket of this TLS stream is not known (yet).
+    pub(super) fn is_unplaced(&self) -> bool {
+        matches!(self.open.endpoints, Endpoints::Unknown)
+    }
+
+    /// What carries this TLS stream.
+    pub(super) fn below(&self) -> Option<ConnId> {
+        self.open.tls.as_ref()?.below
+    }
+
+    /// What others may know of this end as one that carries TLS.
+    pub(super) fn as_other_tls(&self) -> Option<OtherTls> {
+        self.parser.tls().map(|ciphertext| match ciphertext.is_carried() {
+            true => OtherTls::Read,
+            false => OtherTls::Unread,
+        })
+    }
+
+    /// What the handshake has shown, of a connection that carries TLS.
+    pub(super) fn facts(&self) -> Option<Arc<Facts>> {
+        self.parser.tls().map(|ciphertext| Arc::clone(ciphertext.facts()))
     }
 
     pub(super) fn is_unix(&self) -> bool {
@@ -83,11 +128,16 @@ impl Followed {
     /// Which end this is, as soon as that is known: from who made the connection, or from which
     /// way requests flow.
     pub(super) fn side(&self) -> Option<Side> {
-        match (self.parser.request_direction(), self.open.role) {
+        match (self.parser.request_direction().or_else(|| self.client_direction()), self.open.role) {
             (Some(Direction::Ingress), _) | (None, Role::Accepted) => Some(Side::Server),
             (Some(Direction::Egress), _) | (None, Role::Connected) => Some(Side::Client),
             (None, Role::Unknown) => None,
         }
+    }
+
+    /// From where the ClientHello came: the end that asks for TLS is the one that asks.
+    fn client_direction(&self) -> Option<Direction> {
+        self.parser.tls()?.facts().client_direction
     }
 
     /// Notes who uses this end now. Returns the process if it is another than before.
@@ -106,6 +156,7 @@ impl Followed {
             Wants::Undecided => Verdict::Undecided,
             Wants::Capture => Verdict::Capture,
             Wants::Full => Verdict::Full,
+            Wants::Tls => Verdict::Tls,
             Wants::Ignore => Verdict::Ignore,
         }
     }
@@ -193,17 +244,23 @@ impl Followed {
         }
     }
 
-    pub(super) fn event(&self, output: Output, names: &dyn Names) -> Event {
+    /// `facts`: of the handshake that this stream of plaintext came from.
+    pub(super) fn event(
+        &self,
+        output: Output,
+        facts: Option<Arc<Facts>>,
+        names: &dyn Names,
+    ) -> Event {
         match output {
             Output::Exchange(exchange) => {
                 let side = self.side().unwrap_or(Side::Server);
                 let own = self.actor(&exchange, names);
-                let origin = self.origin(side, own);
+                let origin = self.origin(side, own, facts);
                 Event::Exchange(exchange, origin)
             }
             Output::Loss(loss) => {
                 let side = self.side().unwrap_or(Side::Server);
-                let origin = self.origin(side, self.own.clone());
+                let origin = self.origin(side, self.own.clone(), facts.or_else(|| self.facts()));
                 Event::Loss(loss, Some(Box::new(origin)))
             }
         }
@@ -220,7 +277,12 @@ impl Followed {
         }
     }
 
-    pub(super) fn origin(&self, side: Side, own: Option<Arc<Process>>) -> Origin {
-        origin::of(&self.open, side, own, self.peer.clone())
+    pub(super) fn origin(
+        &self,
+        side: Side,
+        own: Option<Arc<Process>>,
+        facts: Option<Arc<Facts>>,
+    ) -> Origin {
+        origin::of(&self.open, side, own, self.peer.clone(), facts)
     }
 }

@@ -35,6 +35,10 @@ struct Key {
     pid: Option<u32>,
     /// Where it asked, if that is another host.
     elsewhere: Option<(Address, Option<u16>)>,
+    /// Who asked from another host for what cannot be read.
+    asking: Option<Address>,
+    /// What name was asked for.
+    server_name: Option<String>,
 }
 
 #[derive(Debug)]
@@ -97,7 +101,14 @@ impl Key {
     fn of(reason: Reason, origin: Option<&Origin>) -> Self {
         let server = origin.map(|origin| &origin.server).filter(|server| server.process.is_none());
         let address = server.and_then(|server| server.address.clone());
+        let opaque = origin.filter(|_| reason == Reason::OpaqueTls);
+        let client = opaque.map(|origin| &origin.client);
+        let client = client.filter(|client| client.process.is_none());
+        let tls = opaque.and_then(|origin| origin.tls.as_ref());
+        let facts = tls.and_then(|tls| tls.facts.as_ref());
         Self {
+            asking: client.and_then(|client| client.address.clone()),
+            server_name: facts.and_then(|facts| facts.server_name.clone()),
             reason,
             pid: origin.and_then(here).map(|process| process.pid),
             elsewhere: address.map(|address| (address, server.and_then(|server| server.port))),
@@ -121,9 +132,12 @@ impl Sum {
 
     fn record(&self, now_ns: u64, clock: ClockOffset, observer: &Observer) -> EncodedRecord {
         let at = |time_ns: u64| clock.wall_ns(if time_ns == 0 { now_ns } else { time_ns });
+        let opaque = self.origin.as_ref().filter(|_| self.loss.reason == Reason::OpaqueTls);
         let concerns = Concerns {
             process: self.origin.as_ref().and_then(here),
             server: self.origin.as_ref().map(|origin| &origin.server),
+            client: opaque.map(|origin| &origin.client),
+            tls: opaque.and_then(|origin| origin.tls.as_ref()),
         };
         observer.loss(&self.loss, at(self.since_ns), at(self.until_ns), concerns)
     }
@@ -165,6 +179,7 @@ mod tests {
                 ..Party::default()
             },
             attribution: Attribution::Socket,
+            tls: None,
         }
     }
 

@@ -50,6 +50,8 @@ pub struct Outcome {
     pub verdicts: Vec<(ConnId, Verdict)>,
     /// What happened to processes.
     pub processes: Vec<ProcessEvent>,
+    /// Processes whose TLS streams cannot be tied to sockets by the calls that they make.
+    pub unplaced: Vec<u32>,
 }
 
 /// One shard's way from samples to records.
@@ -152,6 +154,7 @@ impl Pipeline {
                     self.losses.add(&loss, concerned.as_deref(), time_ns);
                 }
                 Event::Verdict(conn, verdict) => out.verdicts.push((conn, verdict)),
+                Event::Unplaced(tgid) => out.unplaced.push(tgid),
             }
         }
     }

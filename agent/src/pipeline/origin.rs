@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::model::origin::{Address, Attribution, Origin, Party, Process, Side, Transport};
+use crate::model::origin::{Address, Attribution, Origin, Party, Process, Side, Tls, Transport};
 use crate::model::sample::{Endpoints, Open};
+use crate::model::tls::Facts;
 
 /// Puts both ends where they belong: the watched one is the server or the client.
 pub fn of(
@@ -15,6 +16,7 @@ pub fn of(
     side: Side,
     own: Option<Arc<Process>>,
     peer: Option<Arc<Process>>,
+    facts: Option<Arc<Facts>>,
 ) -> Origin {
     let (transport, own, peer) = match &open.endpoints {
         Endpoints::Tcp { local, remote } => (
@@ -35,10 +37,18 @@ pub fn of(
                 Party { address: peer_path, port: None, process: peer },
             )
         }
+        Endpoints::Unknown => (
+            Transport::Unknown,
+            Party { process: own, ..Party::default() },
+            Party { process: peer, ..Party::default() },
+        ),
     };
+    let attribution = open.tls.as_ref().map_or(Attribution::Socket, |tls| tls.attribution);
+    let library = open.tls.as_ref().map(|tls| tls.library);
+    let tls = (library.is_some() || facts.is_some()).then_some(Tls { library, facts });
     let (client, server) = match side {
         Side::Server => (peer, own),
         Side::Client => (own, peer),
     };
-    Origin { side, transport, client, server, attribution: Attribution::Socket }
+    Origin { side, transport, client, server, attribution, tls }
 }

@@ -19,13 +19,20 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Names;
 use super::event::Event;
-use super::followed::{Followed, Mode};
+use super::followed::{Followed, Mode, OtherTls};
 use crate::conn::ends::Ends;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Side;
 use crate::model::sample::{ConnId, Data, Direction, Open, Sample};
 use crate::protocol::{Connection, Output};
+
+/// How long what a TLS stream told waits for its socket to become known.
+const HELD_NS: u64 = 2_000_000_000;
+/// Most that waits so.
+const MOST_HELD: usize = 256;
+/// A TLS stream without a socket that has been silent for so long is over: nothing shows its end.
+const UNPLACED_NS: u64 = 300_000_000_000;
 
 /// All connections of one shard.
 pub struct Tracker {
@@ -87,7 +94,7 @@ impl Tracker {
     /// Takes a sample of a connection.
     pub fn sample(&mut self, sample: Sample<'_>, events: &mut Vec<Event>) {
         match sample {
-            Sample::Open(open) => self.open(open),
+            Sample::Open(open) => self.open(open, events),
             Sample::Data(data) => self.data(&data, events),
             Sample::End { direction, time_ns, conn, total_bytes } => {
                 self.end(conn, direction, time_ns, total_bytes, events);
@@ -112,7 +119,9 @@ impl Tracker {
             netns: followed.open.netns,
             unix: followed.is_unix(),
         };
-        self.connections.values().filter(is_silent).map(silent).collect()
+        // A TLS stream goes with what carries it.
+        let sockets = self.connections.values().filter(|followed| followed.open.tls.is_none());
+        sockets.filter(is_silent).map(silent).collect()
     }
 
     /// A silent connection was looked at and is still there.
@@ -122,23 +131,91 @@ impl Tracker {
         }
     }
 
-    fn open(&mut self, open: Box<Open>) {
+    fn open(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
         let (conn, time_ns) = (open.conn, open.time_ns);
-        if self.connections.contains_key(&conn) {
+        if let Some(followed) = self.connections.get(&conn) {
+            if followed.is_unplaced() {
+                self.place(open, events);
+            }
             return;
         }
         let own = (open.tgid != 0).then(|| self.names.process(open.tgid, open.uid));
         let other = self.ends.add(&open);
-        let mut followed = Followed::new(open, own.clone());
-        if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
-            other.other = Some(conn);
-            other.is_shadowed = false;
-            other.peer = own;
-            followed.other = Some(other.open.conn);
-            followed.peer = other.own.clone();
-        }
+        let mut followed = Followed::new(open, own);
         followed.last_ns = time_ns;
+        if followed.is_unplaced() {
+            self.waiting.insert(conn);
+            events.push(Event::Unplaced(followed.open.tgid));
+        }
         self.connections.insert(conn, followed);
+        self.link(conn, other);
+        self.stack(conn, events);
+    }
+
+    /// The socket of a TLS stream has become known.
+    fn place(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
+        let (conn, time_ns) = (open.conn, open.time_ns);
+        let other = self.ends.add(&open);
+        if let Some(followed) = self.connections.get_mut(&conn) {
+            // What is known of its beginning is known from the first announcement.
+            let fresh = followed.open.fresh;
+            *followed.open = Open { fresh, ..*open };
+        }
+        self.link(conn, other);
+        self.stack(conn, events);
+        self.release(conn, time_ns, events);
+    }
+
+    /// Both ends of a connection are here.
+    fn link(&mut self, conn: ConnId, other: Option<ConnId>) {
+        let Some(other) = other else { return };
+        let own = self.connections.get(&conn).and_then(|followed| followed.own.clone());
+        let Some(found) = self.connections.get_mut(&other) else {
+            return;
+        };
+        found.other = Some(conn);
+        found.is_shadowed = false;
+        found.peer = own;
+        let peer = found.own.clone();
+        if let Some(followed) = self.connections.get_mut(&conn) {
+            followed.other = Some(other);
+            followed.peer = peer;
+        }
+    }
+
+    /// Puts a TLS stream on what carries it.
+    fn stack(&mut self, conn: ConnId, events: &mut Vec<Event>) {
+        let below = self.connections.get(&conn).and_then(Followed::below);
+        let Some(carrier) = below.and_then(|below| self.connections.get_mut(&below)) else {
+            return;
+        };
+        carrier.above.push(conn);
+        carrier.parser.carry();
+        carrier.mode = Mode::Followed;
+        let (peer, other, carrier) = (carrier.peer.clone(), carrier.other, carrier.open.conn);
+        if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
+            other.other_tls = Some(OtherTls::Read);
+        }
+        if let Some(followed) = self.connections.get_mut(&conn)
+            && followed.peer.is_none()
+        {
+            followed.peer = peer;
+        }
+        self.account(carrier);
+        self.steer(carrier, false, events);
+    }
+
+    /// Tells what has come before the socket was known, or without its ever becoming known.
+    fn release(&mut self, conn: ConnId, now_ns: u64, events: &mut Vec<Event>) {
+        if let Some(followed) = self.connections.get_mut(&conn)
+            && !followed.held.is_empty()
+        {
+            self.outputs = std::mem::take(&mut followed.held);
+            followed.held_since_ns = 0;
+            self.tell(conn, events);
+            self.account(conn);
+            self.keep_limit(now_ns, events);
+        }
     }
 
     fn data(&mut self, data: &Data<'_>, events: &mut Vec<Event>) {
@@ -199,8 +276,14 @@ impl Tracker {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
+        for above in std::mem::take(&mut followed.above) {
+            self.close(above, time_ns, None, events);
+        }
+        let Some(followed) = self.connections.get_mut(&conn) else {
+            return;
+        };
         if followed.mode == Mode::Followed {
-            if let Some((ingress, egress)) = totals {
+            if let Some((ingress, egress)) = totals.filter(|_| followed.parser.tls().is_none()) {
                 let (limits, outputs) = (&self.limits, &mut self.outputs);
                 followed.missing(Direction::Ingress, time_ns, ingress, limits, outputs);
                 followed.missing(Direction::Egress, time_ns, egress, limits, outputs);
@@ -208,6 +291,7 @@ impl Tracker {
             followed.parser.close(time_ns, &self.limits, &mut self.outputs);
             self.settle(conn, time_ns, events);
         }
+        self.release(conn, time_ns, events);
         self.remove(conn);
     }
 
@@ -220,6 +304,10 @@ impl Tracker {
         self.ends.remove(&followed.open);
         if let Some(other) = followed.other.and_then(|other| self.connections.get_mut(&other)) {
             other.other = None;
+            other.other_tls = other.other_tls.or(followed.as_other_tls());
+        }
+        if let Some(carrier) = followed.below().and_then(|below| self.connections.get_mut(&below)) {
+            carrier.above.retain(|above| *above != conn);
         }
         let table = &mut self.connections;
         if table.capacity() > 1_024 && table.len() < table.capacity() / 8 {
@@ -231,10 +319,19 @@ impl Tracker {
     pub fn tick(&mut self, now_ns: u64, events: &mut Vec<Event>) {
         let waiting: Vec<ConnId> = self.waiting.iter().copied().collect();
         for conn in waiting {
-            if let Some(followed) = self.connections.get_mut(&conn) {
-                followed.parser.tick(now_ns, &self.limits, &mut self.outputs);
-            }
+            let Some(followed) = self.connections.get_mut(&conn) else {
+                continue;
+            };
+            followed.parser.tick(now_ns, &self.limits, &mut self.outputs);
+            let silent_ns = now_ns.saturating_sub(followed.last_ns);
+            let is_over = followed.is_unplaced() && silent_ns > UNPLACED_NS;
+            let held_ns = now_ns.saturating_sub(followed.held_since_ns);
             self.settle(conn, now_ns, events);
+            if is_over {
+                self.close(conn, now_ns, None, events);
+            } else if held_ns > HELD_NS {
+                self.release(conn, now_ns, events);
+            }
         }
     }
 
@@ -247,24 +344,69 @@ impl Tracker {
             {
                 followed.parser.stop(now_ns, &self.limits, &mut self.outputs);
                 self.settle(conn, now_ns, events);
+                self.release(conn, now_ns, events);
             }
         }
     }
 
     /// Takes what the parser gave, and keeps the tables, the memory and the kernel side in step.
     fn settle(&mut self, conn: ConnId, now_ns: u64, events: &mut Vec<Event>) {
-        let mut outputs = std::mem::take(&mut self.outputs);
         let covered = self.is_covered(conn);
-        if let Some(followed) = self.connections.get_mut(&conn) {
-            if !covered {
-                events.extend(outputs.drain(..).map(|output| followed.event(output, &*self.names)));
+        if covered {
+            self.outputs.clear();
+        } else {
+            self.hold(conn, now_ns);
+            self.tell(conn, events);
+        }
+        self.account(conn);
+        self.steer(conn, covered, events);
+        self.keep_limit(now_ns, events);
+    }
+
+    /// Keeps what the parser gave while it is not known whose it is.
+    fn hold(&mut self, conn: ConnId, now_ns: u64) {
+        if let Some(followed) = self.connections.get_mut(&conn)
+            && followed.is_unplaced()
+            && !self.outputs.is_empty()
+        {
+            if followed.held.is_empty() {
+                followed.held_since_ns = now_ns;
             }
-            self.account(conn);
-            self.steer(conn, covered, events);
+            followed.held.append(&mut self.outputs);
+            if followed.held.len() > MOST_HELD {
+                self.outputs = std::mem::take(&mut followed.held);
+            }
+        }
+    }
+
+    /// Makes events of what the parser gave.
+    fn tell(&mut self, conn: ConnId, events: &mut Vec<Event>) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        if !outputs.is_empty()
+            && let Some(followed) = self.connections.get(&conn)
+        {
+            let carrier = followed.below().and_then(|below| self.connections.get(&below));
+            let facts = carrier.and_then(Followed::facts);
+            let is_told = |output: &Output| !self.is_read_elsewhere(followed, output);
+            let told = outputs.drain(..).filter(is_told);
+            events.extend(told.map(|output| followed.event(output, facts.clone(), &*self.names)));
         }
         outputs.clear();
         self.outputs = outputs;
-        self.keep_limit(now_ns, events);
+    }
+
+    /// Whether this is the loss of a connection that cannot be read here, but at its other end; or there
+    /// neither, then the server's end tells it.
+    fn is_read_elsewhere(&self, followed: &Followed, output: &Output) -> bool {
+        if !matches!(output, Output::Loss(loss) if loss.reason == Reason::OpaqueTls) {
+            return false;
+        }
+        let other = followed.other.and_then(|other| self.connections.get(&other));
+        match other.and_then(Followed::as_other_tls).or(followed.other_tls) {
+            Some(OtherTls::Read) => true,
+            Some(OtherTls::Unread) => followed.side() == Some(Side::Client),
+            None => false,
+        }
     }
 
     /// Whether the other end, being the server's, tells this connection's exchanges.
@@ -274,7 +416,9 @@ impl Tracker {
         };
         let other = followed.other.and_then(|other| self.connections.get(&other));
         other.is_some_and(|other| {
-            followed.side() == Some(Side::Client) && other.mode == Mode::Followed && other.has_data
+            followed.side() == Some(Side::Client)
+                && other.mode == Mode::Followed
+                && other.parser.is_read()
         })
     }
 
@@ -285,7 +429,7 @@ impl Tracker {
         let held = followed.parser.memory_bytes();
         self.held_bytes = self.held_bytes + held - followed.held_bytes;
         followed.held_bytes = held;
-        if followed.parser.awaits_tick() {
+        if followed.parser.awaits_tick() || followed.is_unplaced() {
             self.waiting.insert(conn);
         } else {
             self.waiting.remove(&conn);
@@ -351,7 +495,7 @@ impl Tracker {
             let origin = self
                 .connections
                 .get(&conn)
-                .map(|followed| Box::new(followed.origin(Side::Server, followed.own.clone())));
+                .map(|followed| Box::new(followed.origin(Side::Server, followed.own.clone(), None)));
             let loss = Loss { connections: Some(1), ..Loss::hole(Reason::MemoryLimit, 0) };
             events.push(Event::Loss(loss, origin));
             self.retire(conn, Mode::Ignored, events);

@@ -11,6 +11,7 @@ pub mod http1;
 mod probe;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
@@ -20,6 +21,7 @@ use crate::protocol::http1::held::Input;
 use crate::protocol::http1::meter::Span;
 use crate::protocol::http1::{Http1, Next, Role};
 use crate::protocol::probe::{Probe, Verdict};
+use crate::protocol::tls::ciphertext::Ciphertext;
 
 /// Bytes that moved and were captured.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +77,8 @@ pub enum Wants {
     Capture,
     /// Send everything: the framing is in the middle of the data.
     Full,
+    /// Count only: ciphertext, whose plaintext is another connection.
+    Tls,
     /// Send nothing.
     Ignore,
 }
@@ -89,6 +93,7 @@ pub struct Connection {
 enum Mode {
     Probing(Box<Probe>),
     Http1(Box<Http1>),
+    Tls(Box<Ciphertext>),
     Ignored,
 }
 
@@ -143,10 +148,37 @@ impl Connection {
 
     /// Time has passed: resolves waits (`Limits::reorder_ns`).
     pub fn tick(&mut self, now_ns: u64, l: &Limits, out: &mut Vec<Output>) {
-        if let Mode::Http1(http) = &mut self.mode {
-            http.tick(now_ns, l, out);
-            self.follow(l, out);
+        match &mut self.mode {
+            Mode::Http1(http) => {
+                http.tick(now_ns, l, out);
+                self.follow(l, out);
+            }
+            Mode::Tls(ciphertext) => ciphertext.tick(now_ns, out),
+            Mode::Probing(_) | Mode::Ignored => {}
         }
+    }
+
+    /// The plaintext of what this carries is read elsewhere: nothing of it is lost.
+    pub fn carry(&mut self) {
+        if !matches!(self.mode, Mode::Tls(_)) {
+            self.mode = Mode::Tls(Box::new(Ciphertext::joined_late()));
+        }
+        if let Mode::Tls(ciphertext) = &mut self.mode {
+            ciphertext.carry();
+        }
+    }
+
+    /// What it carries is TLS.
+    pub fn tls(&self) -> Option<&Ciphertext> {
+        match &self.mode {
+            Mode::Tls(ciphertext) => Some(ciphertext),
+            _ => None,
+        }
+    }
+
+    /// It is a protocol whose exchanges are told.
+    pub fn is_read(&self) -> bool {
+        matches!(self.mode, Mode::Http1(_))
     }
 
     /// What the kernel side should do.
@@ -154,6 +186,7 @@ impl Connection {
         match &self.mode {
             Mode::Probing(_) => Wants::Undecided,
             Mode::Http1(http) => http.wants(),
+            Mode::Tls(ciphertext) => ciphertext.wants(),
             Mode::Ignored => Wants::Ignore,
         }
     }
@@ -165,7 +198,11 @@ impl Connection {
 
     /// Something waits for time to pass.
     pub fn awaits_tick(&self) -> bool {
-        matches!(&self.mode, Mode::Http1(http) if http.awaits_tick())
+        match &self.mode {
+            Mode::Http1(http) => http.awaits_tick(),
+            Mode::Tls(ciphertext) => ciphertext.awaits_tick(),
+            Mode::Probing(_) | Mode::Ignored => false,
+        }
     }
 
     /// Memory held on the heap, in bytes.
@@ -173,6 +210,7 @@ impl Connection {
         match &self.mode {
             Mode::Probing(probe) => size_of::<Probe>() + probe.memory_bytes(),
             Mode::Http1(http) => size_of::<Http1>() + http.memory_bytes(),
+            Mode::Tls(ciphertext) => size_of::<Ciphertext>() + ciphertext.memory_bytes(),
             Mode::Ignored => 0,
         }
     }
@@ -181,6 +219,7 @@ impl Connection {
         let role = self.role(d);
         match &mut self.mode {
             Mode::Ignored => {}
+            Mode::Tls(ciphertext) => ciphertext.push(d, &input),
             Mode::Http1(http) => {
                 if http.awaits_tick() {
                     http.tick(input.time_ns(), l, out);
@@ -191,6 +230,7 @@ impl Connection {
             Mode::Probing(probe) => match probe.push(d, &input, l) {
                 Verdict::More => {}
                 Verdict::Http1(requests) => self.parse(requests, (d, input), l, out),
+                Verdict::Tls => self.follow_tls(d, &input),
                 Verdict::Other(reason) => self.ignore(reason, out),
             },
         }
@@ -241,6 +281,21 @@ impl Connection {
         }
     }
 
+    /// It is TLS: what was kept is followed, then the last input.
+    fn follow_tls(&mut self, last_direction: Direction, last: &Input<'_>) {
+        let Mode::Probing(probe) = &mut self.mode else {
+            return;
+        };
+        let mut ciphertext = Ciphertext::new(last.time_ns());
+        for direction in [last_direction.reverse(), last_direction] {
+            if let Some((span, bytes)) = probe.side(direction).take() {
+                ciphertext.push(direction, &Input::Bytes(Span { rest: &bytes, ..span }));
+            }
+        }
+        ciphertext.push(last_direction, last);
+        self.mode = Mode::Tls(Box::new(ciphertext));
+    }
+
     /// What follows is not read.
     fn ignore(&mut self, reason: Option<Reason>, out: &mut Vec<Output>) {
         self.mode = Mode::Ignored;
@@ -285,6 +340,7 @@ impl Connection {
         match &mut self.mode {
             Mode::Ignored => {}
             Mode::Http1(http) => http.close(how, l, out),
+            Mode::Tls(ciphertext) => ciphertext.close(out),
             Mode::Probing(probe) => {
                 if let Some((reason, bytes)) = probe.missing() {
                     out.push(Output::Loss(Loss::hole(reason, bytes)));

@@ -11,6 +11,7 @@ use crate::model::sample::Direction;
 use crate::protocol::detect::{self, Match, Matcher};
 use crate::protocol::http1::held::Input;
 use crate::protocol::http1::meter::Span;
+use crate::protocol::tls;
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +20,8 @@ pub enum Verdict {
     More,
     /// HTTP/1, requests going that way; the last input is still to be parsed.
     Http1(Direction),
+    /// TLS; the last input is still to be followed.
+    Tls,
     /// Something that we do not read, named if we know it.
     Other(Option<Reason>),
 }
@@ -118,9 +121,10 @@ impl Probe {
         let side = self.side(direction);
         let kept = side.kept.get_or_insert_with(|| Box::new(Kept::new(span)));
         let room = limits.head_bytes.saturating_sub(kept.bytes.len());
-        match kept.look(span.rest) {
+        match kept.look(span.rest, late) {
             Look::Request => Verdict::Http1(direction),
             Look::Response => Verdict::Http1(direction.reverse()),
+            Look::Tls => Verdict::Tls,
             Look::Other(reason) => Verdict::Other(Some(reason)),
             Look::Nothing if late => {
                 side.kept = None;
@@ -169,6 +173,7 @@ impl Side {
 enum Look {
     Request,
     Response,
+    Tls,
     Other(Reason),
     Undecided,
     Nothing,
@@ -185,21 +190,21 @@ impl Kept {
     }
 
     /// Looks at the bytes that follow the kept ones.
-    fn look(&mut self, bytes: &[u8]) -> Look {
+    fn look(&mut self, bytes: &[u8], late: bool) -> Look {
         let (request, response) = (self.request.feed(bytes), self.response.feed(bytes));
-        let (tls, http2) = self.magic(bytes);
+        let (tls, http2) = self.magic(bytes, late);
         match (request, response, tls, http2) {
             (Match::Yes, ..) => Look::Request,
             (_, Match::Yes, ..) => Look::Response,
-            (_, _, Match::Yes, _) => Look::Other(Reason::OpaqueTls),
+            (_, _, Match::Yes, _) => Look::Tls,
             (_, _, _, Match::Yes) => Look::Other(Reason::Http2),
             (Match::No, Match::No, Match::No, Match::No) => Look::Nothing,
             _ => Look::Undecided,
         }
     }
 
-    /// Looks at the first bytes of all.
-    fn magic(&self, bytes: &[u8]) -> (Match, Match) {
+    /// Looks at the first bytes of all. TLS begins with a handshake; under way, any record may come.
+    fn magic(&self, bytes: &[u8], late: bool) -> (Match, Match) {
         if self.bytes.len() >= MAGIC_BYTES {
             return (Match::No, Match::No);
         }
@@ -210,7 +215,8 @@ impl Kept {
             length += 1;
         }
         let front = front.get(..length).unwrap_or_default();
-        (detect::starts_tls(front), detect::starts_http2(front))
+        let tls = if late { tls::starts_record(front) } else { detect::starts_tls(front) };
+        (tls, detect::starts_http2(front))
     }
 }
 

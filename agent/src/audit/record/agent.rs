@@ -38,6 +38,9 @@ pub struct Loss<'a> {
     /// The answering end concerned, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Party<'a>>,
+    /// The asking end concerned, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<Party<'a>>,
 }
 
 /// What happened to the agent.

@@ -58,6 +58,12 @@ pub struct Gap {
 pub enum Attribution {
     /// Plaintext on the socket itself.
     Socket,
+    /// TLS: the socket was used inside the library's call.
+    Syscall,
+    /// TLS: the same ciphertext went through a memory buffer and the socket.
+    Ciphertext,
+    /// TLS, and it is not known which socket carried it: no address is given.
+    None,
 }
 
 /// What the conventions have no key for.

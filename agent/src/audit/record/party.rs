@@ -68,8 +68,9 @@ pub struct User<'a> {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Network<'a> {
-    /// Transport.
-    pub transport: Transport,
+    /// Transport; absent where the socket is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
     /// Address family; absent for unix sockets and unknown addresses.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub family: Option<Family>,

@@ -18,6 +18,7 @@ use super::{MASK, name};
 /// The record's `url`. `host`: value of the Host field, if there is exactly one.
 pub fn url<'a>(
     target: &'a [u8],
+    scheme: &'static str,
     connect: bool,
     host: Option<&'a [u8]>,
     notes: &mut Notes,
@@ -33,7 +34,7 @@ pub fn url<'a>(
     let host = host.map(Authority::parse).filter(|authority| !authority.has_user_info);
     let authority = parts.authority.or(host).unwrap_or_default();
     Url {
-        scheme: scheme(&parts, connect),
+        scheme: self::scheme(&parts, scheme, connect),
         domain: authority.host.map(|host| domain(host, notes)),
         port: authority.port,
         path: parts.path.map(|path| self::path(path, notes)),
@@ -41,11 +42,11 @@ pub fn url<'a>(
     }
 }
 
-/// That of the absolute form; `http` otherwise, because the bytes were plaintext on the socket.
-fn scheme<'a>(parts: &Target<'a>, connect: bool) -> Option<Text<'a>> {
+/// That of the absolute form; otherwise as the bytes were seen: on the socket, or inside TLS.
+fn scheme<'a>(parts: &Target<'a>, seen: &'static str, connect: bool) -> Option<Text<'a>> {
     match parts.scheme {
         Some(scheme) => std::str::from_utf8(scheme).ok().map(lower),
-        None => (!connect).then_some(Text::Borrowed("http")),
+        None => (!connect).then_some(Text::Borrowed(seen)),
     }
 }
 
@@ -157,7 +158,7 @@ mod tests {
 
     fn check(target: &str, host: &str, expected: Expect) {
         let mut notes = Notes::default();
-        let url = url(target.as_bytes(), false, Some(host.as_bytes()), &mut notes);
+        let url = url(target.as_bytes(), "http", false, Some(host.as_bytes()), &mut notes);
         let mut text = serde_json::to_string(&url).unwrap();
         for note in notes.into_list() {
             text += &format!("\n{} {:?} {:?} {}", note.path, note.kind, note.action, note.count);

@@ -28,6 +28,19 @@ pub(super) struct Check {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hint: Option<String>,
+    /// Every process with TLS, where that is what was looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tls: Vec<TlsUse>,
+}
+
+/// One TLS implementation of one process.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) struct TlsUse {
+    pub(super) pid: u32,
+    pub(super) executable: Option<String>,
+    pub(super) library: String,
+    /// How its functions are found: `symbols`, `pclntab`, `signature`; `opaque` if they are not.
+    pub(super) how: String,
 }
 
 /// Everything that was looked at.
@@ -59,7 +72,14 @@ impl Report {
         self.add(name, Status::Missing, detail.into(), Some(hint.into()));
     }
 
+    /// Says who has TLS, in the check that was added last.
+    pub(super) fn tls(&mut self, tls: Vec<TlsUse>) {
+        if let Some(check) = self.checks.last_mut() {
+            check.tls = tls;
+        }
+    }
+
     fn add(&mut self, name: &str, status: Status, detail: String, hint: Option<String>) {
-        self.checks.push(Check { name: name.to_owned(), status, detail, hint });
+        self.checks.push(Check { name: name.to_owned(), status, detail, hint, tls: Vec::new() });
     }
 }

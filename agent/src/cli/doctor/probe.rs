@@ -6,19 +6,32 @@
 //! Not here: loading and attaching (`kernel::load`).
 
 use super::check::Report;
-use crate::kernel::load::{LoadError, PROGRAMS, Probes, Sizes, with_causes};
+use crate::kernel::load::{Loaded, LoadError, PROGRAMS, Probes, Sizes, with_causes};
+use crate::kernel::uprobes::{UprobeError, Uprobes};
 
 /// Tries every program.
 pub(super) fn check(report: &mut Report) {
     match try_all() {
-        Ok(()) => PROGRAMS.iter().for_each(|program| report.ok(&name(program), "loads, attaches")),
+        Ok(uprobes) => {
+            PROGRAMS.iter().for_each(|program| report.ok(&name(program), "loads, attaches"));
+            tls(report, &uprobes);
+        }
         Err(error) => failed(report, &error),
     }
 }
 
-fn try_all() -> Result<(), LoadError> {
-    let (mut probes, _rings, _verdicts) = Probes::load(SIZES)?;
-    probes.attach()
+fn try_all() -> Result<Result<Uprobes, UprobeError>, LoadError> {
+    let Loaded { mut probes, uprobes, .. } = Probes::load(SIZES)?;
+    probes.attach()?;
+    Ok(uprobes)
+}
+
+fn tls(report: &mut Report, uprobes: &Result<Uprobes, UprobeError>) {
+    match uprobes {
+        Ok(uprobes) if uprobes.has_sessions() => report.ok(TLS, "loads; returns of writes are not trapped"),
+        Ok(_) => report.ok(TLS, "loads; every return is trapped (sessions need Linux 6.13)"),
+        Err(error) => report.missing(TLS, error.to_string(), TLS_HINT),
+    }
 }
 
 fn failed(report: &mut Report, error: &LoadError) {
@@ -85,3 +98,7 @@ mod tests {
         assert!(!report.is_ok());
     }
 }
+
+/// Name of the check of the programs for TLS libraries.
+const TLS: &str = "probe.tls";
+const TLS_HINT: &str = "uprobes need CONFIG_UPROBES=y and CAP_PERFMON (or root); without them TLS is not read";

@@ -4,11 +4,11 @@
 //! Always: for information; the records say the same in `loss` records when it happens.
 //! Not here: finding them (`discover::io_uring`, `discover::tls`).
 
-use super::check::Report;
+use super::check::{Report, TlsUse};
 use crate::discover::ProcFs;
 use crate::discover::host::line;
 use crate::discover::io_uring::scan_rings;
-use crate::discover::tls::{self, TlsUser};
+use crate::discover::tls::{self, Tls, TlsUser};
 
 /// io_uring and TLS.
 pub(super) fn check(report: &mut Report, proc_fs: &ProcFs) {
@@ -47,11 +47,29 @@ fn tls_users(report: &mut Report, users: &[TlsUser]) {
     let named: Vec<String> = users.iter().map(tls_user).collect();
     let what = "TLS traffic of these processes is not read yet; loss `opaque_tls`";
     report.info("traffic.tls", format!("{what}\n{}", list(&named)));
+    report.tls(users.iter().flat_map(tls_uses).collect());
 }
 
 fn tls_user(user: &TlsUser) -> String {
-    let libraries: Vec<String> = user.libraries.iter().map(ToString::to_string).collect();
-    format!("{} {}", named(user.executable.as_deref(), user.pid), libraries.join("+"))
+    let tls: Vec<String> = user.tls.iter().map(one_tls).collect();
+    format!("{} {}", named(user.executable.as_deref(), user.pid), tls.join("+"))
+}
+
+fn one_tls(tls: &Tls) -> String {
+    match tls {
+        Tls::Found(library, how) => format!("{library} by {how}"),
+        Tls::Opaque(opaque) => format!("{opaque}: opaque"),
+    }
+}
+
+fn tls_uses(user: &TlsUser) -> impl Iterator<Item = TlsUse> + '_ {
+    user.tls.iter().map(|tls| {
+        let (library, how) = match tls {
+            Tls::Found(library, how) => (library.to_string(), how.to_string()),
+            Tls::Opaque(opaque) => (opaque.to_string(), "opaque".to_owned()),
+        };
+        TlsUse { pid: user.pid, executable: user.executable.clone(), library, how }
+    })
 }
 
 fn named(executable: Option<&str>, pid: u32) -> String {
@@ -72,19 +90,25 @@ const MOST_NAMED: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discover::tls::Library;
+    use crate::discover::binary::{How, Library, Opaque};
 
     #[test]
     fn users_of_tls_are_named() {
         let user = |pid| TlsUser {
             pid,
             executable: Some("/usr/sbin/nginx".into()),
-            libraries: vec![Library::OpenSsl, Library::Go],
+            tls: vec![Tls::Found(Library::OpenSsl, How::Symbols), Tls::Opaque(Opaque::Rustls)],
         };
         let mut report = Report::default();
         tls_users(&mut report, &[user(7)]);
         let detail = &report.checks[0].detail;
-        assert!(detail.ends_with("\nnginx[7] OpenSSL+Go"), "{detail}");
+        assert!(detail.ends_with("\nnginx[7] OpenSSL by symbols+rustls: opaque"), "{detail}");
+        let json = serde_json::to_value(&report.checks[0].tls).unwrap();
+        let expected = serde_json::json!([
+            {"pid": 7, "executable": "/usr/sbin/nginx", "library": "OpenSSL", "how": "symbols"},
+            {"pid": 7, "executable": "/usr/sbin/nginx", "library": "rustls", "how": "opaque"},
+        ]);
+        assert_eq!(json, expected);
         let many: Vec<TlsUser> = (0..20).map(user).collect();
         tls_users(&mut report, &many);
         assert!(report.checks[1].detail.ends_with("and 8 more"));

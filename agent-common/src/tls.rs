@@ -1,0 +1,52 @@
+//! What user space tells a probe on a TLS library about the function it sits on: the cookie.
+//!
+//! In: nothing. Out: bits of the 64-bit cookie that each attachment carries.
+//! Always: a function is described by data, so one program serves every library and version.
+//! Not here: which function of which library has which description (`earwitness::kernel::uprobes`).
+
+/// Bits that hold the operation.
+pub const OP: u64 = 0b111;
+/// `(object, buffer, size)`: gives plaintext.
+pub const OP_READ: u64 = 1;
+/// `(object, buffer, size)`: takes plaintext.
+pub const OP_WRITE: u64 = 2;
+/// `(object)`: the object is gone.
+pub const OP_FREE: u64 = 3;
+/// `(object)`: moves no plaintext, but calls the socket or the buffer (handshakes).
+pub const OP_INNER: u64 = 4;
+/// `(object, file, offset, size)`: plaintext goes out that is not in memory.
+pub const OP_SENDFILE: u64 = 5;
+/// `(buffer object, bytes, size)`: finished TLS records on their way into a memory buffer.
+pub const OP_BUFFER: u64 = 6;
+
+/// The result says only whether it worked; the size is stored where the fourth argument points.
+pub const SIZE_BY_POINTER: u64 = 1 << 3;
+/// Only an object that is a layer (`PR_DESC_LAYERED`) speaks TLS.
+pub const LAYERED_ONLY: u64 = 1 << 4;
+/// The size is a 32-bit signed integer.
+pub const SIZE_32: u64 = 1 << 5;
+
+/// Where the library (`LIBRARY_*`) begins.
+pub const LIBRARY_SHIFT: u32 = 8;
+/// Where the place of the attachment in the map `TLS_FILES` begins.
+pub const FILE_SHIFT: u32 = 16;
+/// Places in `TLS_FILES`; file `n` uses place `n % TLS_FILES`.
+pub const TLS_FILES: u32 = 4_096;
+
+/// OpenSSL.
+pub const LIBRARY_OPENSSL: u8 = 1;
+/// BoringSSL.
+pub const LIBRARY_BORINGSSL: u8 = 2;
+/// LibreSSL.
+pub const LIBRARY_LIBRESSL: u8 = 3;
+/// GnuTLS.
+pub const LIBRARY_GNUTLS: u8 = 4;
+/// NSS.
+pub const LIBRARY_NSS: u8 = 5;
+/// Go's `crypto/tls`.
+pub const LIBRARY_GO: u8 = 6;
+
+/// Bytes of a TLS record by which a memory buffer and a socket recognise each other.
+pub const MARK_BYTES: usize = 32;
+/// Longest plaintext of one TLS record (RFC 8446 section 5.1).
+pub const RECORD_BYTES: u64 = 16_384;

@@ -1,0 +1,175 @@
+//! The files that were looked into, and those of them that have TLS.
+//!
+//! In: open files. Out: what was found in them. Always: by device and inode; a file that containers see
+//! through different overlays is one file (the kernel probes the inode below).
+//! Not here: attaching (`tls`).
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
+
+use crate::discover::binary::{self, Found};
+use crate::discover::maps::{FileId, Mapped};
+use crate::kernel::uprobes::Attached;
+
+/// An open file and its name, which only people read.
+pub struct Opened {
+    /// The file.
+    pub file: File,
+    /// As its process sees it.
+    pub path: String,
+}
+
+/// A file with TLS in it.
+pub struct TlsFile {
+    /// Held open, whatever becomes of its name.
+    pub file: File,
+    /// As the first process saw it.
+    pub path: String,
+    /// Where its functions are.
+    pub found: Found,
+    /// Its number, from 0.
+    pub number: u64,
+    /// Its probes.
+    pub attached: Attached,
+    inode: Inode,
+}
+
+/// A file as the kernel knows it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Inode {
+    dev: u64,
+    ino: u64,
+    /// Tells a file from its successor with the same number.
+    modified: (i64, i64),
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Files {
+    /// As `/proc/PID/maps` names them.
+    met: HashSet<FileId>,
+    examined: HashSet<Inode>,
+    tls: HashMap<Inode, TlsFile>,
+    count: u64,
+}
+
+impl Files {
+    /// Whether it was looked into.
+    pub fn has_met(&self, mapped: &Mapped) -> bool {
+        self.met.contains(&mapped.id)
+    }
+
+    /// It is looked into now.
+    pub fn meet(&mut self, mapped: &Mapped) {
+        if self.met.len() >= MOST_FILES {
+            self.met.clear();
+        }
+        self.met.insert(mapped.id.clone());
+    }
+
+    /// Looks into a file. `None`: no TLS, or looked into before.
+    pub fn examine(&mut self, opened: Opened) -> Option<TlsFile> {
+        let inode = Inode::of(&opened.file)?;
+        if self.examined.len() >= MOST_FILES {
+            self.examined.retain(|inode| self.tls.contains_key(inode));
+        }
+        if !self.examined.insert(inode) {
+            return None;
+        }
+        let found = binary::examine(&opened.file).found?;
+        let number = self.count;
+        self.count += 1;
+        Some(TlsFile {
+            file: opened.file,
+            path: opened.path,
+            found,
+            number,
+            attached: Attached::default(),
+            inode,
+        })
+    }
+
+    /// Remembers it.
+    pub fn keep(&mut self, file: TlsFile) {
+        self.tls.insert(file.inode, file);
+    }
+
+    /// What is mapped there, if it has TLS.
+    pub fn of(&self, mapped: &Mapped) -> Option<&TlsFile> {
+        self.tls.values().find(|file| file.inode.ino == mapped.id.inode)
+    }
+
+    /// Gives up files without a name that are in none of these mappings.
+    pub fn let_go(&mut self, mapped: impl Iterator<Item = Mapped>) -> Vec<TlsFile> {
+        let in_use: HashSet<u64> = mapped.map(|mapped| mapped.id.inode).collect();
+        let is_over = |file: &TlsFile| {
+            let links = file.file.metadata().map_or(0, |metadata| metadata.nlink());
+            links == 0 && !in_use.contains(&file.inode.ino)
+        };
+        let over: Vec<Inode> =
+            self.tls.values().filter(|file| is_over(file)).map(|file| file.inode).collect();
+        for inode in &over {
+            self.examined.remove(inode);
+            self.met.retain(|id| id.inode != inode.ino);
+        }
+        over.iter().filter_map(|inode| self.tls.remove(inode)).collect()
+    }
+}
+
+impl Inode {
+    fn of(file: &File) -> Option<Self> {
+        let metadata = file.metadata().ok()?;
+        let is_overlay =
+            fstatfs(file).is_ok_and(|found| found.filesystem_type() == OVERLAYFS_SUPER_MAGIC);
+        Some(Self {
+            dev: if is_overlay { 0 } else { metadata.dev() },
+            ino: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+}
+
+/// Libraries that processes are likely to load, so that even the first one is seen from its start.
+pub fn installed() -> Vec<Opened> {
+    let mut found = Vec::new();
+    for directory in DIRECTORIES.iter().map(Path::new) {
+        look_into(directory, &mut found);
+        let inside = fs::read_dir(directory).into_iter().flatten().flatten();
+        let inside = inside.map(|entry| entry.path());
+        for directory in inside.filter(|path| is_multiarch(path)) {
+            look_into(&directory, &mut found);
+        }
+    }
+    found
+}
+
+fn look_into(directory: &Path, found: &mut Vec<Opened>) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()).filter(|path| is_likely(path)) {
+        if let Ok(file) = File::open(&path) {
+            found.push(Opened { file, path: path.to_string_lossy().into_owned() });
+        }
+    }
+}
+
+/// `/usr/lib/x86_64-linux-gnu` and the like.
+fn is_multiarch(path: &PathBuf) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.contains("-linux-")
+}
+
+fn is_likely(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    LIBRARIES.iter().any(|start| name.starts_with(start))
+}
+
+/// Most files remembered.
+const MOST_FILES: usize = 65_536;
+
+const DIRECTORIES: &[&str] = &["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib"];
+
+const LIBRARIES: &[&str] = &["libssl.so", "libcrypto.so", "libgnutls.so", "libnspr4.so"];

@@ -1,0 +1,199 @@
+//! Which TLS libraries have probes: a thread that looks at processes and attaches.
+//!
+//! In: process events of the shards, `/proc`. Out: probes in files, `lifecycle` records that say so.
+//! Always: a file is looked into and attached to once, however many processes map it, and held open by
+//! its descriptor, so that names and namespaces do not matter. Probes for memory buffers go to those
+//! processes alone that need them. Nothing here makes a shard wait.
+//! Not here: finding functions (`discover::binary`), what probes do (the kernel side).
+
+mod files;
+mod places;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::{lifecycle, send};
+use crate::audit::observer::Observer;
+use crate::audit::record::agent::{Lifecycle, LifecycleAction};
+use crate::discover::ProcFs;
+use crate::discover::maps;
+use crate::journal::writer::Batch;
+use crate::kernel::uprobes::{Attached, Uprobes};
+use crate::model::sample::{ProcessEvent, ProcessKind};
+use files::{Files, TlsFile};
+use places::When;
+
+/// What the shards tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Look {
+    /// A process runs new code.
+    At(u32),
+    /// It has ended.
+    Gone(u32),
+    /// Its TLS cannot be tied to sockets by calls.
+    Buffers(u32),
+    /// The end.
+    Stop,
+}
+
+impl Look {
+    /// What follows from something that happened to a process.
+    pub fn of(event: &ProcessEvent) -> Option<Self> {
+        match event.kind {
+            ProcessKind::Exec { .. } | ProcessKind::Mapped => Some(Self::At(event.tgid)),
+            ProcessKind::Exit => Some(Self::Gone(event.tgid)),
+            ProcessKind::Fork { .. } | ProcessKind::IoUring => None,
+        }
+    }
+}
+
+/// The probes on TLS libraries.
+pub struct TlsWatch {
+    proc_fs: ProcFs,
+    uprobes: Uprobes,
+    files: Files,
+    /// Probes for memory buffers, by process.
+    buffers: HashMap<u32, Vec<Attached>>,
+    observer: Arc<Observer>,
+    batches: Sender<Batch>,
+}
+
+impl TlsWatch {
+    /// Attaches to what is there: what processes run, and what they are likely to run.
+    pub fn start(uprobes: Uprobes, observer: Arc<Observer>, batches: Sender<Batch>) -> Self {
+        let mut watch = Self {
+            proc_fs: ProcFs::host(),
+            uprobes,
+            files: Files::default(),
+            buffers: HashMap::new(),
+            observer,
+            batches,
+        };
+        watch.scan();
+        for file in files::installed() {
+            watch.attach_file(file);
+        }
+        watch
+    }
+
+    /// Goes on in a thread of its own, until told to stop.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn spawn(self, looks: Receiver<Look>) -> std::io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name(String::from("tls")).spawn(move || self.run(&looks))
+    }
+
+    fn run(mut self, looks: &Receiver<Look>) {
+        let mut scanned = Instant::now();
+        loop {
+            match looks.recv_timeout(SCAN) {
+                Ok(Look::At(pid)) => self.look(pid),
+                Ok(Look::Gone(pid)) => drop(self.buffers.remove(&pid)),
+                Ok(Look::Buffers(pid)) => self.follow_buffers(pid),
+                Ok(Look::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if scanned.elapsed() >= SCAN {
+                self.scan();
+                self.let_go();
+                scanned = Instant::now();
+            }
+        }
+    }
+
+    /// Looks at every process.
+    fn scan(&mut self) {
+        for pid in self.proc_fs.pids() {
+            self.look(pid);
+        }
+    }
+
+    /// Attaches to what a process runs, as far as it is new.
+    fn look(&mut self, pid: u32) {
+        if pid == std::process::id() {
+            return;
+        }
+        for mapped in maps::executable(&self.proc_fs, pid) {
+            if self.files.has_met(&mapped) {
+                continue;
+            }
+            if let Some(file) = maps::open(&self.proc_fs, pid, &mapped) {
+                self.files.meet(&mapped);
+                self.attach_file(files::Opened { file, path: mapped.path.clone() });
+            }
+        }
+    }
+
+    fn attach_file(&mut self, opened: files::Opened) {
+        let Some(mut file) = self.files.examine(opened) else {
+            return;
+        };
+        let places = places::of(&file.found, file.number, When::Always);
+        if !places.is_empty() {
+            match self.uprobes.attach(&file.file, &places, None) {
+                Ok(attached) => {
+                    file.attached = attached;
+                    self.uprobes.note_attached(file.number);
+                    self.tell(&file, true);
+                }
+                Err(error) => {
+                    tracing::warn!(path = file.path, %error, "cannot probe a TLS library");
+                }
+            }
+        }
+        self.files.keep(file);
+    }
+
+    /// The process puts memory buffers between TLS and sockets: what is written into them is looked at,
+    /// there alone.
+    fn follow_buffers(&mut self, pid: u32) {
+        if self.buffers.contains_key(&pid) {
+            return;
+        }
+        let mut attached = Vec::new();
+        for mapped in maps::executable(&self.proc_fs, pid) {
+            let Some(file) = self.files.of(&mapped) else {
+                continue;
+            };
+            let places = places::of(&file.found, file.number, When::Buffers);
+            if places.is_empty() {
+                continue;
+            }
+            match self.uprobes.attach(&file.file, &places, Some(pid)) {
+                Ok(probes) => attached.push(probes),
+                Err(error) => {
+                    tracing::warn!(path = file.path, pid, %error, "cannot probe memory buffers");
+                }
+            }
+        }
+        self.buffers.insert(pid, attached);
+    }
+
+    /// Detaches from files that are deleted and that nobody runs any more.
+    fn let_go(&mut self) {
+        let running: HashSet<u32> = self.proc_fs.pids().into_iter().collect();
+        self.buffers.retain(|pid, _| running.contains(pid));
+        let mapped = running.iter().flat_map(|&pid| maps::executable(&self.proc_fs, pid));
+        for file in self.files.let_go(mapped) {
+            self.tell(&file, false);
+        }
+    }
+
+    fn tell(&self, file: &TlsFile, attached: bool) {
+        tracing::info!(path = file.path, library = %file.found.library, attached, "TLS probes");
+        let record = Lifecycle::new(LifecycleAction::Probe)
+            .with("attached", attached)
+            .with("path", file.path.as_str())
+            .with("library", file.found.library.to_string())
+            .with("how", file.found.how.to_string());
+        send(&self.batches, lifecycle(&self.observer, record));
+    }
+}
+
+/// How often every process is looked at, in case an event was lost.
+const SCAN: Duration = Duration::from_secs(30);

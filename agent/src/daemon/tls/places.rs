@@ -1,0 +1,86 @@
+//! What the kernel side is told about each function that a probe is put on.
+//!
+//! In: points found in files (`discover::binary`). Out: places with cookies (`kernel::uprobes`).
+//! Always: one line a function. Not here: finding them, attaching.
+
+use earwitness_common::tls::{
+    FILE_SHIFT, LAYERED_ONLY, LIBRARY_SHIFT, OP_BUFFER, OP_FREE, OP_INNER, OP_READ, OP_SENDFILE,
+    OP_WRITE, SIZE_32, SIZE_BY_POINTER, TLS_FILES,
+};
+
+use crate::discover::binary::{Found, Function, Library, Point};
+use crate::kernel::uprobes::Place;
+use crate::model::tls::TlsLibrary;
+
+/// When a function's probe is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum When {
+    /// In every process.
+    Always,
+    /// Only in processes whose TLS goes through memory buffers.
+    Buffers,
+}
+
+/// The places of a file that are wanted then. `file`: its number.
+pub fn of(found: &Found, file: u64, when: When) -> Vec<Place> {
+    let library = match found.library {
+        Library::OpenSsl => TlsLibrary::OpenSsl,
+        Library::BoringSsl => TlsLibrary::BoringSsl,
+        Library::LibreSsl => TlsLibrary::LibreSsl,
+        Library::GnuTls => TlsLibrary::GnuTls,
+        Library::Nss => TlsLibrary::Nss,
+        Library::Go => TlsLibrary::Go,
+    };
+    let common = u64::from(library.number()) << LIBRARY_SHIFT
+        | file % u64::from(TLS_FILES) << FILE_SHIFT;
+    let wanted = found.points.iter().filter(|point| self::when(point.function) == when);
+    wanted.map(|point| place(point, common)).collect()
+}
+
+fn place(point: &Point, common: u64) -> Place {
+    let meaning = meaning(point.function);
+    let is_go = matches!(point.function, Function::GoRead | Function::GoWrite | Function::GoClose);
+    Place {
+        offset: point.offset,
+        cookie: common | meaning,
+        returns: !is_go && !matches!(point.function, Function::BioWrite | Function::SslFree)
+            && !matches!(point.function, Function::GnutlsDeinit | Function::PrClose),
+        go: is_go,
+        go_returns: match point.function {
+            Function::GoRead => point.returns.clone(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn when(function: Function) -> When {
+    match function {
+        Function::BioWrite
+        | Function::SslDoHandshake
+        | Function::SslConnect
+        | Function::SslAccept => When::Buffers,
+        _ => When::Always,
+    }
+}
+
+/// Arguments and result of the function.
+fn meaning(function: Function) -> u64 {
+    match function {
+        Function::SslRead => OP_READ | SIZE_32,
+        Function::SslWrite => OP_WRITE | SIZE_32,
+        Function::SslReadEx | Function::SslReadEarlyData => OP_READ | SIZE_BY_POINTER,
+        Function::SslWriteEx | Function::SslWriteEarlyData => OP_WRITE | SIZE_BY_POINTER,
+        Function::SslSendfile => OP_SENDFILE,
+        Function::SslFree | Function::GnutlsDeinit | Function::PrClose | Function::GoClose => {
+            OP_FREE
+        }
+        Function::SslDoHandshake | Function::SslConnect | Function::SslAccept => OP_INNER,
+        Function::BioWrite => OP_BUFFER | SIZE_32,
+        Function::GnutlsRecordRecv | Function::GnutlsRecordRecvEarlyData => OP_READ,
+        Function::GnutlsRecordSend => OP_WRITE,
+        Function::PrRead | Function::PrRecv => OP_READ | SIZE_32 | LAYERED_ONLY,
+        Function::PrWrite | Function::PrSend => OP_WRITE | SIZE_32 | LAYERED_ONLY,
+        Function::GoRead => OP_READ,
+        Function::GoWrite => OP_WRITE,
+    }
+}

@@ -1,0 +1,123 @@
+//! Functions by their names.
+//!
+//! In: `.dynsym` and `.symtab`, or what the dynamic section says where sections were taken out.
+//! Out: `Found`.
+//! Always: only what the file itself defines, local symbols too; one point for each offset; both
+//! directions are there or none is.
+//! Not here: which version a name has: `SSL_read@@OPENSSL_3.0.0` is `SSL_read`. Source: elf(5).
+
+mod names;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use object::LittleEndian;
+use object::elf::{SHN_UNDEF, STT_FUNC, Sym64};
+use object::read::elf::Sym as _;
+
+use super::image::Image;
+use super::{Found, Function, How, Library, Point};
+use names::{Mark, Name, Wanted};
+use tables::Table;
+
+/// `None` if no library can be read by its symbols.
+pub(super) fn find(image: &Image<'_>) -> Option<Found> {
+    let mut names = Names::default();
+    for table in tables::of(image) {
+        names.add(image, &table);
+    }
+    names.found()
+}
+
+/// What the tables of one file name.
+#[derive(Default)]
+struct Names {
+    /// By offset in the file.
+    functions: BTreeMap<u64, Function>,
+    marks: BTreeSet<Mark>,
+}
+
+impl Names {
+    fn add(&mut self, image: &Image<'_>, table: &Table) {
+        let wanted = names::wanted(image, table.texts.clone());
+        if wanted.is_empty() {
+            return;
+        }
+        for (_, piece) in image.pieces(table.symbols.clone(), 0) {
+            let count = piece.len() / size_of::<Sym64<LittleEndian>>();
+            let Ok((symbols, _)) = object::pod::slice_from_bytes(&piece, count) else { return };
+            for symbol in symbols {
+                self.symbol(image, symbol, &wanted);
+            }
+        }
+    }
+
+    fn symbol(&mut self, image: &Image<'_>, symbol: &Sym64<LittleEndian>, wanted: &Wanted) {
+        let Some(name) = wanted.get(&symbol.st_name(LittleEndian)) else { return };
+        let is_defined = symbol.st_shndx(LittleEndian) != SHN_UNDEF;
+        match name {
+            Name::Mark(mark) if is_defined => {
+                self.marks.insert(*mark);
+            }
+            Name::Function(Function::GnutlsRecordSend) if !is_defined => {
+                self.marks.insert(Mark::UsesGnuTls);
+            }
+            Name::Function(function) if is_defined && symbol.st_type() == STT_FUNC => {
+                if let Some(offset) = image.code_offset(symbol.st_value(LittleEndian)) {
+                    self.functions.entry(offset).or_insert(*function);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn found(mut self) -> Option<Found> {
+        let has = |of: &[Function]| self.functions.values().any(|function| of.contains(function));
+        let is = |mark| self.marks.contains(&mark);
+        let (library, kept) = match () {
+            () if has(SSL_READ) && has(SSL_WRITE) && !is(Mark::UsesGnuTls) => {
+                let relative =
+                    if is(Mark::LibreSsl) { Library::LibreSsl } else { Library::OpenSsl };
+                (if is(Mark::BoringSsl) { Library::BoringSsl } else { relative }, SSL)
+            }
+            () if has(GNUTLS_READ) && has(GNUTLS_WRITE) => (Library::GnuTls, GNUTLS),
+            () if has(NSS_READ) && has(NSS_WRITE) => (Library::Nss, NSS),
+            () if has(CRYPTO) => (Library::OpenSsl, CRYPTO),
+            () => return None,
+        };
+        self.functions.retain(|_, function| kept.contains(function));
+        let point = |(offset, function)| Point { function, offset, returns: Vec::new() };
+        let points = self.functions.into_iter().map(point).collect();
+        Some(Found { library, how: How::Symbols, points })
+    }
+}
+
+const SSL_READ: &[Function] = &[Function::SslRead, Function::SslReadEx];
+const SSL_WRITE: &[Function] = &[Function::SslWrite, Function::SslWriteEx];
+const GNUTLS_READ: &[Function] = &[Function::GnutlsRecordRecv];
+const GNUTLS_WRITE: &[Function] = &[Function::GnutlsRecordSend];
+const NSS_READ: &[Function] = &[Function::PrRead, Function::PrRecv];
+const NSS_WRITE: &[Function] = &[Function::PrWrite, Function::PrSend];
+const CRYPTO: &[Function] = &[Function::BioWrite];
+const SSL: &[Function] = &[
+    Function::SslRead,
+    Function::SslReadEx,
+    Function::SslReadEarlyData,
+    Function::SslWrite,
+    Function::SslWriteEx,
+    Function::SslWriteEarlyData,
+    Function::SslSendfile,
+    Function::SslFree,
+    Function::SslDoHandshake,
+    Function::SslConnect,
+    Function::SslAccept,
+    Function::BioWrite,
+];
+const GNUTLS: &[Function] = &[
+    Function::GnutlsRecordRecv,
+    Function::GnutlsRecordSend,
+    Function::GnutlsRecordRecvEarlyData,
+    Function::GnutlsDeinit,
+];
+const NSS: &[Function] =
+    &[Function::PrRead, Function::PrRecv, Function::PrWrite, Function::PrSend, Function::PrClose];

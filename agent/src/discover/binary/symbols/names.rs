@@ -1,0 +1,92 @@
+//! Which symbols matter, and where a table of texts has their names.
+//!
+//! In: the range of a string table. Out: what each offset in it names.
+//! Always: one piece of the table in memory, as tables of large programs have 100 MB and more.
+//! Not here: the symbols (`symbols`).
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::super::Function;
+use super::super::image::Image;
+
+/// What a symbol says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Name {
+    /// Here is one of our functions.
+    Function(Function),
+    /// Something about the library.
+    Mark(Mark),
+}
+
+/// Tells relatives apart.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Mark {
+    /// Only BoringSSL and its descendants have it.
+    BoringSsl,
+    /// Only LibreSSL has it.
+    LibreSsl,
+    /// It calls GnuTLS: functions with names of OpenSSL are a front (`libgnutls-openssl`), and what
+    /// goes through them is seen behind it.
+    UsesGnuTls,
+}
+
+/// Names by their offset in the string table.
+pub(super) type Wanted = HashMap<u32, Name>;
+
+/// Finds the offsets. A name may be the end of a longer one: linkers share such texts.
+pub(super) fn wanted(image: &Image<'_>, texts: Range<u64>) -> Wanted {
+    let mut wanted = Wanted::new();
+    let finders: Vec<_> = NAMES.iter().map(|(text, _)| memmem::Finder::new(text)).collect();
+    for (at, piece) in image.pieces(texts.clone(), LONGEST_BYTES) {
+        for (finder, (text, name)) in finders.iter().zip(NAMES) {
+            for place in finder.find_iter(&piece) {
+                let ends = piece.get(place + text.len()).is_some_and(|byte| b"\0@".contains(byte));
+                let offset = (at - texts.start).checked_add(place as u64);
+                if let (true, Some(Ok(offset))) = (ends, offset.map(u32::try_from)) {
+                    wanted.insert(offset, *name);
+                }
+            }
+        }
+        if wanted.len() > MOST_PLACES {
+            break;
+        }
+    }
+    wanted
+}
+
+/// More than the longest name with its end.
+const LONGEST_BYTES: u64 = 64;
+/// A table has each name once, or with a few versions.
+const MOST_PLACES: usize = 4_096;
+
+const NAMES: &[(&str, Name)] = &[
+    ("SSL_read", Name::Function(Function::SslRead)),
+    ("SSL_read_ex", Name::Function(Function::SslReadEx)),
+    ("SSL_read_early_data", Name::Function(Function::SslReadEarlyData)),
+    ("SSL_write", Name::Function(Function::SslWrite)),
+    ("SSL_write_ex", Name::Function(Function::SslWriteEx)),
+    ("SSL_write_early_data", Name::Function(Function::SslWriteEarlyData)),
+    ("SSL_sendfile", Name::Function(Function::SslSendfile)),
+    ("SSL_free", Name::Function(Function::SslFree)),
+    ("SSL_do_handshake", Name::Function(Function::SslDoHandshake)),
+    ("SSL_connect", Name::Function(Function::SslConnect)),
+    ("SSL_accept", Name::Function(Function::SslAccept)),
+    ("BIO_write", Name::Function(Function::BioWrite)),
+    ("gnutls_record_recv", Name::Function(Function::GnutlsRecordRecv)),
+    ("gnutls_record_recv_seq", Name::Function(Function::GnutlsRecordRecv)),
+    ("gnutls_record_send", Name::Function(Function::GnutlsRecordSend)),
+    ("gnutls_record_send2", Name::Function(Function::GnutlsRecordSend)),
+    ("gnutls_record_send_early_data", Name::Function(Function::GnutlsRecordSend)),
+    ("gnutls_record_recv_early_data", Name::Function(Function::GnutlsRecordRecvEarlyData)),
+    ("gnutls_deinit", Name::Function(Function::GnutlsDeinit)),
+    ("PR_Read", Name::Function(Function::PrRead)),
+    ("PR_Recv", Name::Function(Function::PrRecv)),
+    ("PR_Write", Name::Function(Function::PrWrite)),
+    ("PR_Send", Name::Function(Function::PrSend)),
+    ("PR_Close", Name::Function(Function::PrClose)),
+    ("SSL_CTX_set_grease_enabled", Name::Mark(Mark::BoringSsl)),
+    ("SSL_CTX_use_certificate_chain_mem", Name::Mark(Mark::LibreSsl)),
+];

@@ -1,0 +1,95 @@
+//! Small files made here, broken ones, and real ones with other tools as the judge.
+
+mod go;
+mod libraries;
+
+use std::io::Write as _;
+
+use super::*;
+
+#[test]
+fn symbols_are_found_whatever_their_version() {
+    let file = testing::elf(&["SSL_read@@OPENSSL_3.0.0", "main", "SSL_write_ex", "XSSL_read_ex"]);
+    let found = examine_bytes(&file).found.unwrap();
+    assert_eq!((found.library, found.how), (Library::OpenSsl, How::Symbols));
+    assert_eq!(offsets(&found), [(Function::SslRead, 120), (Function::SslWriteEx, 152)]);
+}
+
+#[test]
+fn one_direction_is_none() {
+    assert_eq!(examine_bytes(&testing::elf(&["SSL_read", "SSL_free"])), Examined::default());
+    assert_eq!(examine_bytes(&testing::elf(&["PR_Read", "PR_Close"])), Examined::default());
+    assert_eq!(examine_bytes(&testing::elf(&["main"])), Examined::default());
+}
+
+#[test]
+fn relatives_are_told_apart() {
+    let boring = testing::elf(&["SSL_read", "SSL_write", "SSL_CTX_set_grease_enabled"]);
+    assert_eq!(examine_bytes(&boring).found.unwrap().library, Library::BoringSsl);
+    let libre = testing::elf(&["SSL_read", "SSL_write", "SSL_CTX_use_certificate_chain_mem"]);
+    assert_eq!(examine_bytes(&libre).found.unwrap().library, Library::LibreSsl);
+    let crypto = examine_bytes(&testing::elf(&["SSL_free", "BIO_write"])).found.unwrap();
+    assert_eq!(offsets(&crypto), [(Function::BioWrite, 136)]);
+}
+
+#[test]
+fn what_is_no_program_has_nothing() {
+    for bytes in [&b""[..], b"\x7fELF", b"#!/bin/sh\nexit\n", &[0x7f; 4096]] {
+        assert_eq!(examine_bytes(bytes), Examined::default());
+    }
+    assert_eq!(examine(&File::open("/").unwrap()), Examined::default());
+}
+
+#[test]
+fn broken_files_are_taken() {
+    let symbols = testing::elf(&["SSL_read", "SSL_write", "BIO_write"]);
+    let go = testing::go(0xf1);
+    let go_1_17 = testing::go(0xfa);
+    let mut state = 1_u32;
+    let mut random = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize
+    };
+    for file in [symbols, go, go_1_17] {
+        for length in (0..file.len()).step_by(7) {
+            let _ = examine_bytes(&file[..length]);
+        }
+        for _ in 0..3_000 {
+            let mut broken = file.clone();
+            for _ in 0..=random() % 4 {
+                let at = random() % broken.len();
+                broken[at] = [0, 1, 0x7f, 0x80, 0xff, random() as u8][random() % 6];
+            }
+            let _ = examine_bytes(&broken);
+        }
+    }
+}
+
+fn examine_bytes(bytes: &[u8]) -> Examined {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    examine(&file)
+}
+
+fn offsets(found: &Found) -> Vec<(Function, u64)> {
+    found.points.iter().map(|point| (point.function, point.offset)).collect()
+}
+
+#[test]
+fn explore() {
+    for path in std::env::var("X").unwrap_or_default().split_whitespace() {
+        let Ok(file) = File::open(path) else {
+            println!("no {path}");
+            continue;
+        };
+        let image = Image::open(&file).unwrap();
+        let now = std::time::Instant::now();
+        let examined = stripped::find(&image);
+        println!("{path} {:?} {:?}", examined.opaque, now.elapsed());
+        let truth: Vec<_> = symbols::find(&image).map(|found| offsets(&found)).unwrap_or_default();
+        for (function, offset) in examined.found.iter().flat_map(offsets) {
+            println!("  {function:?} {offset:x} {}", truth.contains(&(function, offset)));
+        }
+        println!("  truth {truth:x?}");
+    }
+}
