@@ -236,9 +236,9 @@ writer.join()
 
 const PIPELINED: &str = r"
 connection = connect(port)
-connection.sendall(request('/first') + request('/second?' + 'x' * 2000))
+connection.sendall(request('/first') + request('/second?' + 'x' * 300))
 response(connection, '/first')
-response(connection, '/second?' + 'x' * 2000)
+response(connection, '/second?' + 'x' * 300)
 ";
 
 const BY_TURNS: &str = r"

@@ -282,7 +282,7 @@ print(*reused)
 ";
 
 /// Answers the first line without a connection, each further one over a connection of its own.
-const LATE: &str = "
+pub(super) const LATE: &str = "
 import http.client, socket, ssl, sys
 context = ssl.create_default_context(cafile=sys.argv[2])
 print(0, 0, flush=True)
