@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::Signal;
 
 use crate::certificates::{Certificates, NAME};
 use crate::process::{self, Printed, Process};
@@ -111,9 +112,20 @@ impl Asker {
         self.process.pid()
     }
 
+    /// Asks for a path and does not wait for the answer.
+    pub fn send(&mut self, path: &str) -> Result<()> {
+        Ok(writeln!(self.input, "{path}")?)
+    }
+
+    /// Ends it at once, in the midst of whatever it does.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.signal(Signal::SIGKILL)?;
+        self.process.wait(LIMIT_SECONDS).map(drop)
+    }
+
     /// Asks for a path over its one connection, and gives the status and the content's length.
     pub fn ask(&mut self, path: &str) -> Result<(u64, u64)> {
-        writeln!(self.input, "{path}")?;
+        self.send(path)?;
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         match line.trim().split_once(' ') {
@@ -160,11 +172,13 @@ impl Held {
 }
 
 const ASKER: &str = "
-import http.client, socket, ssl, sys
+import http.client, socket, ssl, struct, sys
 connection = http.client.HTTPConnection(sys.argv[1], timeout=10)
 if sys.argv[2:]:
     context = ssl.create_default_context(cafile=sys.argv[2])
-    plain = socket.create_connection((connection.host, connection.port), timeout=10)
+    plain = socket.create_connection((connection.host, connection.port))
+    # The kernel's own limit: the library itself waits, inside its call.
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack('ll', 10, 0))
     connection.sock = context.wrap_socket(plain, server_hostname=sys.argv[3])
 for path in sys.stdin:
     connection.request('GET', path.strip())

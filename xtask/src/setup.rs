@@ -75,6 +75,7 @@ fn test_needs() -> Vec<Need> {
         need("ip", "iproute2"),
         need("openssl", "openssl"),
         need("pip3", "python3-pip"),
+        need("javac", "default-jdk-headless"),
         need("apache2", "apache2-bin"),
         need("wget", "wget"),
         need("gnutls-serv", "gnutls-bin"),

@@ -67,11 +67,21 @@ impl App {
 
     /// `asyncio` over TLS, which gives the library memory in place of a socket.
     pub fn asyncio_tls(scene: &Scene, certificates: &Certificates) -> Result<Self> {
+        Self::script(scene, "loop", include_str!("loop.py"), certificates)
+    }
+
+    /// A server in Python that takes a port and a folder of certificates, and logs as others do.
+    pub fn script(
+        scene: &Scene,
+        name: &str,
+        source: &str,
+        certificates: &Certificates,
+    ) -> Result<Self> {
         let port = ports::free()?;
-        let script = scene.file("loop.py", include_str!("loop.py"))?;
+        let script = scene.file(&format!("{name}.py"), source)?;
         let mut command = process::command("python3")?;
         command.arg(script).arg(port.to_string()).arg(certificates.folder());
-        Self::start(scene, "asyncio", command, port, || is_listening(port))
+        Self::start(scene, name, command, port, || is_listening(port))
     }
 
     /// Node's `http` on a port.

@@ -6,5 +6,6 @@
 pub mod apache;
 pub mod app;
 pub mod go;
+pub mod java;
 pub mod log;
 pub mod nginx;

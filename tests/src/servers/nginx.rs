@@ -102,7 +102,7 @@ fn config(scene: &Scene, options: &Options, port: u16) -> String {
 fn tls(options: &Options) -> String {
     let Some(certificates) = &options.tls else { return String::new() };
     // Not all versions of nginx offer 1.3 unasked.
-    let is_chosen = options.server.contains("ssl_protocols");
+    let is_chosen = options.server.split([' ', ';']).any(|word| word == "ssl_protocols");
     let protocols = if is_chosen { "" } else { "ssl_protocols TLSv1.2 TLSv1.3;" };
     format!(
         "ssl_certificate {}; ssl_certificate_key {}; ssl_client_certificate {};\n    \

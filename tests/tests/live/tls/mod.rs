@@ -3,10 +3,13 @@
 //!
 //! In: servers' own logs, which are ground truth as elsewhere. Out: what all files here check alike.
 
+mod connections;
 mod go;
 mod libraries;
 mod nginx;
 mod node;
+mod opaque;
+mod places;
 mod python;
 
 use anyhow::{Result, ensure};
@@ -22,7 +25,16 @@ use live_tests::servers::log::Entry;
 
 /// Every test of these files.
 pub fn tests() -> Vec<crate::Test> {
-    let files = [nginx::tests(), python::tests(), node::tests(), libraries::tests(), go::tests()];
+    let files = [
+        nginx::tests(),
+        python::tests(),
+        node::tests(),
+        libraries::tests(),
+        go::tests(),
+        connections::tests(),
+        opaque::tests(),
+        places::tests(),
+    ];
     files.into_iter().flatten().collect()
 }
 
@@ -112,7 +124,10 @@ impl<'a> Seen<'a> {
     }
 
     fn check_one(&self, record: &Record) -> Result<()> {
-        record.must_be("/url/scheme", "https")?;
+        // CONNECT names a host and a port, and no scheme.
+        if record.method() != "CONNECT" {
+            record.must_be("/url/scheme", "https")?;
+        }
         record.must_be("/tls/library", self.library)?;
         record.must_be("/network/protocol/version", "1.1")?;
         record.must_be("/observer/side", self.side)?;
