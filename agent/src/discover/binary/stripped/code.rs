@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use memchr::{memchr_iter, memchr2_iter};
+use object::elf::EM_X86_64;
 
 use super::super::image::Image;
 use super::frames::Frames;
@@ -22,8 +23,11 @@ pub(super) struct Program<'i> {
 }
 
 impl<'i> Program<'i> {
-    /// `None` if nothing tells where functions begin.
+    /// `None` if nothing tells where functions begin, or it is for another machine.
     pub(super) fn of(image: &'i Image<'i>, texts: &Texts) -> Option<Self> {
+        if image.machine != EM_X86_64 {
+            return None;
+        }
         let mut program = Self { image, frames: Frames::of(image)?, functions: BTreeMap::new() };
         for address in references(image, texts) {
             let known = program.functions.range(..=address).next_back();
@@ -32,6 +36,13 @@ impl<'i> Program<'i> {
             }
         }
         Some(program)
+    }
+
+    /// The only function that is such.
+    pub(super) fn one(&self, is_such: impl Fn(&Code) -> bool) -> Option<&Code> {
+        let mut such = self.functions.values().filter(|code| is_such(code));
+        let one = such.next()?;
+        such.next().is_none().then_some(one)
     }
 
     fn add(&mut self, address: u64, texts: &Texts) {

@@ -45,11 +45,14 @@ pub(super) struct Texts {
 
 impl Texts {
     pub(super) fn of(image: &Image<'_>) -> Self {
-        let finders: Vec<_> = NEEDLES.iter().map(|(text, _)| memmem::Finder::new(text)).collect();
+        let rustls: Vec<u8> = RUSTLS_REVERSED.iter().rev().copied().collect();
+        let needles = NEEDLES.iter().copied().chain([(rustls.as_slice(), Text::Rustls)]);
+        let finders: Vec<_> =
+            needles.map(|(needle, text)| (memmem::Finder::new(needle), text)).collect();
         let mut texts = Self::default();
         for segment in image.segments.iter().filter(|segment| !segment.is_writable) {
             for (at, piece) in image.pieces(segment.range(), OVERLAP_BYTES) {
-                for (finder, (_, text)) in finders.iter().zip(NEEDLES) {
+                for (finder, text) in &finders {
                     for place in finder.find_iter(&piece).take(MOST_PLACES) {
                         let address = segment.address_of(at + place as u64);
                         let before = path_bytes(&piece, place, *text);
@@ -91,8 +94,6 @@ fn path_bytes(piece: &[u8], place: usize, text: Text) -> u64 {
 const NEEDLES: &[(&[u8], Text)] = &[
     (b"ssl/ssl_lib.c\0", Text::OpenSslFile),
     (b"ssl/ssl_lib.cc\0", Text::BoringSslFile),
-    // What it says of a message that does not parse, since 0.20.
-    (b"received corrupt message of type ", Text::Rustls),
     (b"SSL_read\0", Text::Read),
     (b"ssl_read_internal\0", Text::ReadInternal),
     (b"SSL_write\0", Text::Write),
@@ -103,6 +104,9 @@ const NEEDLES: &[(&[u8], Text)] = &[
     (b"SSL_write_early_data\0", Text::Other),
     (b"SSL_sendfile\0", Text::Other),
 ];
+/// What rustls says of a message that does not parse, since 0.20. Backwards, as no code has to refer
+/// to a text of Rust, and this program is not to find it in itself.
+const RUSTLS_REVERSED: &[u8] = b" epyt fo egassem tpurroc deviecer";
 const LONGEST_PATH_BYTES: usize = 256;
 const OVERLAP_BYTES: u64 = 512;
 /// A text is there once, or a few times.
