@@ -19,6 +19,8 @@ use super::texts::Texts;
 pub(super) struct Program<'i> {
     image: &'i Image<'i>,
     frames: Frames<'i>,
+    /// Code that may still be decoded, as that takes much more memory.
+    left_bytes: u64,
     pub(super) functions: BTreeMap<u64, Code>,
 }
 
@@ -28,7 +30,9 @@ impl<'i> Program<'i> {
         if image.machine != EM_X86_64 {
             return None;
         }
-        let mut program = Self { image, frames: Frames::of(image)?, functions: BTreeMap::new() };
+        let frames = Frames::of(image)?;
+        let functions = BTreeMap::new();
+        let mut program = Self { image, frames, left_bytes: MOST_BYTES, functions };
         for address in references(image, texts) {
             let known = program.functions.range(..=address).next_back();
             if known.is_none_or(|(_, code)| !code.range.contains(&address)) {
@@ -53,6 +57,7 @@ impl<'i> Program<'i> {
 
     fn function(&mut self, address: u64, texts: &Texts) -> Option<Code> {
         let range = self.frames.function(address)?;
+        self.left_bytes = self.left_bytes.checked_sub(range.end.checked_sub(range.start)?)?;
         Code::read(self.image, range, texts)
     }
 
@@ -145,6 +150,8 @@ fn each_code(image: &Image<'_>, mut show: impl FnMut(u64, &[u8]) -> bool) {
 
 /// More than the longest instruction.
 const OVERLAP_BYTES: u64 = 16;
+/// Some hundred functions, each of some hundred bytes.
+const MOST_BYTES: u64 = 2 << 20;
 /// A library refers to its own texts some hundred times.
 const MOST_PLACES: usize = 8_192;
 /// Those that matter have one caller or two.

@@ -200,4 +200,4 @@ fn argument(register: Register) -> Option<Argument> {
 }
 
 /// Ours have a few hundred.
-const MOST_BYTES: u64 = 1 << 16;
+const MOST_BYTES: u64 = 1 << 14;
