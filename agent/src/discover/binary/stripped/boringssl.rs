@@ -17,8 +17,7 @@ use super::texts::{Text, Texts};
 /// What is certain of the library.
 pub(super) fn find(image: &Image<'_>, texts: &Texts) -> Examined {
     let Some(program) = Program::of(image, texts) else { return Opaque::BoringSsl.into() };
-    if !program.functions.values().any(|code| raises(code, &[])) {
-        // A program that only knows the text, like this one.
+    if !program.has_library(|code| raises(code, &[])) {
         return Examined::default();
     }
     found(image, &program).map_or(Opaque::BoringSsl.into(), Examined::from)

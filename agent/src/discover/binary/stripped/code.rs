@@ -22,6 +22,8 @@ pub(super) struct Program<'i> {
     /// Code that may still be decoded, as that takes much more memory.
     left_bytes: u64,
     pub(super) functions: BTreeMap<u64, Code>,
+    /// Places that use texts, within functions or not.
+    references: usize,
 }
 
 impl<'i> Program<'i> {
@@ -32,14 +34,21 @@ impl<'i> Program<'i> {
         }
         let frames = Frames::of(image)?;
         let functions = BTreeMap::new();
-        let mut program = Self { image, frames, left_bytes: MOST_BYTES, functions };
-        for address in references(image, texts) {
+        let mut program = Self { image, frames, left_bytes: MOST_BYTES, functions, references: 0 };
+        let references = references(image, texts);
+        program.references = references.len();
+        for address in references {
             let known = program.functions.range(..=address).next_back();
             if known.is_none_or(|(_, code)| !code.range.contains(&address)) {
                 program.add(address, texts);
             }
         }
         Some(program)
+    }
+
+    /// Whether the library itself is there: other programs, like this one, may know its texts.
+    pub(super) fn has_library(&self, is_of_library: impl Fn(&Code) -> bool) -> bool {
+        self.references >= FEWEST_PLACES || self.functions.values().any(is_of_library)
     }
 
     /// The only function that is such.
@@ -153,6 +162,7 @@ const OVERLAP_BYTES: u64 = 16;
 /// Some hundred functions, each of some hundred bytes.
 const MOST_BYTES: u64 = 2 << 20;
 /// A library refers to its own texts some hundred times.
+const FEWEST_PLACES: usize = 32;
 const MOST_PLACES: usize = 8_192;
 /// Those that matter have one caller or two.
 const MOST_CALLERS: usize = 64;

@@ -20,8 +20,7 @@ pub(super) fn find(image: &Image<'_>, texts: &Texts) -> Examined {
     let is_there = |code: &Code| {
         code.texts.contains(&Text::OpenSslFile) && code.passes(Argument::First, LIBRARY_SSL)
     };
-    if !program.functions.values().any(is_there) {
-        // A program that only knows the text, like this one.
+    if !program.has_library(is_there) {
         return Examined::default();
     }
     points(image, &mut program, texts).unwrap_or_else(|| Opaque::OpenSsl.into())
