@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 pub use super::binary::Library;
-use super::binary::{self, Examined, Function, How, Opaque};
+use super::binary::{self, Examined, How, Opaque};
 use super::maps::{self, FileId, Mapped};
 use super::procfs::ProcFs;
 
@@ -60,11 +60,7 @@ fn of_file(proc_fs: &ProcFs, pid: u32, file: Mapped, files: &mut Files) -> Vec<T
 }
 
 fn tls(examined: &Examined) -> Vec<Tls> {
-    // `libcrypto` alone has no TLS.
-    let has_tls = |found: &&binary::Found| {
-        found.points.iter().any(|point| point.function != Function::BioWrite)
-    };
-    let found = examined.found.as_ref().filter(has_tls);
+    let found = examined.found.as_ref().filter(|found| found.has_tls());
     let found = found.map(|found| Tls::Found(found.library, found.how));
     found.into_iter().chain(examined.opaque.map(Tls::Opaque)).collect()
 }

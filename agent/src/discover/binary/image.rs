@@ -241,7 +241,7 @@ pub(super) const PIECE_BYTES: u64 = 3 << 18;
 /// Most that one read gives.
 const MOST_BYTES: u64 = 16 << 20;
 /// All reads together: so many times the file, and so many bytes more.
-const MOST_TIMES: u64 = 12;
+const MOST_TIMES: u64 = 24;
 const BUDGET_BYTES: u64 = 16 << 20;
 /// Most bytes that headers may have.
 const HEADERS_BYTES: u64 = 8 << 20;

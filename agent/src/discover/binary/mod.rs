@@ -31,13 +31,14 @@ use image::Image;
 /// What there is to probe in the file.
 pub fn examine(file: &File) -> Examined {
     let Some(image) = Image::open(file) else { return Examined::default() };
-    if let Some(found) = symbols::find(&image) {
-        return found.into();
+    let named = symbols::find(&image);
+    if let Some(found) = named.as_ref().filter(|found| found.has_tls()) {
+        return found.clone().into();
     }
-    match go::find(&image) {
-        Examined { found: None, opaque: None } => stripped::find(&image),
-        examined => examined,
-    }
+    let go = go::find(&image);
+    let examined = if go == Examined::default() { stripped::find(&image) } else { go };
+    // `libcrypto` has no TLS of its own, and a program may export that much of it only.
+    Examined { found: examined.found.or(named), opaque: examined.opaque }
 }
 
 /// What a look at one file gave.
@@ -166,6 +167,13 @@ pub enum Opaque {
     GoTooOld,
     /// Its functions are there, their code was not understood.
     Go,
+}
+
+impl Found {
+    /// Whether its functions carry TLS: `libcrypto` alone only has the buffers below it.
+    pub fn has_tls(&self) -> bool {
+        self.points.iter().any(|point| point.function != Function::BioWrite)
+    }
 }
 
 impl From<Found> for Examined {

@@ -5,13 +5,12 @@
 //! point, since a probe in the wrong place reads the wrong bytes.
 //! Not here: files with names (`symbols`), Go.
 
+mod boringssl;
 mod code;
 mod frames;
 mod function;
 mod openssl;
 mod texts;
-
-use object::elf::EM_X86_64;
 
 use super::image::Image;
 use super::{Examined, Function, Opaque, Point};
@@ -20,13 +19,15 @@ use texts::{Text, Texts};
 /// What the texts and the code of the file give away.
 pub(super) fn find(image: &Image<'_>) -> Examined {
     let texts = Texts::of(image);
-    match () {
-        () if image.machine != EM_X86_64 && texts.has(Text::OpenSslFile) => Opaque::OpenSsl.into(),
-        () if texts.has(Text::OpenSslFile) => openssl::find(image, &texts),
-        () if texts.has(Text::BoringSslFile) => Opaque::BoringSsl.into(),
-        () if texts.has(Text::Rustls) => Opaque::Rustls.into(),
-        () => Examined::default(),
+    let mut examined = Examined::default();
+    if texts.has(Text::OpenSslFile) {
+        examined = openssl::find(image, &texts);
     }
+    if texts.has(Text::BoringSslFile) && examined == Examined::default() {
+        examined = boringssl::find(image, &texts);
+    }
+    let rustls = texts.has(Text::Rustls).then_some(Opaque::Rustls);
+    Examined { opaque: examined.opaque.or(rustls), ..examined }
 }
 
 /// `None` if an address is not one of code, or two functions would begin there.

@@ -63,7 +63,8 @@ impl Names {
                 self.marks.insert(Mark::UsesGnuTls);
             }
             Name::Function(function) if is_defined && symbol.st_type() == STT_FUNC => {
-                if let Some(offset) = image.code_offset(symbol.st_value(LittleEndian)) {
+                let offset = image.code_offset(symbol.st_value(LittleEndian));
+                if let Some(offset) = offset.filter(|_| self.functions.len() < MOST_FUNCTIONS) {
                     self.functions.entry(offset).or_insert(*function);
                 }
             }
@@ -92,6 +93,8 @@ impl Names {
     }
 }
 
+/// A file has each once, or with a few versions.
+const MOST_FUNCTIONS: usize = 256;
 const SSL_READ: &[Function] = &[Function::SslRead, Function::SslReadEx];
 const SSL_WRITE: &[Function] = &[Function::SslWrite, Function::SslWriteEx];
 const GNUTLS_READ: &[Function] = &[Function::GnutlsRecordRecv];

@@ -2,6 +2,7 @@
 
 mod go;
 mod libraries;
+mod stripped;
 
 use std::io::Write as _;
 
@@ -45,11 +46,7 @@ fn broken_files_are_taken() {
     let symbols = testing::elf(&["SSL_read", "SSL_write", "BIO_write"]);
     let go = testing::go(0xf1);
     let go_1_17 = testing::go(0xfa);
-    let mut state = 1_u32;
-    let mut random = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as usize
-    };
+    let mut random = numbers();
     for file in [symbols, go, go_1_17] {
         for length in (0..file.len()).step_by(7) {
             let _ = examine_bytes(&file[..length]);
@@ -65,6 +62,15 @@ fn broken_files_are_taken() {
     }
 }
 
+/// The same numbers in every run.
+fn numbers() -> impl FnMut() -> usize {
+    let mut state = 1_u32;
+    move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize
+    }
+}
+
 fn examine_bytes(bytes: &[u8]) -> Examined {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
@@ -73,23 +79,4 @@ fn examine_bytes(bytes: &[u8]) -> Examined {
 
 fn offsets(found: &Found) -> Vec<(Function, u64)> {
     found.points.iter().map(|point| (point.function, point.offset)).collect()
-}
-
-#[test]
-fn explore() {
-    for path in std::env::var("X").unwrap_or_default().split_whitespace() {
-        let Ok(file) = File::open(path) else {
-            println!("no {path}");
-            continue;
-        };
-        let image = Image::open(&file).unwrap();
-        let now = std::time::Instant::now();
-        let examined = stripped::find(&image);
-        println!("{path} {:?} {:?}", examined.opaque, now.elapsed());
-        let truth: Vec<_> = symbols::find(&image).map(|found| offsets(&found)).unwrap_or_default();
-        for (function, offset) in examined.found.iter().flat_map(offsets) {
-            println!("  {function:?} {offset:x} {}", truth.contains(&(function, offset)));
-        }
-        println!("  truth {truth:x?}");
-    }
 }

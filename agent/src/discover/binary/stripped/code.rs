@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use memchr::{memchr_iter, memchr2_iter};
+use object::elf::EM_X86_64;
 
 use super::super::image::Image;
 use super::frames::Frames;
@@ -18,20 +19,43 @@ use super::texts::Texts;
 pub(super) struct Program<'i> {
     image: &'i Image<'i>,
     frames: Frames<'i>,
+    /// Code that may still be decoded, as that takes much more memory.
+    left_bytes: u64,
     pub(super) functions: BTreeMap<u64, Code>,
+    /// Places that use texts, within functions or not.
+    references: usize,
 }
 
 impl<'i> Program<'i> {
-    /// `None` if nothing tells where functions begin.
+    /// `None` if nothing tells where functions begin, or it is for another machine.
     pub(super) fn of(image: &'i Image<'i>, texts: &Texts) -> Option<Self> {
-        let mut program = Self { image, frames: Frames::of(image)?, functions: BTreeMap::new() };
-        for address in references(image, texts) {
+        if image.machine != EM_X86_64 {
+            return None;
+        }
+        let frames = Frames::of(image)?;
+        let functions = BTreeMap::new();
+        let mut program = Self { image, frames, left_bytes: MOST_BYTES, functions, references: 0 };
+        let references = references(image, texts);
+        program.references = references.len();
+        for address in references {
             let known = program.functions.range(..=address).next_back();
             if known.is_none_or(|(_, code)| !code.range.contains(&address)) {
                 program.add(address, texts);
             }
         }
         Some(program)
+    }
+
+    /// Whether the library itself is there: other programs, like this one, may know its texts.
+    pub(super) fn has_library(&self, is_of_library: impl Fn(&Code) -> bool) -> bool {
+        self.references >= FEWEST_PLACES || self.functions.values().any(is_of_library)
+    }
+
+    /// The only function that is such.
+    pub(super) fn one(&self, is_such: impl Fn(&Code) -> bool) -> Option<&Code> {
+        let mut such = self.functions.values().filter(|code| is_such(code));
+        let one = such.next()?;
+        such.next().is_none().then_some(one)
     }
 
     fn add(&mut self, address: u64, texts: &Texts) {
@@ -42,6 +66,7 @@ impl<'i> Program<'i> {
 
     fn function(&mut self, address: u64, texts: &Texts) -> Option<Code> {
         let range = self.frames.function(address)?;
+        self.left_bytes = self.left_bytes.checked_sub(range.end.checked_sub(range.start)?)?;
         Code::read(self.image, range, texts)
     }
 
@@ -134,7 +159,10 @@ fn each_code(image: &Image<'_>, mut show: impl FnMut(u64, &[u8]) -> bool) {
 
 /// More than the longest instruction.
 const OVERLAP_BYTES: u64 = 16;
+/// Some hundred functions, each of some hundred bytes.
+const MOST_BYTES: u64 = 2 << 20;
 /// A library refers to its own texts some hundred times.
+const FEWEST_PLACES: usize = 32;
 const MOST_PLACES: usize = 8_192;
 /// Those that matter have one caller or two.
 const MOST_CALLERS: usize = 64;

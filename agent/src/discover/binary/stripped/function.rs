@@ -50,12 +50,17 @@ impl Code {
 
     /// Whether it puts a number into an argument somewhere.
     pub(super) fn passes(&self, argument: Argument, number: u32) -> bool {
-        self.instructions.iter().any(|instruction| {
+        self.numbers(argument).any(|passed| passed == number)
+    }
+
+    /// Every number that it puts into an argument.
+    pub(super) fn numbers(&self, argument: Argument) -> impl Iterator<Item = u32> + '_ {
+        let numbers = self.instructions.iter().filter(move |instruction| {
             instruction.mnemonic() == Mnemonic::Mov
                 && instruction.op1_kind() == OpKind::Immediate32
                 && self::argument(instruction.op0_register()) == Some(argument)
-                && instruction.immediate32() == number
-        })
+        });
+        numbers.map(Instruction::immediate32)
     }
 
     /// Whether it looks for a negative third argument, an `int`, before anything is called.
@@ -70,6 +75,19 @@ impl Code {
     /// Where it calls or jumps to, outside of itself.
     pub(super) fn calls(&self) -> impl Iterator<Item = u64> + '_ {
         self.instructions.iter().filter_map(|instruction| self.target(instruction))
+    }
+
+    /// Whether it calls or jumps to another one.
+    pub(super) fn calls_to(&self, other: &Self) -> bool {
+        self.calls().any(|to| to == other.range.start)
+    }
+
+    /// Whether it counts something down that others count too, before anything is called.
+    pub(super) fn counts_down(&self) -> bool {
+        self.before_call().any(|instruction| {
+            instruction.has_lock_prefix()
+                && matches!(instruction.mnemonic(), Mnemonic::Xadd | Mnemonic::Sub | Mnemonic::Dec)
+        })
     }
 
     /// Whether all that it does is to call another with all its arguments as they came.
@@ -182,4 +200,4 @@ fn argument(register: Register) -> Option<Argument> {
 }
 
 /// Ours have a few hundred.
-const MOST_BYTES: u64 = 1 << 16;
+const MOST_BYTES: u64 = 1 << 14;

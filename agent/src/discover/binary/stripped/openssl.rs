@@ -16,19 +16,26 @@ use super::texts::{Text, Texts};
 
 /// What is certain of the library.
 pub(super) fn find(image: &Image<'_>, texts: &Texts) -> Examined {
-    points(image, texts).unwrap_or_else(|| Opaque::OpenSsl.into())
+    let Some(mut program) = Program::of(image, texts) else { return Opaque::OpenSsl.into() };
+    let is_there = |code: &Code| {
+        code.texts.contains(&Text::OpenSslFile) && code.passes(Argument::First, LIBRARY_SSL)
+    };
+    if !program.has_library(is_there) {
+        return Examined::default();
+    }
+    points(image, &mut program, texts).unwrap_or_else(|| Opaque::OpenSsl.into())
 }
 
-fn points(image: &Image<'_>, texts: &Texts) -> Option<Examined> {
-    let mut program = Program::of(image, texts)?;
-    let read = one(&program, |code| code.tests_length() && raises(code, &READ))?;
-    let write = one(&program, |code| code.tests_length() && raises(code, &WRITE))?;
+fn points(image: &Image<'_>, program: &mut Program<'_>, texts: &Texts) -> Option<Examined> {
+    let read = program.one(|code| code.tests_length() && raises(code, &READ))?.range.start;
+    let write = program.one(|code| code.tests_length() && raises(code, &WRITE))?.range.start;
     let mut starts = vec![(Function::SslRead, read), (Function::SslWrite, write)];
-    let handshake = one(&program, |code| raises(code, &DO_HANDSHAKE));
-    starts.extend(handshake.map(|start| (Function::SslDoHandshake, start)));
-    starts.extend(bio_write(&mut program, texts).map(|start| (Function::BioWrite, start)));
-    let read_ex = with_size(&mut program, texts, read, &READ_INTERNAL);
-    let write_ex = with_size(&mut program, texts, write, &WRITE_INTERNAL);
+    let handshakes = handshakes(program);
+    starts.extend(handshakes.into_iter().map(|start| (Function::SslDoHandshake, start)));
+    starts.extend(free(program).map(|start| (Function::SslFree, start)));
+    starts.extend(bio_write(program, texts).map(|start| (Function::BioWrite, start)));
+    let read_ex = with_size(program, texts, read, &READ_INTERNAL);
+    let write_ex = with_size(program, texts, write, &WRITE_INTERNAL);
     let is_whole = !read_ex.is_empty() && !write_ex.is_empty();
     starts.extend(read_ex.into_iter().map(|start| (Function::SslReadEx, start)));
     starts.extend(write_ex.into_iter().map(|start| (Function::SslWriteEx, start)));
@@ -43,8 +50,8 @@ fn with_size(program: &mut Program<'_>, texts: &Texts, plain: u64, shared: &Erro
     if raises(plain_code, shared) {
         return compiled_in(program, plain, shared);
     }
-    let is_called = |code: &Code| plain_code.calls().any(|to| to == code.range.start);
-    let Some(inner) = one(program, |code| is_called(code) && raises(code, shared)) else {
+    let is_inner = |code: &Code| plain_code.calls_to(code) && raises(code, shared);
+    let Some(inner) = program.one(is_inner).map(|code| code.range.start) else {
         return Vec::new();
     };
     // Since 3.3 there are flags before the place for the size.
@@ -94,11 +101,24 @@ fn bio_write(program: &mut Program<'_>, texts: &Texts) -> Option<u64> {
     starts.first().copied().filter(|_| starts.len() == 1)
 }
 
-/// The only function that is such.
-fn one(program: &Program<'_>, is_such: impl Fn(&Code) -> bool) -> Option<u64> {
-    let mut such = program.functions.values().filter(|code| is_such(code));
-    let start = such.next()?.range.start;
-    such.next().is_none().then_some(start)
+/// Every function of the handshake: it may be compiled into `SSL_connect` and `SSL_accept`, which
+/// take and return the same.
+fn handshakes(program: &Program<'_>) -> Vec<u64> {
+    let is_like = |code: &&Code| raises(code, &DO_HANDSHAKE) && !code.texts.contains(&Text::Other);
+    let starts: Vec<u64> =
+        program.functions.values().filter(is_like).map(|code| code.range.start).collect();
+    if starts.len() <= 3 { starts } else { Vec::new() }
+}
+
+/// `SSL_free` counts references down, and so does `SSL_CTX_free`, which it calls.
+fn free(program: &Program<'_>) -> Option<u64> {
+    let counts = |code: &&Code| code.texts.contains(&Text::OpenSslFile) && code.counts_down();
+    let counting: Vec<&Code> = program.functions.values().filter(counts).collect();
+    let mut frees = counting.iter().filter(|code| {
+        counting.iter().any(|other| code.calls_to(other) && other.range != code.range)
+    });
+    let free = frees.next()?.range.start;
+    frees.next().is_none().then_some(free)
 }
 
 /// An error that one function raises.

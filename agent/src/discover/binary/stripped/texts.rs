@@ -1,14 +1,15 @@
 //! Texts that give a TLS library away.
 //!
 //! In: what is mapped read-only. Out: which texts there are, and their addresses.
-//! Always: one pass; a text alone proves nothing, it only says where to look.
+//! Always: one pass, and another one only where there is something. A text alone proves nothing: it
+//! only says where to look.
 //! Not here: who refers to them (`code`).
 
 use std::collections::BTreeMap;
 
 use memchr::memmem;
 
-use super::super::image::Image;
+use super::super::image::{Image, Segment};
 
 /// One text.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -45,20 +46,28 @@ pub(super) struct Texts {
 
 impl Texts {
     pub(super) fn of(image: &Image<'_>) -> Self {
-        let finders: Vec<_> = NEEDLES.iter().map(|(text, _)| memmem::Finder::new(text)).collect();
+        let rustls = RUSTLS.to_ascii_lowercase();
         let mut texts = Self::default();
-        for segment in image.segments.iter().filter(|segment| !segment.is_writable) {
+        texts.scan(image, &[FILES, &[(&rustls, Text::Rustls)]].concat());
+        if texts.has(Text::OpenSslFile) {
+            texts.scan(image, NAMES);
+        }
+        texts
+    }
+
+    fn scan(&mut self, image: &Image<'_>, needles: &[(&[u8], Text)]) {
+        let finders = needles.iter().map(|(needle, text)| (memmem::Finder::new(needle), *text));
+        let finders: Vec<_> = finders.collect();
+        for segment in with_texts(image) {
             for (at, piece) in image.pieces(segment.range(), OVERLAP_BYTES) {
-                for (finder, (_, text)) in finders.iter().zip(NEEDLES) {
+                for (finder, text) in &finders {
                     for place in finder.find_iter(&piece).take(MOST_PLACES) {
                         let address = segment.address_of(at + place as u64);
-                        let before = path_bytes(&piece, place, *text);
-                        texts.add(address, before, *text);
+                        self.add(address, path_bytes(&piece, place, *text), *text);
                     }
                 }
             }
         }
-        texts
     }
 
     fn add(&mut self, address: Option<u64>, before_bytes: u64, text: Text) {
@@ -79,6 +88,16 @@ impl Texts {
     }
 }
 
+/// Linkers keep texts apart from code, or, as they used to, put both into one segment.
+fn with_texts<'i>(image: &'i Image<'_>) -> impl Iterator<Item = &'i Segment> {
+    let is_apart = |segment: &Segment| !segment.is_executable && !segment.is_writable;
+    let has_apart = image.segments.iter().any(is_apart);
+    image
+        .segments
+        .iter()
+        .filter(move |segment| !segment.is_writable && (is_apart(segment) || !has_apart))
+}
+
 /// How much of a path precedes the end that we know.
 fn path_bytes(piece: &[u8], place: usize, text: Text) -> u64 {
     if ![Text::OpenSslFile, Text::BoringSslFile].contains(&text) {
@@ -88,11 +107,9 @@ fn path_bytes(piece: &[u8], place: usize, text: Text) -> u64 {
     before.iter().rev().take_while(|byte| byte.is_ascii_graphic()).count() as u64
 }
 
-const NEEDLES: &[(&[u8], Text)] = &[
-    (b"ssl/ssl_lib.c\0", Text::OpenSslFile),
-    (b"ssl/ssl_lib.cc\0", Text::BoringSslFile),
-    // What it says of a message that does not parse, since 0.20.
-    (b"received corrupt message of type ", Text::Rustls),
+const FILES: &[(&[u8], Text)] =
+    &[(b"ssl/ssl_lib.c\0", Text::OpenSslFile), (b"ssl/ssl_lib.cc\0", Text::BoringSslFile)];
+const NAMES: &[(&[u8], Text)] = &[
     (b"SSL_read\0", Text::Read),
     (b"ssl_read_internal\0", Text::ReadInternal),
     (b"SSL_write\0", Text::Write),
@@ -103,6 +120,9 @@ const NEEDLES: &[(&[u8], Text)] = &[
     (b"SSL_write_early_data\0", Text::Other),
     (b"SSL_sendfile\0", Text::Other),
 ];
+/// What rustls says of a message that does not parse, since 0.20, but for its case: nothing in the
+/// code has to refer to a text of Rust, and this program is not to find it in itself.
+const RUSTLS: &[u8] = b"RECEIVED CORRUPT MESSAGE OF TYPE ";
 const LONGEST_PATH_BYTES: usize = 256;
 const OVERLAP_BYTES: u64 = 512;
 /// A text is there once, or a few times.

@@ -82,7 +82,7 @@ fn library(name: &str) -> Option<String> {
 /// What `nm` says: address, kind, name.
 pub(super) fn address(nm: &str, name: &str) -> Option<u64> {
     let line = nm.lines().find(|line| {
-        line.split_once(|c: char| c == 'T' || c == 't')
+        line.split_once(['T', 't'])
             .is_some_and(|(_, rest)| rest.trim().split('@').next() == Some(name))
     })?;
     u64::from_str_radix(line.split_whitespace().next()?, 16).ok()
