@@ -51,7 +51,7 @@ pub static TLS_GO_CALLS: LruHashMap<Runner, Calls, 32_768> = LruHashMap::new();
 #[btf_map]
 pub static TLS_MARKS: LruHashMap<[u8; MARK_BYTES], Object, 16_384> = LruHashMap::new();
 
-/// Connections with a larger identity began after the probes of this file were attached; 0 = not yet.
+/// From this identity on, connections began after the probes of this file were attached; 0 = not yet.
 #[btf_map]
 pub static TLS_FILE_SINCE: Array<u64, { TLS_FILES as usize }> = Array::new();
 

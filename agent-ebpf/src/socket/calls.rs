@@ -138,13 +138,19 @@ fn attempted(settings: &Settings, kind: u8, call: &Call) {
     let Some(socket) = kernel::socket_of(call.task, call.args[0]) else {
         return;
     };
-    if quiet::is_quiet(settings, socket.sk) {
+    if quiet::is_quiet(settings, socket.sk) && !may_be_filtered_tls(settings) {
         return;
     }
     if let Some(entry) = SOCKETS.get_ptr_mut(&socket.sk) {
         // SAFETY: a live map element.
         tie(settings, unsafe { &mut *entry }, call);
     }
+}
+
+/// Nothing may be told of what a filter leaves out, so its TLS stream has to be tied to it as well.
+#[inline(always)]
+fn may_be_filtered_tls(settings: &Settings) -> bool {
+    settings.tls != 0 && settings.include_rules | settings.exclude_rules != 0
 }
 
 /// Asks whether the call happens inside a TLS call, while it is not known what the socket's bytes are.
@@ -189,6 +195,7 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
         return;
     }
     if quiet::is_quiet(settings, socket.sk) {
+        attempted(settings, kind, call);
         return;
     }
     let Some(entry) = table::of_socket(settings, &socket) else {

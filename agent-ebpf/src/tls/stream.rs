@@ -141,7 +141,7 @@ fn make_ready(settings: &Settings, stream: &mut Connection, socket: &mut Connect
 #[inline(never)]
 fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
     // Every call on it has been seen, then, even those before its socket was known.
-    if socket.flags & FRESH != 0 && socket.conn > attached_since(stream.file) {
+    if socket.flags & FRESH != 0 && socket.conn >= attached_since(stream.file) {
         stream.flags |= FRESH;
     }
     stream.flags = stream.flags & !FILTERED | socket.flags & FILTERED;
@@ -161,7 +161,7 @@ fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
     }
 }
 
-/// Identities of connections that are younger than the probes of this file are larger.
+/// Identities of connections that are younger than the probes of this file begin there.
 #[inline(always)]
 fn attached_since(file: u16) -> u64 {
     match TLS_FILE_SINCE.get(u32::from(file) & (TLS_FILES - 1)) {

@@ -113,8 +113,8 @@ impl Uprobes {
     pub fn note_attached(&mut self, file: u64) {
         let place = (file % u64::from(TLS_FILES)) as u32;
         let written = self.counters.get(&NEXT_CONN, 0).and_then(|next| {
-            // Never 0, which means "not yet".
-            self.since.set(place, next.max(1), 0)
+            // The next identity, and never 0, which means "not yet".
+            self.since.set(place, next + 1, 0)
         });
         if let Err(error) = written {
             tracing::warn!(%error, "connections will be taken for older than their probes");

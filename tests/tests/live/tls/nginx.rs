@@ -57,7 +57,7 @@ fn large_download(scene: &Scene) -> Result<()> {
 }
 
 fn upload(scene: &Scene) -> Result<()> {
-    let file = scene.file("upload", text(LARGE_BYTES))?;
+    let file = scene.file("upload", text(UPLOAD_BYTES))?;
     let data = format!("@{}", file.display());
     let more = ["--header", "Expect:", "--data-binary", &data];
     let (ended, log, port) = asked(scene, "", &more, &["/text", "/text?2"])?;
@@ -66,7 +66,7 @@ fn upload(scene: &Scene) -> Result<()> {
     Seen::openssl(port, "curl", "nginx").check(&ended, &log)?;
     for record in ended.exchanges() {
         let size = record.number("/http/request/body/size");
-        ensure!(size == Some(LARGE_BYTES as u64), "the request has {size:?} bytes: {record}");
+        ensure!(size == Some(UPLOAD_BYTES as u64), "the request has {size:?} bytes: {record}");
     }
     Ok(())
 }
@@ -261,6 +261,8 @@ fn without_handshake(log: Vec<Entry>) -> Vec<Entry> {
 }
 
 const LARGE_BYTES: usize = 5_000_000;
+/// nginx answers before it has thrown the content away, so the next head comes in the same turn.
+const UPLOAD_BYTES: usize = 3_000_000;
 const RSS_BYTES: u64 = 128 << 20;
 const CLIENTS: usize = 20;
 
