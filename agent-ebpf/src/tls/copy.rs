@@ -59,8 +59,10 @@ pub fn moved(stream: &mut Connection, direction: u8, from: u64, total_bytes: u64
 /// Plaintext has moved that cannot be read.
 #[inline(always)]
 pub fn unseen(stream: &mut Connection, direction: u8, total_bytes: u64, reason: u8) {
-    if let Some(cursor) = prepare(stream, direction, 0, total_bytes) {
-        gap(cursor, reason);
+    if let Some(cursor) = prepare(stream, direction, 0, total_bytes)
+        && !gap(cursor, reason)
+    {
+        loss::count(KernelLoss::RingFull, total_bytes);
     }
 }
 
@@ -200,17 +202,15 @@ fn step(cursor: &mut Cursor) -> bool {
     if read(&cursor.budget_bytes) < take {
         take = read(&cursor.budget_bytes);
     }
-    if take == 0 {
-        gap(cursor, GAP_OVER_LIMIT);
-        return true;
-    }
     if take > PIECE_BYTES {
         take = PIECE_BYTES;
     }
     // What the piece takes lies in the cursor as well.
     write(&mut cursor.available_bytes, take);
     let written = match take {
-        0..=256 => piece::<256>(cursor),
+        0 if gap(cursor, GAP_OVER_LIMIT) => return true,
+        0 => false,
+        1..=256 => piece::<256>(cursor),
         257..=1024 => piece::<1024>(cursor),
         1025..=4096 => piece::<4096>(cursor),
         4097..=8192 => piece::<8192>(cursor),
@@ -259,20 +259,19 @@ fn piece<const N: usize>(cursor: &Cursor) -> bool {
     true
 }
 
-/// What is left as a gap.
+/// What is left as a gap. Returns whether it could be written.
 #[inline(never)]
-fn gap(cursor: &Cursor, reason: u8) {
+fn gap(cursor: &Cursor, reason: u8) -> bool {
     let Some(ring) = ring(cursor) else {
-        return;
+        return false;
     };
-    let left = read(&cursor.left_bytes);
     let Some(mut slot) = ring.reserve_untyped::<DataHead>(0) else {
-        loss::count(KernelLoss::RingFull, left);
-        return;
+        return false;
     };
     // SAFETY: the reservation is a `DataHead`, and every field is filled.
-    fill(unsafe { &mut *slot.as_mut_ptr() }, cursor, left, 0, reason);
+    fill(unsafe { &mut *slot.as_mut_ptr() }, cursor, read(&cursor.left_bytes), 0, reason);
     slot.submit(wake(cursor, ring, size_of::<DataHead>() as u64));
+    true
 }
 
 #[inline(always)]

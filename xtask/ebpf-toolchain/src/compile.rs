@@ -2,15 +2,17 @@
 //!
 //! In: the crate's folder. Out: the path of an object file with BTF. Always: its own target folder,
 //! so the outer cargo's lock and artefacts are not touched; always optimised, since the verifier
-//! refuses much of what an unoptimised build holds.
+//! refuses much of what an unoptimised build holds; the object's programs keep within their stack
+//! (`stack`).
 
-use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::{env, fs};
 
 use crate::Toolchain;
 use crate::environment::without_outer_cargo;
+use crate::stack::{self, StackError};
 
 /// The binary's name in the kernel side's crate, and so the object file's.
 pub const OBJECT_NAME: &str = "earwitness-ebpf";
@@ -38,6 +40,17 @@ pub enum BuildError {
     /// Cargo was content, and yet there is no object.
     #[error("the build left no object at {}", .0.display())]
     NoObject(PathBuf),
+    /// The object cannot be read back.
+    #[error("{} cannot be read", object.display())]
+    Read {
+        /// Where it is.
+        object: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program takes too much stack for where it is attached.
+    #[error(transparent)]
+    Stack(#[from] StackError),
 }
 
 /// Builds the crate in `crate_dir` into `out_target_dir` and returns the object's path.
@@ -67,7 +80,14 @@ pub fn build(
         return Err(BuildError::Failed { status: output.status, log });
     }
     let object = out_target_dir.join(target).join("release").join(OBJECT_NAME);
-    if object.is_file() { Ok(object) } else { Err(BuildError::NoObject(object)) }
+    if !object.is_file() {
+        return Err(BuildError::NoObject(object));
+    }
+    match fs::read(&object) {
+        Ok(bytes) => stack::check(&bytes)?,
+        Err(source) => return Err(BuildError::Read { object, source }),
+    };
+    Ok(object)
 }
 
 /// The BPF target of the machine that the agent is built for.

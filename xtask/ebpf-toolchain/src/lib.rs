@@ -15,6 +15,7 @@ mod environment;
 mod linker;
 mod missing;
 mod places;
+pub mod stack;
 
 pub use compile::{BuildError, OBJECT_NAME, build};
 pub use compiler::Compiler;
