@@ -103,6 +103,11 @@ impl Files {
         self.tls.values().find(|file| file.inode.ino == mapped.id.inode)
     }
 
+    /// Those with these numbers.
+    pub fn numbered<'a>(&'a self, numbers: &'a [u64]) -> impl Iterator<Item = &'a TlsFile> {
+        self.tls.values().filter(|file| numbers.contains(&file.number))
+    }
+
     /// Gives up files without a name that are in none of these mappings.
     pub fn let_go(&mut self, mapped: impl Iterator<Item = Mapped>) -> Vec<TlsFile> {
         let in_use: HashSet<u64> = mapped.map(|mapped| mapped.id.inode).collect();
