@@ -84,6 +84,8 @@ offsets! {
     inode_mode = "inode"."i_mode",
     /// Inode number.
     inode_ino = "inode"."i_ino",
+    /// Another one for each file that has had the number.
+    inode_generation = "inode"."i_generation",
     /// `struct super_block *`
     inode_sb = "inode"."i_sb",
     /// Device number, kernel encoding.

@@ -187,10 +187,13 @@ fn try_executable() -> Option<(u32, u64)> {
     id_of(read(mm, offset!(mm_exe_file))?)
 }
 
-/// Device and inode of the file behind a descriptor of the running task.
+/// Device, inode and generation of the file behind a descriptor of the running task.
 #[inline(always)]
-pub fn file_id(task: *const u8, fd: u64) -> Option<(u32, u64)> {
-    id_of(file_of(task, fd)?)
+pub fn file_id(task: *const u8, fd: u64) -> Option<(u32, u64, u32)> {
+    let file = file_of(task, fd)?;
+    let (dev, ino) = id_of(file)?;
+    let inode: *const u8 = read(file, offset!(file_f_inode))?;
+    Some((dev, ino, read(inode, offset!(inode_generation))?))
 }
 
 #[inline(always)]

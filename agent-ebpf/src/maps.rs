@@ -55,7 +55,7 @@ pub static TLS_MARKS: LruHashMap<[u8; MARK_BYTES], Object, 16_384> = LruHashMap:
 #[btf_map]
 pub static TLS_FILE_SINCE: Array<u64, { TLS_FILES as usize }> = Array::new();
 
-/// Files mapped as code that were told already, by device and inode.
+/// Files mapped as code that were told already.
 #[btf_map]
 pub static MAPPED: LruHashMap<FileId, u8, 16_384> = LruHashMap::new();
 

@@ -75,16 +75,18 @@ pub struct FileId {
     /// Inode number.
     pub ino: u64,
     /// Device, kernel encoding.
-    pub dev: u64,
+    pub dev: u32,
+    /// Tells a file from its successor with the same number.
+    pub generation: u32,
 }
 
 /// The running process has mapped a file as code: it may be a TLS library. Told once for each file.
 #[inline(never)]
 pub fn mapped(task: *const u8, fd: u64) {
-    let Some((dev, ino)) = kernel::file_id(task, fd) else {
+    let Some((dev, ino, generation)) = kernel::file_id(task, fd) else {
         return;
     };
-    let file = FileId { ino, dev: u64::from(dev) };
+    let file = FileId { ino, dev, generation };
     if MAPPED.get_ptr(&file).is_none() && MAPPED.insert(&file, &0, 0).is_ok() {
         write(KIND_MAPPED, current_tgid(), 0, core::ptr::null());
     }

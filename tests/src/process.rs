@@ -8,6 +8,7 @@ use std::io::{Read as _, Seek as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill};
@@ -79,12 +80,41 @@ impl Process {
         self.memory_bytes("VmRSS:")
     }
 
+    /// Number of threads.
+    pub fn threads(&self) -> Result<u64> {
+        self.status("Threads:")
+    }
+
+    /// What its descriptors stand for, one each: paths, or names like `anon_inode:bpf_link`.
+    pub fn open_files(&self) -> Result<Vec<String>> {
+        let folder = format!("/proc/{}/fd", self.pid());
+        let entries = std::fs::read_dir(&folder).with_context(|| format!("reading {folder}"))?;
+        // One may be closed meanwhile.
+        let files = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        Ok(files.map(|file| file.to_string_lossy().into_owned()).collect())
+    }
+
+    /// Processor time that it has used so far.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/stat", self.pid());
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        // Its name comes second, in parentheses, and may hold spaces.
+        let (_, rest) = text.rsplit_once(')').with_context(|| format!("{path} holds {text}"))?;
+        let words = rest.split_whitespace().skip(11).take(2);
+        let ticks: u64 = words.filter_map(|word| word.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(ticks * MS_PER_TICK))
+    }
+
     fn memory_bytes(&self, field: &str) -> Result<u64> {
+        Ok(self.status(field)? * 1024)
+    }
+
+    fn status(&self, field: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid());
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
         let line = text.lines().find_map(|line| line.strip_prefix(field));
-        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(kib.with_context(|| format!("{path} has no {field}"))? * 1024)
+        let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        number.with_context(|| format!("{path} has no {field}"))
     }
 }
 
@@ -171,3 +201,5 @@ pub fn output_file(path: &Path) -> Result<File> {
 
 const SYSTEM_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const GRACE_SECONDS: u64 = 3;
+/// `USER_HZ` is 100 wherever Linux runs.
+const MS_PER_TICK: u64 = 10;

@@ -128,7 +128,7 @@ fn make_ready(settings: &Settings, stream: &mut Connection, socket: &mut Connect
             return false;
         }
     }
-    if socket.flags & ANNOUNCED == 0 {
+    if socket.flags & (ANNOUNCED | FILTERED) == 0 {
         if socket.tgid == 0 {
             table::own(socket);
         }

@@ -325,5 +325,5 @@ impl Followed {
 }
 
 /// Most that waits for a socket: bytes, and pieces.
-const MOST_HELD_BYTES: usize = 256 << 10;
-const MOST_HELD: usize = 256;
+const MOST_HELD_BYTES: usize = 2 << 20;
+const MOST_HELD: usize = 1_024;

@@ -158,12 +158,14 @@ impl Tracker {
         let left_out = open.filter == FilterState::LeftOut;
         let other = self.ends.add(&open);
         if let Some(followed) = self.connections.get_mut(&conn) {
-            if followed.held.is_some() {
-                // Nothing of it has been looked at yet.
-                followed.parser = Connection::new(open.fresh);
-            }
-            // It has been seen since it was first announced.
-            let time_ns = followed.open.time_ns;
+            let time_ns = match followed.held {
+                // Nothing of it has been looked at yet: it is seen since it was first announced.
+                Some(_) => {
+                    followed.parser = Connection::new(open.fresh);
+                    followed.open.time_ns
+                }
+                None => open.time_ns,
+            };
             followed.open = Box::new(Open { time_ns, ..*open });
         }
         self.link(conn, other);

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 
@@ -50,8 +50,8 @@ struct Inode {
 /// All of them.
 #[derive(Default)]
 pub struct Files {
-    /// As `/proc/PID/maps` names them.
-    met: HashSet<FileId>,
+    /// As `/proc/PID/maps` names them: a number alone may have gone to another file meanwhile.
+    met: HashMap<FileId, Vec<String>>,
     examined: HashSet<Inode>,
     tls: HashMap<Inode, TlsFile>,
     count: u64,
@@ -60,7 +60,7 @@ pub struct Files {
 impl Files {
     /// Whether it was looked into.
     pub fn has_met(&self, mapped: &Mapped) -> bool {
-        self.met.contains(&mapped.id)
+        self.met.get(&mapped.id).is_some_and(|paths| paths.contains(&mapped.path))
     }
 
     /// It is looked into now.
@@ -68,7 +68,12 @@ impl Files {
         if self.met.len() >= MOST_FILES {
             self.met.clear();
         }
-        self.met.insert(mapped.id.clone());
+        self.met.entry(mapped.id.clone()).or_default().push(mapped.path.clone());
+    }
+
+    /// Every file is opened once more, and looked into only if it has changed or is another.
+    pub fn meet_anew(&mut self) {
+        self.met.clear();
     }
 
     /// Looks into a file. `None`: no TLS, or looked into before.
@@ -108,20 +113,36 @@ impl Files {
         self.tls.values().filter(|file| numbers.contains(&file.number))
     }
 
+    /// Whether there are files without a name.
+    pub fn have_nameless(&self) -> bool {
+        self.tls.values().any(TlsFile::is_nameless)
+    }
+
     /// Gives up files without a name that are in none of these mappings.
     pub fn let_go(&mut self, mapped: impl Iterator<Item = Mapped>) -> Vec<TlsFile> {
         let in_use: HashSet<u64> = mapped.map(|mapped| mapped.id.inode).collect();
-        let is_over = |file: &TlsFile| {
-            let links = file.file.metadata().map_or(0, |metadata| metadata.nlink());
-            links == 0 && !in_use.contains(&file.inode.ino)
-        };
+        self.take(|file| file.is_nameless() && !in_use.contains(&file.inode.ino))
+    }
+
+    /// Gives up files that were written to: what was found lies elsewhere by now.
+    pub fn take_changed(&mut self) -> Vec<TlsFile> {
+        self.take(|file| Inode::of(&file.file) != Some(file.inode))
+    }
+
+    fn take(&mut self, is_over: impl Fn(&TlsFile) -> bool) -> Vec<TlsFile> {
         let over: Vec<Inode> =
             self.tls.values().filter(|file| is_over(file)).map(|file| file.inode).collect();
         for inode in &over {
             self.examined.remove(inode);
-            self.met.retain(|id| id.inode != inode.ino);
+            self.met.retain(|id, _| id.inode != inode.ino);
         }
         over.iter().filter_map(|inode| self.tls.remove(inode)).collect()
+    }
+}
+
+impl TlsFile {
+    fn is_nameless(&self) -> bool {
+        self.file.metadata().map_or(0, |metadata| metadata.nlink()) == 0
     }
 }
 
@@ -162,7 +183,7 @@ fn look_into(directory: &Path, found: &mut Vec<Opened>) {
 }
 
 /// `/usr/lib/x86_64-linux-gnu` and the like.
-fn is_multiarch(path: &PathBuf) -> bool {
+fn is_multiarch(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.contains("-linux-")
 }

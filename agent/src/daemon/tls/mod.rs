@@ -93,9 +93,10 @@ impl TlsWatch {
     }
 
     fn run(mut self, looks: &Receiver<Look>) {
-        let mut scanned = Instant::now();
+        let begun = Instant::now();
+        let (mut scan, mut review) = (begun + SCAN, begun + REVIEW);
         loop {
-            match looks.recv_timeout(SCAN) {
+            match looks.recv_deadline(scan.min(review)) {
                 Ok(Look::At(pid)) => {
                     self.follow_known_buffers(pid);
                     self.look(pid);
@@ -105,10 +106,16 @@ impl TlsWatch {
                 Ok(Look::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if scanned.elapsed() >= SCAN {
+            let now = Instant::now();
+            if now >= review {
+                self.review();
+                review = now + REVIEW;
+            }
+            if now >= scan {
+                self.files.meet_anew();
                 self.scan();
-                self.let_go();
-                scanned = Instant::now();
+                self.forget_buffers();
+                scan = now + SCAN;
             }
         }
     }
@@ -207,14 +214,34 @@ impl TlsWatch {
         Some((metadata.dev(), metadata.ino()))
     }
 
-    /// Detaches from files that are deleted and that nobody runs any more.
-    fn let_go(&mut self) {
+    /// Detaches from files that are deleted and that nobody runs any more, and from those that were
+    /// written to, whose functions are looked for again.
+    fn review(&mut self) {
+        let changed = self.files.take_changed();
+        if !changed.is_empty() {
+            // Some of these may lie in them; who needs them asks again.
+            self.buffers.clear();
+        }
+        for file in changed {
+            self.tell(&file, false);
+            let TlsFile { file, path, attached, .. } = file;
+            drop(attached);
+            self.attach_file(files::Opened { file, path });
+        }
+        // Which mappings there are is costly to know.
+        if self.files.have_nameless() {
+            let pids = self.proc_fs.pids();
+            let mapped = pids.iter().flat_map(|&pid| maps::executable(&self.proc_fs, pid));
+            for file in self.files.let_go(mapped) {
+                self.tell(&file, false);
+            }
+        }
+    }
+
+    /// Detaches from processes whose end was not told.
+    fn forget_buffers(&mut self) {
         let running: HashSet<u32> = self.proc_fs.pids().into_iter().collect();
         self.buffers.retain(|pid, _| running.contains(pid));
-        let mapped = running.iter().flat_map(|&pid| maps::executable(&self.proc_fs, pid));
-        for file in self.files.let_go(mapped) {
-            self.tell(&file, false);
-        }
     }
 
     fn tell(&self, file: &TlsFile, attached: bool) {
@@ -234,3 +261,6 @@ type Program = (u64, u64);
 const MOST_PROGRAMS: usize = 1_024;
 /// How often every process is looked at, in case an event was lost.
 const SCAN: Duration = Duration::from_secs(30);
+/// How often files with probes are looked at: probes where a function was before would stop whoever
+/// comes upon them, and a deleted file keeps its room on the disk.
+const REVIEW: Duration = Duration::from_secs(3);

@@ -32,7 +32,7 @@ pub fn of(found: &Found, file: u64, when: When) -> Vec<Place> {
         Library::Go => TlsLibrary::Go,
     };
     let common = u64::from(library.number()) << LIBRARY_SHIFT
-        | file % u64::from(TLS_FILES) << FILE_SHIFT;
+        | ((file % u64::from(TLS_FILES)) << FILE_SHIFT);
     let wanted = found.points.iter().filter(|point| self::when(point.function) == when);
     wanted.map(|point| place(point, common)).collect()
 }

@@ -4,6 +4,7 @@
 //! In: servers' own logs, which are ground truth as elsewhere. Out: what all files here check alike.
 
 mod connections;
+mod faults;
 mod go;
 mod libraries;
 mod nginx;
@@ -34,6 +35,7 @@ pub fn tests() -> Vec<crate::Test> {
         connections::tests(),
         opaque::tests(),
         places::tests(),
+        faults::tests(),
     ];
     files.into_iter().flatten().collect()
 }

@@ -103,7 +103,7 @@ fn secure(scene: &Scene, certificates: &Certificates) -> Result<Nginx> {
 }
 
 /// The file that curl takes its TLS from.
-fn library() -> Result<PathBuf> {
+pub(super) fn library() -> Result<PathBuf> {
     let mut command = Command::new("ldd");
     let listed = process::run(command.arg(process::find("curl")?), 10)?.good()?;
     let mut words = listed.lines().filter_map(|line| {
