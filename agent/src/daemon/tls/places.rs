@@ -31,8 +31,8 @@ pub fn of(found: &Found, file: u64, when: When) -> Vec<Place> {
         Library::Nss => TlsLibrary::Nss,
         Library::Go => TlsLibrary::Go,
     };
-    let common =
-        u64::from(library.number()) << LIBRARY_SHIFT | file % u64::from(TLS_FILES) << FILE_SHIFT;
+    let common = u64::from(library.number()) << LIBRARY_SHIFT
+        | file % u64::from(TLS_FILES) << FILE_SHIFT;
     let wanted = found.points.iter().filter(|point| self::when(point.function) == when);
     wanted.map(|point| place(point, common)).collect()
 }
@@ -43,8 +43,7 @@ fn place(point: &Point, common: u64) -> Place {
     Place {
         offset: point.offset,
         cookie: common | meaning,
-        returns: !is_go
-            && !matches!(point.function, Function::BioWrite | Function::SslFree)
+        returns: !is_go && !matches!(point.function, Function::BioWrite | Function::SslFree)
             && !matches!(point.function, Function::GnutlsDeinit | Function::PrClose),
         go: is_go,
         go_returns: match point.function {

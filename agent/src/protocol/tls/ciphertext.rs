@@ -111,10 +111,9 @@ impl Ciphertext {
     }
 
     pub(in crate::protocol) fn memory_bytes(&self) -> usize {
-        let handshake = self
-            .handshake
-            .as_ref()
-            .map_or(0, |handshake| size_of::<Handshake>() + handshake.memory_bytes());
+        let handshake = self.handshake.as_ref().map_or(0, |handshake| {
+            size_of::<Handshake>() + handshake.memory_bytes()
+        });
         handshake + size_of::<Facts>() + self.facts.memory_bytes()
     }
 }
