@@ -6,11 +6,13 @@
 //! nobody; a running agent has all its probes attached.
 //! Not here: what it wrote (`journal`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use aya::programs::loaded_programs;
 use live_tests::process::{Process, output_file};
 use live_tests::scene::Scene;
 use live_tests::wait;
@@ -90,17 +92,34 @@ impl Agent {
         memory().context("the agent's status tells no memory")
     }
 
-    /// The program at the exit of system calls: it runs far more often than any other.
+    /// The program at the exit of system calls.
     pub fn sys_exit(&self) -> Result<Runs> {
-        let pid = self.process.pid();
-        let mut programs = Vec::new();
-        for entry in fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
+        self.runs(|name| name == "sys_exit")
+    }
+
+    /// The programs on functions of TLS libraries, together.
+    pub fn tls(&self) -> Result<Runs> {
+        self.runs(|name| TLS_PROGRAMS.iter().any(|start| name.starts_with(start)))
+    }
+
+    /// Its programs of these names together.
+    fn runs(&self, is_wanted: impl Fn(&str) -> bool) -> Result<Runs> {
+        let mut programs = BTreeMap::new();
+        for entry in fs::read_dir(format!("/proc/{}/fdinfo", self.process.pid()))? {
             // A descriptor may be gone by now.
             let text = fs::read_to_string(entry?.path()).unwrap_or_default();
-            let [time_ns, count] = ["run_time_ns:", "run_cnt:"].map(|name| field(&text, name));
-            programs.extend(time_ns.zip(count).map(|(time_ns, count)| Runs { time_ns, count }));
+            let [id, time_ns, count] =
+                ["prog_id:", "run_time_ns:", "run_cnt:"].map(|name| field(&text, name));
+            // A link tells the number of its program, and nothing of its runs.
+            if let (Some(id), Some(time_ns), Some(count)) = (id, time_ns, count) {
+                programs.insert(id, Runs { time_ns, count });
+            }
         }
-        programs.into_iter().max_by_key(|runs| runs.count).context("the agent has no programs")
+        // Others' programs may go away meanwhile.
+        let named = loaded_programs().filter_map(std::result::Result::ok);
+        let wanted = named.filter(|info| info.name_as_str().is_some_and(&is_wanted));
+        let ours = wanted.filter_map(|info| programs.get(&info.id().into()));
+        ours.copied().reduce(Runs::with).context("the agent has no such program")
     }
 
     fn read(&self, file: &str) -> Result<String> {
@@ -113,6 +132,10 @@ impl Runs {
     /// What has been added since an earlier reading.
     pub fn since(self, before: Self) -> Self {
         Self { time_ns: self.time_ns - before.time_ns, count: self.count - before.count }
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self { time_ns: self.time_ns + other.time_ns, count: self.count + other.count }
     }
 
     /// Nanoseconds a run.
@@ -137,6 +160,8 @@ fn program() -> Result<PathBuf> {
 }
 
 const PROGRAM_VARIABLE: &str = "EARWITNESS_BIN";
+/// How the names begin of programs on C libraries and on Go.
+const TLS_PROGRAMS: [&str; 2] = ["tls_", "go_"];
 const START_SECONDS: u64 = 20;
 /// It may have a ring full of samples to write.
 const STOP_SECONDS: u64 = 60;

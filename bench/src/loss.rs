@@ -13,7 +13,7 @@ use crate::Effort;
 use crate::load::Load;
 use crate::nginx::Log;
 use crate::report::{Figure, Goal, Section, number};
-use crate::trial::{Measured, Trial, Watcher};
+use crate::trial::{Measured, Over, Trial, Watcher};
 
 /// All loads in turn.
 pub fn measure(effort: Effort) -> Result<Section> {
@@ -88,7 +88,15 @@ const HEAD: [&str; 11] = [
 ];
 const LOADS: &[Load] =
     &[Load::PerSecond(1_000.0), Load::PerSecond(5_000.0), Load::PerSecond(10_000.0), Load::Full];
-const ALONE: Trial =
-    Trial { name: "without the agent", watcher: Watcher::Nobody, log: Log::BufferedJson };
-const WATCHED: Trial =
-    Trial { name: "with the agent", watcher: Watcher::Agent, log: Log::BufferedJson };
+const ALONE: Trial = Trial {
+    name: "without the agent",
+    watcher: Watcher::Nobody,
+    log: Log::BufferedJson,
+    over: Over::Tcp,
+};
+const WATCHED: Trial = Trial {
+    name: "with the agent",
+    watcher: Watcher::Agent,
+    log: Log::BufferedJson,
+    over: Over::Tcp,
+};

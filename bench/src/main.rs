@@ -8,6 +8,8 @@
 //! Not here: building the agent and finding rights (`xtask bench`).
 
 mod agent;
+mod contest;
+mod count_only;
 mod cpu;
 mod journal;
 mod load;
@@ -20,6 +22,7 @@ mod progress;
 mod report;
 mod setting;
 mod tcpdump;
+mod tls;
 mod trial;
 
 use std::path::PathBuf;
@@ -59,6 +62,8 @@ enum Name {
     Overhead,
     /// Every exchange accounted for, at rising loads.
     Loss,
+    /// What probes on TLS libraries cost, how often they are hit, and what they miss.
+    Tls,
     /// Samples to records from memory, on one core.
     Pipeline,
     /// All of them.
@@ -88,6 +93,9 @@ fn measure(name: Name, effort: Effort) -> Result<Vec<Section>> {
     }
     if wanted(Name::Loss) {
         sections.push(loss::measure(effort)?);
+    }
+    if wanted(Name::Tls) {
+        sections.extend(tls::measure(effort)?);
     }
     Ok(sections)
 }

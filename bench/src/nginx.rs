@@ -1,13 +1,15 @@
 //! The server that is watched: nginx with an answer out of its memory, the leanest it can do, so
 //! that whatever watches it weighs most.
 //!
-//! In: what it logs. Out: a running server, its processor time, the count of its access log.
+//! In: what it logs, certificates if it is to speak TLS. Out: a running server, its processor time,
+//! the count of its access log.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use live_tests::certificates::Certificates;
 use live_tests::process::{self, Process, output_file};
 use live_tests::scene::Scene;
 use live_tests::servers::nginx::is_listening;
@@ -31,6 +33,7 @@ pub enum Log {
 pub struct Nginx {
     process: Process,
     log: PathBuf,
+    scheme: &'static str,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
 }
@@ -38,10 +41,19 @@ pub struct Nginx {
 impl Nginx {
     /// Starts one.
     pub fn start(scene: &Scene, log: Log) -> Result<Self> {
+        Self::start_with(scene, log, None)
+    }
+
+    /// Starts one over TLS.
+    pub fn start_tls(scene: &Scene, log: Log) -> Result<Self> {
+        Self::start_with(scene, log, Some(&Certificates::new(scene)?))
+    }
+
+    fn start_with(scene: &Scene, log: Log, tls: Option<&Certificates>) -> Result<Self> {
         let port = ports::free()?;
         let path = scene.path("access.json");
         fs::create_dir_all(scene.path("temporary"))?;
-        let config = scene.file("nginx.conf", config(scene, log, port))?;
+        let config = scene.file("nginx.conf", config(scene, log, port, tls))?;
         let mut command = process::command("nginx")?;
         command.arg("-c").arg(&config).arg("-p").arg(scene.path(""));
         command.arg("-e").arg(scene.path("nginx-error.log"));
@@ -53,12 +65,18 @@ impl Nginx {
             Ok(is_listening(port) && cpu::children(process.pid())?.len() == WORKERS)
         });
         ready.with_context(|| scene.logs())?;
-        Ok(Self { process, log: path, port })
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        Ok(Self { process, log: path, scheme, port })
     }
 
     /// What clients ask for.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}{PATH}", self.port)
+        format!("{}://127.0.0.1:{}{PATH}", self.scheme, self.port)
+    }
+
+    /// Process id of the one that has started the workers.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Processor time so far, in nanoseconds.
@@ -78,7 +96,7 @@ impl Nginx {
     }
 }
 
-fn config(scene: &Scene, log: Log, port: u16) -> String {
+fn config(scene: &Scene, log: Log, port: u16, tls: Option<&Certificates>) -> String {
     let folder = scene.path("").display().to_string();
     let folder = folder.trim_end_matches('/');
     let log = match log {
@@ -86,8 +104,14 @@ fn config(scene: &Scene, log: Log, port: u16) -> String {
         Log::Json => format!("{folder}/access.json json"),
         Log::BufferedJson => format!("{folder}/access.json json buffer=64k flush=1s"),
     };
+    let [ssl, certificates] = tls.map_or([String::new(), String::new()], |certificates| {
+        let [file, key] = ["server.pem", "server.key"].map(|name| certificates.file(name));
+        [String::from(" ssl"), format!("ssl_certificate {file}; ssl_certificate_key {key};")]
+    });
     CONFIG
         .replace("@FOLDER@", folder)
+        .replace("@SSL@", &ssl)
+        .replace("@CERTIFICATES@", &certificates)
         .replace("@LOG@", &log)
         .replace("@PORT@", &port.to_string())
         .replace("@CONTENT@", &"{\"id\":4711}, ".repeat(CONTENT_BYTES / 13))

@@ -13,6 +13,7 @@ use live_tests::scene::Scene;
 use serde::Serialize;
 
 use crate::agent::Agent;
+use crate::count_only::CountOnly;
 use crate::journal::{self, Counts};
 use crate::load::Load;
 use crate::nginx::{Log, Nginx};
@@ -28,6 +29,17 @@ pub enum Watcher {
     Agent,
     /// tcpdump, packets on disk.
     Tcpdump,
+    /// Probes on the server's TLS library that only count.
+    CountOnly,
+}
+
+/// What the exchanges go over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// As they are.
+    Tcp,
+    /// Encrypted.
+    Tls,
 }
 
 /// What to measure.
@@ -39,6 +51,8 @@ pub struct Trial {
     pub watcher: Watcher,
     /// What the server logs itself.
     pub log: Log,
+    /// What the exchanges go over.
+    pub over: Over,
 }
 
 /// What came of it.
@@ -56,6 +70,8 @@ pub struct Measured {
     pub application_us: f64,
     /// Processor time of the watcher for each exchange, in microseconds.
     pub watcher_us: f64,
+    /// How often probes that only count were hit for each exchange.
+    pub hits: f64,
     /// Cores that everything else on the machine used meanwhile.
     pub others_cores: f64,
     /// Lines of the server's access log.
@@ -69,17 +85,22 @@ impl Trial {
     pub fn run(&self, load: Load, time: Duration) -> Result<Measured> {
         progress::step(&format!("{}, {}", load.name(), self.name));
         let scene = Scene::new()?;
-        let nginx = Nginx::start(&scene, self.log)?;
+        let nginx = match self.over {
+            Over::Tcp => Nginx::start(&scene, self.log)?,
+            Over::Tls => Nginx::start_tls(&scene, self.log)?,
+        };
         let port = nginx.port;
-        let watching = Watching::start(self.watcher, &scene, port)?;
+        let watching = Watching::start(self.watcher, &scene, &nginx)?;
         let warm_up = load.run(&nginx, WARM_UP)?;
         let (server_ns, watcher_ns) = (nginx.cpu_ns()?, watching.cpu_ns()?);
+        let hits = watching.hits()?;
         let (machine_ns, begun) = (cpu::of_machine()?, Instant::now());
         let answered = load.run(&nginx, time)?;
         let server_ns = nginx.cpu_ns()? - server_ns;
         // What is still on its way costs too.
         thread::sleep(SETTLE);
         let watcher_ns = watching.cpu_ns()? - watcher_ns;
+        let hits = watching.hits()? - hits;
         let machine_ns = cpu::of_machine()? - machine_ns;
         let others_ns = machine_ns.saturating_sub(server_ns + watcher_ns + answered.cpu_ns);
         let others_cores = others_ns as f64 / begun.elapsed().as_nanos() as f64;
@@ -93,6 +114,7 @@ impl Trial {
             per_second: answered.per_second(),
             application_us: each_us(server_ns + answered.cpu_ns),
             watcher_us: each_us(watcher_ns),
+            hits: hits as f64 / answered.exchanges as f64,
             others_cores,
             logged,
             recorded,
@@ -122,29 +144,38 @@ enum Watching {
     Nobody,
     Agent(Agent),
     Tcpdump(Process),
+    CountOnly(CountOnly),
 }
 
 impl Watching {
-    fn start(watcher: Watcher, scene: &Scene, port: u16) -> Result<Self> {
+    fn start(watcher: Watcher, scene: &Scene, nginx: &Nginx) -> Result<Self> {
         Ok(match watcher {
             Watcher::Nobody => Self::Nobody,
             Watcher::Agent => Self::Agent(Agent::start(scene, None)?),
-            Watcher::Tcpdump => Self::Tcpdump(tcpdump::start(scene, port)?),
+            Watcher::Tcpdump => Self::Tcpdump(tcpdump::start(scene, nginx.port)?),
+            Watcher::CountOnly => Self::CountOnly(CountOnly::attach(nginx.pid())?),
         })
     }
 
     fn cpu_ns(&self) -> Result<u64> {
         match self {
-            Self::Nobody => Ok(0),
+            Self::Nobody | Self::CountOnly(_) => Ok(0),
             Self::Agent(agent) => agent.cpu_ns(),
             Self::Tcpdump(process) => cpu::of_process(process.pid()),
+        }
+    }
+
+    fn hits(&self) -> Result<u64> {
+        match self {
+            Self::CountOnly(probes) => probes.hits(),
+            Self::Nobody | Self::Agent(_) | Self::Tcpdump(_) => Ok(0),
         }
     }
 
     fn stop(self, port: u16) -> Result<Counts> {
         match self {
             Self::Agent(agent) => journal::count(&agent.stop()?, port),
-            Self::Nobody | Self::Tcpdump(_) => Ok(Counts::default()),
+            Self::Nobody | Self::Tcpdump(_) | Self::CountOnly(_) => Ok(Counts::default()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `bench`: overhead, loss and pipeline, each measured on this machine.
+//! `bench`: overhead, loss, TLS and pipeline, each measured on this machine.
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -23,6 +23,8 @@ enum Name {
     Overhead,
     /// Every exchange accounted for, at rising loads.
     Loss,
+    /// What probes on TLS libraries cost, how often they are hit, and what they miss.
+    Tls,
     /// Samples to records from memory, on one core; needs no rights.
     Pipeline,
     /// All of them.

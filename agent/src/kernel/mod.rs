@@ -9,7 +9,7 @@
     reason = "shared memory with the kernel; each block says who guarantees what"
 )]
 
-mod bpf;
+pub mod bpf;
 pub mod btf;
 mod cast;
 pub mod counters;

@@ -3,7 +3,7 @@
 //! Out: how many exchanges there were, in what time, and what the clients' side used.
 
 pub mod steady;
-mod wrk;
+pub mod wrk;
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Load {
     /// Puts it on a server.
     pub fn run(self, nginx: &Nginx, time: Duration) -> Result<Answered> {
         match self {
-            Self::Full => wrk::run(nginx, time),
+            Self::Full => wrk::run(&nginx.url(), CONNECTIONS, time),
             Self::PerSecond(per_second) => steady::run(nginx.port, per_second, time),
         }
     }
@@ -57,3 +57,6 @@ impl Answered {
         self.exchanges as f64 / self.seconds
     }
 }
+
+/// Of wrk.
+const CONNECTIONS: usize = 64;

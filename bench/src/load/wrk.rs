@@ -11,14 +11,13 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
 use super::Answered;
-use crate::nginx::Nginx;
 
-/// Runs it for so many seconds.
-pub fn run(nginx: &Nginx, time: Duration) -> Result<Answered> {
+/// Asks for an address over so many connections.
+pub fn run(url: &str, connections: usize, time: Duration) -> Result<Answered> {
     let seconds = time.as_secs().max(1);
     let before_ns = children_ns()?;
     let mut command = process::command("wrk")?;
-    command.args(["-t2", "-c64", &format!("-d{seconds}s"), &nginx.url()]);
+    command.args(["-t2", &format!("-c{connections}"), &format!("-d{seconds}s"), url]);
     let text = process::run(&mut command, seconds + GRACE_SECONDS)?.good()?;
     ensure!(!text.contains("Non-2xx"), "the server refused:\n{text}");
     let line =

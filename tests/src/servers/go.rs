@@ -58,16 +58,23 @@ pub fn start(scene: &Scene, program: &Path, certificates: &Certificates) -> Resu
     App::start(scene, "go", command, port, || is_listening(port))
 }
 
+/// Fails if there is no compiler to build programs with.
+pub fn must_be_installed() -> Result<()> {
+    compiler(&target_folder()?).map(drop)
+}
+
 /// The one that set-up brings, or another.
 fn compiler(target: &Path) -> Result<PathBuf> {
     let brought = target.join("tools/go/go/bin/go");
     if brought.is_file() { Ok(brought) } else { process::find("go") }
 }
 
-/// This program lies in a profile's `deps/`.
+/// This program lies in a profile's folder, a test in `deps/` there.
 fn target_folder() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.ancestors().nth(3).context("this program lies nowhere")?;
+    let folders = own.ancestors().skip(1);
+    let mut folders = folders.skip_while(|folder| folder.ends_with("deps"));
+    let folder = folders.nth(1).context("this program lies nowhere")?;
     Ok(folder.to_owned())
 }
 
