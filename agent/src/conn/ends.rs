@@ -12,13 +12,32 @@ use crate::model::sample::{ConnId, Endpoints, Open};
 
 /// What one end is known by.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Key {
-    Tcp { local: (IpAddr, u16), remote: (IpAddr, u16), netns: u32, layer: u8 },
-    Unix { sock: u64, peer: u64, layer: u8 },
+pub enum Key {
+    /// Of a TCP connection.
+    Tcp {
+        /// Own address and port.
+        local: (IpAddr, u16),
+        /// The other end's.
+        remote: (IpAddr, u16),
+        /// Network namespace, where addresses mean something only there.
+        netns: u32,
+        /// How many TLS streams lie on it.
+        layer: u8,
+    },
+    /// Of a unix socket.
+    Unix {
+        /// `struct sock *`
+        sock: u64,
+        /// The other end's.
+        peer: u64,
+        /// How many TLS streams lie on it.
+        layer: u8,
+    },
 }
 
 impl Key {
-    fn of(open: &Open) -> Option<Self> {
+    /// That of an end, `None` if it cannot be told.
+    pub fn of(open: &Open) -> Option<Self> {
         // Plaintext meets plaintext, and ciphertext ciphertext.
         let layer = open.tls.as_ref().map_or(0, |tls| tls.layer);
         match open.endpoints {
@@ -35,7 +54,8 @@ impl Key {
         }
     }
 
-    fn mirrored(self) -> Self {
+    /// That of the other end.
+    pub fn mirrored(self) -> Self {
         match self {
             Self::Tcp { local, remote, netns, layer } => {
                 Self::Tcp { local: remote, remote: local, netns, layer }

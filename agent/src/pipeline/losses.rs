@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
 use crate::model::loss::{Loss, Reason};
-use crate::model::origin::{Address, Origin, Process};
+use crate::model::origin::{Address, Origin, Process, Side};
 use crate::model::time::ClockOffset;
 
 /// How often sums of what was missed are told.
@@ -110,15 +110,20 @@ impl Key {
             asking: client.and_then(|client| client.address.clone()),
             server_name: facts.and_then(|facts| facts.server_name.clone()),
             reason,
-            pid: origin.and_then(here).map(|process| process.pid),
+            pid: origin.and_then(|origin| here(reason, origin)).map(|process| process.pid),
             elsewhere: address.map(|address| (address, server.and_then(|server| server.port))),
         }
     }
 }
 
-/// The process on this host that is concerned.
-fn here(origin: &Origin) -> Option<&Process> {
-    origin.server.process.as_deref().or(origin.client.process.as_deref())
+/// The process on this host that is concerned: of what cannot be read, the one at whose end it was
+/// looked for.
+fn here(reason: Reason, origin: &Origin) -> Option<&Process> {
+    let (server, client) = (origin.server.process.as_deref(), origin.client.process.as_deref());
+    match reason {
+        Reason::OpaqueTls if origin.side == Side::Client => client.or(server),
+        _ => server.or(client),
+    }
 }
 
 impl Sum {
@@ -134,7 +139,7 @@ impl Sum {
         let at = |time_ns: u64| clock.wall_ns(if time_ns == 0 { now_ns } else { time_ns });
         let opaque = self.origin.as_ref().filter(|_| self.loss.reason == Reason::OpaqueTls);
         let concerns = Concerns {
-            process: self.origin.as_ref().and_then(here),
+            process: self.origin.as_ref().and_then(|origin| here(self.loss.reason, origin)),
             server: self.origin.as_ref().map(|origin| &origin.server),
             client: opaque.map(|origin| &origin.client),
             tls: opaque.and_then(|origin| origin.tls.as_ref()),
@@ -163,7 +168,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::model::origin::{Attribution, Party, Side, Transport};
+    use crate::model::origin::{Attribution, Party, Transport};
 
     /// A process here that asks another host.
     fn asking(pid: u32, address: &str) -> Origin {

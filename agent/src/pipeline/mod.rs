@@ -14,6 +14,7 @@
 
 pub mod event;
 mod followed;
+mod kept;
 pub mod losses;
 pub mod origin;
 pub mod tracker;

@@ -20,7 +20,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Names;
 use super::event::Event;
 use super::followed::{Followed, Mode, OtherTls};
-use crate::conn::ends::Ends;
+use super::kept::Kept;
+use crate::conn::ends::{Ends, Key};
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Side;
@@ -45,6 +46,7 @@ pub struct Tracker {
     held_bytes: usize,
     /// Kept for its memory.
     outputs: Vec<Output>,
+    kept: Kept,
 }
 
 /// A connection that has been silent.
@@ -76,6 +78,7 @@ impl Tracker {
             memory_bytes,
             held_bytes: 0,
             outputs: Vec::new(),
+            kept: Kept::default(),
         }
     }
 
@@ -159,7 +162,9 @@ impl Tracker {
                 // Nothing of it has been looked at yet.
                 followed.parser = Connection::new(open.fresh);
             }
-            followed.open = open;
+            // It has been seen since it was first announced.
+            let time_ns = followed.open.time_ns;
+            followed.open = Box::new(Open { time_ns, ..*open });
         }
         self.link(conn, other);
         self.stack(conn, events);
@@ -198,6 +203,8 @@ impl Tracker {
         carrier.above.push(conn);
         carrier.parser.carry();
         carrier.mode = Mode::Followed;
+        // The socket was there before the probes: what has passed meanwhile is not known.
+        let is_late = carrier.open.fresh;
         let (peer, other, carrier) = (carrier.peer.clone(), carrier.other, carrier.open.conn);
         if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
             other.other_tls = Some(OtherTls::Read);
@@ -207,8 +214,30 @@ impl Tracker {
         {
             followed.peer = peer;
         }
+        if is_late
+            && let Some(followed) = self.connections.get(&conn)
+            && !followed.open.fresh
+            && followed.open.filter == FilterState::Watched
+        {
+            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::BeforeAttach, 0) };
+            let side = followed.side().unwrap_or(Side::Server);
+            let origin = followed.origin(side, followed.own.clone(), None);
+            events.push(Event::Loss(loss, Some(Box::new(origin))));
+        }
         self.account(carrier);
         self.steer(carrier, false, events);
+        self.told_by_server(conn);
+    }
+
+    /// A server's end that is read tells what its client's end may have told meanwhile.
+    fn told_by_server(&mut self, conn: ConnId) {
+        if let Some(followed) = self.connections.get(&conn)
+            && followed.open.filter == FilterState::Watched
+            && followed.side() != Some(Side::Client)
+            && let Some(key) = Key::of(&followed.open)
+        {
+            self.kept.is_told(key, followed.open.time_ns);
+        }
     }
 
     /// Looks at what has come before the socket was known, or without its ever becoming known.
@@ -346,6 +375,7 @@ impl Tracker {
 
     /// Time passes.
     pub fn tick(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+        self.kept.tick(now_ns, events);
         let waiting: Vec<ConnId> = self.waiting.iter().copied().collect();
         for conn in waiting {
             let Some(followed) = self.connections.get_mut(&conn) else {
@@ -377,6 +407,7 @@ impl Tracker {
                 self.settle(conn, now_ns, events);
             }
         }
+        self.kept.stop(events);
     }
 
     /// Takes what the parser gave, and keeps the tables, the memory and the kernel side in step.
@@ -402,10 +433,27 @@ impl Tracker {
             let facts = carrier.and_then(Followed::facts);
             let is_told = |output: &Output| !self.is_read_elsewhere(followed, output);
             let told = outputs.drain(..).filter(is_told);
-            events.extend(told.map(|output| followed.event(output, facts.clone(), &*self.names)));
+            let told = told.map(|output| followed.event(output, facts.clone(), &*self.names));
+            match self.awaited_server(followed) {
+                None => events.extend(told),
+                Some(server) => {
+                    let (now_ns, told): (u64, Vec<Event>) = (followed.last_ns, told.collect());
+                    for event in told {
+                        self.kept.keep(now_ns, server, event, events);
+                    }
+                }
+            }
         }
         outputs.clear();
         self.outputs = outputs;
+    }
+
+    /// The server's end of a client's TLS stream, if it is on this host and not known to be read or not.
+    fn awaited_server(&self, followed: &Followed) -> Option<Key> {
+        let below = followed.below().and_then(|below| self.connections.get(&below))?;
+        let is_here = below.other.is_some() || below.other_tls.is_some();
+        let is_open = followed.other.is_none() && followed.side() == Some(Side::Client);
+        (is_here && is_open).then(|| Key::of(&followed.open))?.map(Key::mirrored)
     }
 
     /// Whether this is the loss of a connection that cannot be read here, but at its other end; or there

@@ -355,7 +355,8 @@ impl Connection {
         match &mut self.mode {
             Mode::Ignored => {}
             Mode::Http1(http) => http.close(how, l, out),
-            Mode::Tls(ciphertext) => ciphertext.close(out),
+            // What its handshake has shown is still asked for.
+            Mode::Tls(ciphertext) => return ciphertext.close(out),
             Mode::Probing(probe) => {
                 if let Some((reason, bytes)) = probe.missing() {
                     out.push(Output::Loss(Loss::hole(reason, bytes)));

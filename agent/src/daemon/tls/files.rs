@@ -108,6 +108,11 @@ impl Files {
         self.tls.values().find(|file| file.inode.ino == mapped.id.inode)
     }
 
+    /// Those with these numbers.
+    pub fn numbered<'a>(&'a self, numbers: &'a [u64]) -> impl Iterator<Item = &'a TlsFile> {
+        self.tls.values().filter(|file| numbers.contains(&file.number))
+    }
+
     /// Whether there are files without a name.
     pub fn have_nameless(&self) -> bool {
         self.tls.values().any(TlsFile::is_nameless)

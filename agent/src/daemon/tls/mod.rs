@@ -10,6 +10,7 @@ mod files;
 mod places;
 
 use std::collections::{HashMap, HashSet};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -57,7 +58,9 @@ pub struct TlsWatch {
     uprobes: Uprobes,
     files: Files,
     /// Probes for memory buffers, by process.
-    buffers: HashMap<u32, Vec<Attached>>,
+    buffers: HashMap<u32, Buffers>,
+    /// Programs that have needed them, and in which files: the next process has them from its start.
+    buffer_programs: HashMap<Program, Vec<u64>>,
     observer: Arc<Observer>,
     batches: Sender<Batch>,
 }
@@ -70,6 +73,7 @@ impl TlsWatch {
             uprobes,
             files: Files::default(),
             buffers: HashMap::new(),
+            buffer_programs: HashMap::new(),
             observer,
             batches,
         };
@@ -93,7 +97,10 @@ impl TlsWatch {
         let (mut scan, mut review) = (begun + SCAN, begun + REVIEW);
         loop {
             match looks.recv_deadline(scan.min(review)) {
-                Ok(Look::At(pid)) => self.look(pid),
+                Ok(Look::At(pid)) => {
+                    self.follow_known_buffers(pid);
+                    self.look(pid);
+                }
                 Ok(Look::Gone(pid)) => drop(self.buffers.remove(&pid)),
                 Ok(Look::Buffers(pid)) => self.follow_buffers(pid),
                 Ok(Look::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -159,14 +166,36 @@ impl TlsWatch {
     /// The process puts memory buffers between TLS and sockets: what is written into them is looked at,
     /// there alone.
     fn follow_buffers(&mut self, pid: u32) {
-        if self.buffers.contains_key(&pid) {
+        let mapped = maps::executable(&self.proc_fs, pid);
+        let files: Vec<u64> =
+            mapped.iter().filter_map(|mapped| Some(self.files.of(mapped)?.number)).collect();
+        // Its program may have been known with a library that was replaced since.
+        if self.buffers.get(&pid).is_some_and(|buffers| buffers.files == files) {
             return;
         }
+        self.attach_buffers(pid, &files);
+        if let Some(program) = self.program(pid) {
+            if self.buffer_programs.len() >= MOST_PROGRAMS {
+                self.buffer_programs.clear();
+            }
+            self.buffer_programs.insert(program, files);
+        }
+    }
+
+    /// The same for a process whose program has needed it before.
+    fn follow_known_buffers(&mut self, pid: u32) {
+        if self.buffer_programs.is_empty() || self.buffers.contains_key(&pid) {
+            return;
+        }
+        let program = self.program(pid);
+        if let Some(files) = program.and_then(|program| self.buffer_programs.get(&program)) {
+            self.attach_buffers(pid, &files.clone());
+        }
+    }
+
+    fn attach_buffers(&mut self, pid: u32, files: &[u64]) {
         let mut attached = Vec::new();
-        for mapped in maps::executable(&self.proc_fs, pid) {
-            let Some(file) = self.files.of(&mapped) else {
-                continue;
-            };
+        for file in self.files.numbered(files) {
             let places = places::of(&file.found, file.number, When::Buffers);
             if places.is_empty() {
                 continue;
@@ -178,7 +207,12 @@ impl TlsWatch {
                 }
             }
         }
-        self.buffers.insert(pid, attached);
+        self.buffers.insert(pid, Buffers { files: files.to_vec(), _attached: attached });
+    }
+
+    fn program(&self, pid: u32) -> Option<Program> {
+        let metadata = std::fs::metadata(self.proc_fs.path(pid, "exe")).ok()?;
+        Some((metadata.dev(), metadata.ino()))
     }
 
     /// Detaches from files that are deleted and that nobody runs any more, and from those that were
@@ -188,6 +222,7 @@ impl TlsWatch {
         if !changed.is_empty() {
             // Some of these may lie in them; who needs them asks again.
             self.buffers.clear();
+            self.buffer_programs.clear();
         }
         for file in changed {
             self.tell(&file, false);
@@ -222,6 +257,17 @@ impl TlsWatch {
     }
 }
 
+/// Probes for memory buffers in one process.
+struct Buffers {
+    /// Numbers of the files that were looked at for it.
+    files: Vec<u64>,
+    _attached: Vec<Attached>,
+}
+
+/// Device and inode of an executable.
+type Program = (u64, u64);
+/// Most of them that are remembered.
+const MOST_PROGRAMS: usize = 1_024;
 /// How often every process is looked at, in case an event was lost.
 const SCAN: Duration = Duration::from_secs(30);
 /// How often files with probes are looked at: probes where a function was before would stop whoever
