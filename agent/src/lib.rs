@@ -10,6 +10,8 @@ pub mod config;
 pub mod conn;
 pub mod daemon;
 pub mod discover;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod journal;
 pub mod kernel;
 pub mod model;

@@ -52,10 +52,12 @@ const CHECKS: [(&str, Check); 7] = [
 
 fn format(workspace: &Workspace) -> Result<Ending> {
     process::run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
-    // The kernel side stands outside the workspace.
-    if workspace.root.join(KERNEL_SIDE).exists() {
-        let manifest = ["--manifest-path", KERNEL_SIDE];
-        process::run(workspace.cargo().arg("fmt").args(manifest).arg("--check"))?;
+    // These stand outside the workspace.
+    for manifest in [KERNEL_SIDE, FUZZ_TARGETS] {
+        if workspace.root.join(manifest).exists() {
+            let manifest = ["--manifest-path", manifest];
+            process::run(workspace.cargo().arg("fmt").args(manifest).arg("--check"))?;
+        }
     }
     Ok(Ending::Passed)
 }
@@ -134,3 +136,4 @@ fn skipped(reason: String) -> Result<Ending> {
 }
 
 const KERNEL_SIDE: &str = "agent-ebpf/Cargo.toml";
+const FUZZ_TARGETS: &str = "fuzz/Cargo.toml";

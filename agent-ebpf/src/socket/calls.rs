@@ -143,7 +143,9 @@ fn attempted(settings: &Settings, kind: u8, call: &Call) {
     }
     if let Some(entry) = SOCKETS.get_ptr_mut(&socket.sk) {
         // SAFETY: a live map element.
-        tie(settings, unsafe { &mut *entry }, call);
+        let connection = unsafe { &mut *entry };
+        table::decide_filter(settings, connection, socket.sk);
+        tie(settings, connection, call);
     }
 }
 

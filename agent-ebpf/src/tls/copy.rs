@@ -11,15 +11,15 @@ use core::ffi::c_void;
 use aya_ebpf::{
     bindings::BPF_RB_FORCE_WAKEUP,
     helpers::{
-    bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
+        bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
     },
 };
 use earwitness_common::{
     connection::{ANNOUNCED, Connection, Cursor, FILTERED},
     loss::KernelLoss,
     sample::{
-        DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_NONE, GAP_OVER_LIMIT,
-        INGRESS, KIND_DATA,
+        DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_NONE, GAP_OVER_LIMIT, INGRESS,
+        KIND_DATA,
     },
     settings::{VERDICT_BITS, VERDICT_SLOTS, Verdict},
 };

@@ -7,6 +7,8 @@
 //! whose socket is known, is told at once, and if it could not be sent the next attempt is not told
 //! again. Not here: which socket it is (`tie`).
 
+use core::ffi::c_void;
+
 use aya_ebpf::{
     bindings::pt_regs,
     helpers::{bpf_get_attach_cookie, bpf_get_current_pid_tgid},
@@ -28,11 +30,7 @@ use super::{
     calls::{self, Calls, read, write},
     copy, stream, tie,
 };
-use crate::{
-    emit::read_user,
-    loss,
-    maps::SETTINGS,
-};
+use crate::{emit::read_user, loss, maps::SETTINGS};
 
 /// `PR_DESC_LAYERED` of NSPR's `prio.h`.
 const PR_DESC_LAYERED: u32 = 4;
@@ -44,8 +42,12 @@ const LEAVE: u32 = 1;
 
 /// Entry and return in one program, where the kernel lets an entry say whether its return matters
 /// (Linux 6.13).
-#[uprobe]
-pub fn tls_session(ctx: ProbeContext) -> u32 {
+///
+/// Written out, since the macro for uprobes drops the answer.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "uprobe")]
+pub extern "C" fn tls_session(ctx: *mut c_void) -> u32 {
+    let ctx = ProbeContext::new(ctx);
     if is_return() {
         // SAFETY: the context is the registers.
         returned(unsafe { &*ctx.regs }.rax, unsafe { &*ctx.regs }.rsp);
@@ -94,7 +96,8 @@ fn is_return() -> bool {
 fn entered(ctx: &ProbeContext, session: bool) -> u32 {
     let pid_tgid = bpf_get_current_pid_tgid();
     match SETTINGS.get(0) {
-        Some(settings) if settings.enabled != 0 && settings.agent_tgid != (pid_tgid >> 32) as u32 => {}
+        Some(settings)
+            if settings.enabled != 0 && settings.agent_tgid != (pid_tgid >> 32) as u32 => {}
         _ => return LEAVE,
     }
     let Some(calls) = calls::of(pid_tgid, 0) else {

@@ -101,7 +101,7 @@ pub(super) fn tcp() -> Origin {
             process: process(402, "/usr/sbin/nginx"),
         },
         attribution: Attribution::Socket,
-            tls: None,
+        tls: None,
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn unix() -> Origin {
             process: None,
         },
         attribution: Attribution::Socket,
-            tls: None,
+        tls: None,
     }
 }
 

@@ -191,11 +191,8 @@ fn losses_and_events_of_the_agent() {
     let observer = observer();
     let loss = Loss { connections: Some(2), ..Loss::hole(Reason::RingFull, 90_112) };
     let nginx = process(402, "/usr/sbin/nginx");
-    let concerns = Concerns {
-        process: nginx.as_deref(),
-        server: Some(&tcp().server),
-        ..Concerns::default()
-    };
+    let concerns =
+        Concerns { process: nginx.as_deref(), server: Some(&tcp().server), ..Concerns::default() };
     let line = observer.loss(&loss, 1, 2_000_000_000, concerns).line(7);
     let line = String::from_utf8(line).unwrap();
     check_line(&line);

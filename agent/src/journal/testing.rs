@@ -77,7 +77,7 @@ fn origin() -> Origin {
         client: Party::default(),
         server: Party::default(),
         attribution: Attribution::Socket,
-            tls: None,
+        tls: None,
     }
 }
 

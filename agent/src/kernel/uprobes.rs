@@ -230,9 +230,9 @@ impl Linked {
         let btf = bpf::load_btf(&btf.to_bytes()).map_err(|error| wrong(&error))?;
         let code = object.functions.keys().map(|(section, _)| *section).collect();
         let maps: Vec<_> = object.maps.drain().collect();
-        let fds = maps.iter().filter_map(|(name, map)| {
-            Some((name.as_str(), map_fd(ebpf.map(name)?)?, map))
-        });
+        let fds = maps
+            .iter()
+            .filter_map(|(name, map)| Some((name.as_str(), map_fd(ebpf.map(name)?)?, map)));
         let fds: Vec<(&str, RawFd, &aya_obj::Map)> = fds.collect();
         object.relocate_maps(fds.into_iter(), &code).map_err(|error| wrong(&error))?;
         object.relocate_calls(&code).map_err(|error| wrong(&error))?;
@@ -259,9 +259,9 @@ impl Linked {
     }
 
     fn load(&self, name: &'static str, attach_type: u32) -> Result<OwnedFd, UprobeError> {
-        let function = self.function(name).ok_or_else(|| {
-            UprobeError::Object(format!("it has no program {name}"))
-        })?;
+        let function = self
+            .function(name)
+            .ok_or_else(|| UprobeError::Object(format!("it has no program {name}")))?;
         bpf::load_program(name, function, self.btf.as_fd(), attach_type)
             .map_err(|error| UprobeError::Load { name, error })
     }

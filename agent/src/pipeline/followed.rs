@@ -165,7 +165,8 @@ impl Followed {
     /// Which end this is, as soon as that is known: from who made the connection, or from which
     /// way requests flow.
     pub(super) fn side(&self) -> Option<Side> {
-        match (self.parser.request_direction().or_else(|| self.client_direction()), self.open.role) {
+        match (self.parser.request_direction().or_else(|| self.client_direction()), self.open.role)
+        {
             (Some(Direction::Ingress), _) | (None, Role::Accepted) => Some(Side::Server),
             (Some(Direction::Egress), _) | (None, Role::Connected) => Some(Side::Client),
             (None, Role::Unknown) => None,

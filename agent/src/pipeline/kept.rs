@@ -35,12 +35,7 @@ impl Kept {
             return out.push(event);
         };
         let answered_ns = response.first_ns;
-        self.events.push_back(Waiting {
-            until_ns: now_ns + KEEP_NS,
-            server,
-            answered_ns,
-            event,
-        });
+        self.events.push_back(Waiting { until_ns: now_ns + KEEP_NS, server, answered_ns, event });
         if self.events.len() > MOST_KEPT {
             out.extend(self.events.pop_front().map(|waiting| waiting.event));
         }
@@ -48,8 +43,7 @@ impl Kept {
 
     /// The server's end is read since `since_ns`, and tells its exchanges itself.
     pub(super) fn is_told(&mut self, server: Key, since_ns: u64) {
-        self.events
-            .retain(|waiting| waiting.server != server || waiting.answered_ns < since_ns);
+        self.events.retain(|waiting| waiting.server != server || waiting.answered_ns < since_ns);
     }
 
     /// Gives up waiting where it has been long enough.

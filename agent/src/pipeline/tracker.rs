@@ -555,10 +555,9 @@ impl Tracker {
                 return;
             };
             tracing::debug!(now_ns, ?conn, "given up: memory limit");
-            let origin = self
-                .connections
-                .get(&conn)
-                .map(|followed| Box::new(followed.origin(Side::Server, followed.own.clone(), None)));
+            let origin = self.connections.get(&conn).map(|followed| {
+                Box::new(followed.origin(Side::Server, followed.own.clone(), None))
+            });
             let loss = Loss { connections: Some(1), ..Loss::hole(Reason::MemoryLimit, 0) };
             events.push(Event::Loss(loss, origin));
             self.retire(conn, Mode::Ignored, events);

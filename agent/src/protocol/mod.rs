@@ -197,6 +197,7 @@ impl Connection {
         match &self.mode {
             Mode::Probing(_) => Wants::Undecided,
             Mode::Http1(http) => http.wants(),
+            Mode::Tls(ciphertext) if ciphertext.is_closed() => Wants::Ignore,
             Mode::Tls(ciphertext) => ciphertext.wants(),
             Mode::Ignored => Wants::Ignore,
         }
@@ -221,6 +222,7 @@ impl Connection {
         match &self.mode {
             Mode::Probing(probe) => size_of::<Probe>() + probe.memory_bytes(),
             Mode::Http1(http) => size_of::<Http1>() + http.memory_bytes(),
+            Mode::Tls(ciphertext) if ciphertext.is_closed() => 0,
             Mode::Tls(ciphertext) => size_of::<Ciphertext>() + ciphertext.memory_bytes(),
             Mode::Ignored => 0,
         }

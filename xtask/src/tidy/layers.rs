@@ -10,7 +10,7 @@ use super::source::File;
 use super::{Finding, rust};
 
 /// The layer of each module of the agent; numbers rise along the data's path.
-const LAYERS: [(&str, u8); 17] = [
+const LAYERS: [(&str, u8); 18] = [
     ("model", 0),
     ("kernel", 1),
     ("discover", 1),
@@ -25,6 +25,7 @@ const LAYERS: [(&str, u8); 17] = [
     ("config", 6),
     ("daemon", 7),
     ("cli", 8),
+    ("fuzzing", 8),
     ("main", 8),
     // The list of the modules itself, which belongs to none of them.
     ("lib", 9),

@@ -6,7 +6,7 @@
 //! Not here: loading and attaching (`kernel::load`).
 
 use super::check::Report;
-use crate::kernel::load::{Loaded, LoadError, PROGRAMS, Probes, Sizes, with_causes};
+use crate::kernel::load::{LoadError, Loaded, PROGRAMS, Probes, Sizes, with_causes};
 use crate::kernel::uprobes::{UprobeError, Uprobes};
 
 /// Tries every program.
@@ -28,7 +28,9 @@ fn try_all() -> Result<Result<Uprobes, UprobeError>, LoadError> {
 
 fn tls(report: &mut Report, uprobes: &Result<Uprobes, UprobeError>) {
     match uprobes {
-        Ok(uprobes) if uprobes.has_sessions() => report.ok(TLS, "loads; returns of writes are not trapped"),
+        Ok(uprobes) if uprobes.has_sessions() => {
+            report.ok(TLS, "loads; returns of writes are not trapped")
+        }
         Ok(_) => report.ok(TLS, "loads; every return is trapped (sessions need Linux 6.13)"),
         Err(error) => report.missing(TLS, error.to_string(), TLS_HINT),
     }
@@ -101,4 +103,5 @@ mod tests {
 
 /// Name of the check of the programs for TLS libraries.
 const TLS: &str = "probe.tls";
-const TLS_HINT: &str = "uprobes need CONFIG_UPROBES=y and CAP_PERFMON (or root); without them TLS is not read";
+const TLS_HINT: &str =
+    "uprobes need CONFIG_UPROBES=y and CAP_PERFMON (or root); without them TLS is not read";

@@ -58,7 +58,7 @@ pub struct TlsWatch {
     uprobes: Uprobes,
     files: Files,
     /// Probes for memory buffers, by process.
-    buffers: HashMap<u32, Vec<Attached>>,
+    buffers: HashMap<u32, Buffers>,
     /// Programs that have needed them, and in which files: the next process has them from its start.
     buffer_programs: HashMap<Program, Vec<u64>>,
     observer: Arc<Observer>,
@@ -166,12 +166,13 @@ impl TlsWatch {
     /// The process puts memory buffers between TLS and sockets: what is written into them is looked at,
     /// there alone.
     fn follow_buffers(&mut self, pid: u32) {
-        if self.buffers.contains_key(&pid) {
-            return;
-        }
         let mapped = maps::executable(&self.proc_fs, pid);
         let files: Vec<u64> =
             mapped.iter().filter_map(|mapped| Some(self.files.of(mapped)?.number)).collect();
+        // Its program may have been known with a library that was replaced since.
+        if self.buffers.get(&pid).is_some_and(|buffers| buffers.files == files) {
+            return;
+        }
         self.attach_buffers(pid, &files);
         if let Some(program) = self.program(pid) {
             if self.buffer_programs.len() >= MOST_PROGRAMS {
@@ -206,7 +207,7 @@ impl TlsWatch {
                 }
             }
         }
-        self.buffers.insert(pid, attached);
+        self.buffers.insert(pid, Buffers { files: files.to_vec(), _attached: attached });
     }
 
     fn program(&self, pid: u32) -> Option<Program> {
@@ -221,6 +222,7 @@ impl TlsWatch {
         if !changed.is_empty() {
             // Some of these may lie in them; who needs them asks again.
             self.buffers.clear();
+            self.buffer_programs.clear();
         }
         for file in changed {
             self.tell(&file, false);
@@ -253,6 +255,13 @@ impl TlsWatch {
             .with("how", file.found.how.to_string());
         send(&self.batches, lifecycle(&self.observer, record));
     }
+}
+
+/// Probes for memory buffers in one process.
+struct Buffers {
+    /// Numbers of the files that were looked at for it.
+    files: Vec<u64>,
+    _attached: Vec<Attached>,
 }
 
 /// Device and inode of an executable.

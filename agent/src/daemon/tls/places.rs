@@ -43,7 +43,8 @@ fn place(point: &Point, common: u64) -> Place {
     Place {
         offset: point.offset,
         cookie: common | meaning,
-        returns: !is_go && !matches!(point.function, Function::BioWrite | Function::SslFree)
+        returns: !is_go
+            && !matches!(point.function, Function::BioWrite | Function::SslFree)
             && !matches!(point.function, Function::GnutlsDeinit | Function::PrClose),
         go: is_go,
         go_returns: match point.function {

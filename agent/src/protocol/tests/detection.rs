@@ -80,10 +80,7 @@ fn protocols_that_are_not_read_are_named() {
     "#]],
     );
     // Nobody has answered: nothing can have been exchanged.
-    check(
-        "> \\x16\\x03\\x01\\x02\\0",
-        expect![""],
-    );
+    check("> \\x16\\x03\\x01\\x02\\0", expect![""]);
 }
 
 #[test]

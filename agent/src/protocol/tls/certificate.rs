@@ -13,8 +13,8 @@ use x509_parser::extensions::{GeneralName, SubjectAlternativeName};
 use x509_parser::nom::Parser;
 use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
 
-use crate::model::tls::ClientCertificate;
 use super::name::{self, distinguished_name};
+use crate::model::tls::ClientCertificate;
 
 /// Reads a Certificate message. `None`: the client sent none, or none that we can read.
 pub fn first(body: &[u8]) -> Option<ClientCertificate> {

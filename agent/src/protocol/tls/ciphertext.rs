@@ -24,6 +24,7 @@ pub struct Ciphertext {
     egress: bool,
     carried: bool,
     told: bool,
+    closed: bool,
 }
 
 impl Ciphertext {
@@ -37,6 +38,7 @@ impl Ciphertext {
             egress: false,
             carried: false,
             told: false,
+            closed: false,
         }
     }
 
@@ -87,7 +89,7 @@ impl Ciphertext {
     }
 
     pub(in crate::protocol) fn awaits_tick(&self) -> bool {
-        !self.carried && !self.told
+        !self.carried && !self.told && !self.closed
     }
 
     pub(in crate::protocol) fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {
@@ -98,10 +100,17 @@ impl Ciphertext {
 
     pub(in crate::protocol) fn close(&mut self, out: &mut Vec<Output>) {
         self.tell(out);
+        self.handshake = None;
+        self.closed = true;
+    }
+
+    /// The connection is over; only its facts are still asked for.
+    pub(in crate::protocol) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     fn tell(&mut self, out: &mut Vec<Output>) {
-        if self.awaits_tick() && self.ingress && self.egress {
+        if !self.carried && !self.told && self.ingress && self.egress {
             self.told = true;
             out.push(Output::Loss(Loss {
                 connections: Some(1),
@@ -111,9 +120,10 @@ impl Ciphertext {
     }
 
     pub(in crate::protocol) fn memory_bytes(&self) -> usize {
-        let handshake = self.handshake.as_ref().map_or(0, |handshake| {
-            size_of::<Handshake>() + handshake.memory_bytes()
-        });
+        let handshake = self
+            .handshake
+            .as_ref()
+            .map_or(0, |handshake| size_of::<Handshake>() + handshake.memory_bytes());
         handshake + size_of::<Facts>() + self.facts.memory_bytes()
     }
 }

@@ -1,0 +1,128 @@
+//! What fuzzers feed: one entry for each reader of what others have written.
+//!
+//! In: any bytes. Out: nothing, or a panic that names what does not hold.
+//! Always: built for `cargo fuzz` (`fuzz/`) and for the tests here, which feed real input with damage
+//! and need no other compiler. Not here: cases that are known (the readers' own tests).
+
+use std::fs::File;
+use std::io::Write;
+
+use crate::discover::binary;
+use crate::model::limits::Limits;
+use crate::model::loss::Reason;
+use crate::model::sample::{Direction, Sample};
+use crate::protocol::tls::Handshake;
+use crate::protocol::{Chunk, Connection, Hole};
+
+#[cfg(test)]
+mod tests;
+
+/// A program or a library. Probes go to places that are in the file, each once.
+pub fn program(bytes: &[u8]) {
+    let Some(file) = file_of(bytes) else { return };
+    let points = binary::examine(&file).found.map(|found| found.points).unwrap_or_default();
+    let is_inside = |offset: &u64| *offset < bytes.len() as u64;
+    for point in &points {
+        assert!(is_inside(&point.offset), "{point:?} begins beyond the file's end");
+        assert!(point.returns.iter().all(is_inside), "{point:?} returns beyond the file's end");
+    }
+    assert!(points.is_sorted_by(|a, b| a.offset < b.offset), "{points:?} are not in order");
+}
+
+fn file_of(bytes: &[u8]) -> Option<File> {
+    let mut file = tempfile::tempfile().ok()?;
+    file.write_all(bytes).ok()?;
+    Some(file)
+}
+
+/// Both directions of a TLS handshake. Cuts change nothing; memory is bounded.
+pub fn handshake(bytes: &[u8]) {
+    let (mut whole, mut cut) = (Handshake::new(), Handshake::new());
+    for Piece { direction, bytes, .. } in pieces(bytes) {
+        whole.bytes(direction, bytes);
+        for byte in bytes.chunks(1) {
+            cut.bytes(direction, byte);
+        }
+        let held = cut.memory_bytes();
+        assert!(held <= MOST_HANDSHAKE_BYTES, "{held} bytes are held");
+    }
+    assert_eq!(whole.facts(), cut.facts(), "a cut changes what is known");
+    assert_eq!(whole.is_done(), cut.is_done(), "a cut changes when it ends");
+}
+
+/// A sample of the kernel side, or of a capture file.
+pub fn sample(bytes: &[u8]) {
+    if let Ok(Sample::Data(data)) = Sample::decode(bytes) {
+        let captured = data.bytes.len() as u64;
+        assert!(captured <= data.len_bytes, "{captured} bytes of {} are captured", data.len_bytes);
+    }
+}
+
+/// A connection with HTTP/1 or anything else on it, with holes and ends.
+pub fn http1(bytes: &[u8]) {
+    let (limits, mut out) = (Limits::default(), Vec::new());
+    let mut connection = Connection::new(bytes.first().is_some_and(|first| first & 1 == 0));
+    let mut time_ns = 0;
+    let mut last = None;
+    for Piece { kind, direction, bytes } in pieces(bytes) {
+        time_ns += STEP_NS;
+        let turn_start = last.replace(direction) != Some(direction);
+        match kind {
+            Kind::Bytes => {
+                let (call_start, tgid, uid) = (true, 1, 0);
+                let chunk = Chunk { time_ns, bytes, call_start, turn_start, tgid, uid };
+                connection.bytes(direction, chunk, &limits, &mut out);
+            }
+            Kind::Hole => {
+                let (bytes, reason) = (bytes.len() as u64, Reason::RingFull);
+                let (call_start, tgid, uid) = (true, 1, 0);
+                let hole = Hole { time_ns, bytes, reason, call_start, turn_start, tgid, uid };
+                connection.gap(direction, hole, &limits, &mut out);
+            }
+            Kind::End => connection.end(direction, time_ns, &limits, &mut out),
+        }
+        let held = connection.memory_bytes();
+        assert!(held <= MOST_CONNECTION_BYTES, "{held} bytes are held");
+        out.clear();
+    }
+    connection.close(time_ns, &limits, &mut out);
+}
+
+/// Something that happens on a connection.
+struct Piece<'b> {
+    kind: Kind,
+    direction: Direction,
+    bytes: &'b [u8],
+}
+
+enum Kind {
+    Bytes,
+    Hole,
+    End,
+}
+
+/// Input as pieces: two bytes say what each is and how long, so that a fuzzer can move its ends.
+fn pieces(mut bytes: &[u8]) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    while let [what, length, rest @ ..] = bytes {
+        let length = usize::from(*length) * if what & LONG == 0 { 1 } else { 64 };
+        let (piece, rest) = rest.split_at(length.min(rest.len()));
+        let direction = if what & EGRESS == 0 { Direction::Ingress } else { Direction::Egress };
+        let kind = match what >> 4 {
+            0 => Kind::Hole,
+            1 => Kind::End,
+            _ => Kind::Bytes,
+        };
+        pieces.push(Piece { kind, direction, bytes: piece });
+        bytes = rest;
+    }
+    pieces
+}
+
+const EGRESS: u8 = 1;
+const LONG: u8 = 2;
+const STEP_NS: u64 = 1_000_000;
+/// Two messages that are put together, and what is kept of them.
+const MOST_HANDSHAKE_BYTES: usize = 1 << 18;
+/// Heads of both directions, and what waits for the other one.
+const MOST_CONNECTION_BYTES: usize = 4 << 20;

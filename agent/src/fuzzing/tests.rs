@@ -1,0 +1,177 @@
+//! Real input with damage, the same in every run.
+
+use std::fs;
+
+use crate::discover::{ProcFs, maps};
+
+use super::{EGRESS, LONG};
+
+#[test]
+fn damaged_programs_are_survived() {
+    for program in programs() {
+        super::program(&program);
+        let mut damage = Damage::new(program.len());
+        for round in 0..60 {
+            super::program(&damage.done_to(&program, HEAD_BYTES, round));
+        }
+    }
+}
+
+#[test]
+fn damaged_handshakes_are_survived() {
+    for captured in [
+        include_str!("../protocol/tls/tests/tls10.txt"),
+        include_str!("../protocol/tls/tests/tls12-client-certificate.txt"),
+        include_str!("../protocol/tls/tests/tls13.txt"),
+        include_str!("../protocol/tls/tests/tls13-retry.txt"),
+    ] {
+        let input: Vec<u8> = captured.lines().flat_map(line_of_capture).collect();
+        survived(&input, super::handshake, 1_000);
+    }
+}
+
+#[test]
+fn damaged_samples_are_survived() {
+    let mut random = Damage::new(3);
+    for kind in 0..16 {
+        let mut sample: Vec<u8> = (0..400).map(|_| random.number() as u8 & 0x0f).collect();
+        sample[0] = kind;
+        survived(&sample, super::sample, 1_000);
+        for length in 0..sample.len() {
+            super::sample(&sample[..length]);
+        }
+    }
+}
+
+#[test]
+fn damaged_conversations_are_survived() {
+    for conversation in CONVERSATIONS {
+        let input: Vec<u8> = conversation
+            .iter()
+            .flat_map(|(what, text)| piece(what | BYTES, text.as_bytes()))
+            .collect();
+        survived(&input, super::http1, 2_000);
+    }
+}
+
+/// Feeds it whole and damaged.
+fn survived(input: &[u8], feed: fn(&[u8]), rounds: usize) {
+    feed(input);
+    let mut damage = Damage::new(input.len());
+    for round in 0..rounds {
+        feed(&damage.done_to(input, input.len(), round));
+    }
+}
+
+/// What this test itself runs, apart from its own program, and a TLS library where there is one.
+fn programs() -> Vec<Vec<u8>> {
+    let loaded = maps::executable(&ProcFs::host(), std::process::id());
+    let loaded = loaded.into_iter().map(|mapped| mapped.path);
+    let paths = loaded.chain(TLS_LIBRARIES.map(str::to_owned));
+    let programs = paths.filter_map(|path| fs::read(path).ok());
+    programs.filter(|program| program.len() < MOST_PROGRAM_BYTES).collect()
+}
+
+/// Its direction, then the bytes in hexadecimal.
+fn line_of_capture(line: &str) -> Vec<u8> {
+    let (from, hex) = line.split_once(' ').unwrap();
+    let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    let bytes: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    piece(BYTES | u8::from(from == "<"), &bytes)
+}
+
+/// As `pieces` reads it.
+fn piece(what: u8, bytes: &[u8]) -> Vec<u8> {
+    assert!(bytes.len() < 256 && what & LONG == 0);
+    [&[what, bytes.len() as u8], bytes].concat()
+}
+
+/// Damage by chance (xorshift64).
+struct Damage(u64);
+
+impl Damage {
+    fn new(seed: usize) -> Self {
+        Self((seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.number() % end.max(1) as u64) as usize
+    }
+
+    /// Bytes changed in the front, at the end or anywhere; or a piece cut out, doubled or cut off.
+    fn done_to(&mut self, input: &[u8], front_bytes: usize, round: usize) -> Vec<u8> {
+        let mut output = input.to_vec();
+        let start = self.below(input.len());
+        let length = self.below(64.min(input.len() - start));
+        match round % 8 {
+            0 => output.truncate(start),
+            1 => drop(output.drain(start..start + length)),
+            2 => {
+                let twice = input[start..start + length].to_vec();
+                output.splice(start..start, twice);
+            }
+            _ => {
+                let end = input.len();
+                let places =
+                    [0..front_bytes.min(end), end.saturating_sub(front_bytes)..end, 0..end];
+                let place = places[round % 3].clone();
+                for _ in 0..=self.below(6) {
+                    let at = place.start + self.below(place.len());
+                    let any = self.number() as u8;
+                    output[at] = [0, 1, 0x7f, 0x80, 0xff, any][self.below(6)];
+                }
+            }
+        }
+        output
+    }
+}
+
+/// The head of a file with its tables; sections are told at the end.
+const HEAD_BYTES: usize = 4_096;
+const MOST_PROGRAM_BYTES: usize = 4 << 20;
+const TLS_LIBRARIES: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu/libssl.so.3",
+    "/usr/lib/x86_64-linux-gnu/libgnutls.so.30",
+    "/usr/lib64/libssl.so.3",
+    "/usr/lib/libssl.so.3",
+];
+
+/// Neither a hole nor an end.
+const BYTES: u8 = 0x20;
+
+const CONVERSATIONS: [&[(u8, &str)]; 4] = [
+    &[
+        (0, "GET /a?b=1 HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n"),
+        (EGRESS, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+        (0, "HEAD /c HTTP/1.1\r\nHost: h\r\n\r\nGET /d HTTP/1.1\r\nHost: h\r\n\r\n"),
+        (EGRESS, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"),
+        (EGRESS, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+    ],
+    &[
+        (
+            EGRESS,
+            "POST /up HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello",
+        ),
+        (EGRESS, "\r\na\r\n0123456789\r\n0\r\nT: 1\r\n\r\n"),
+        (0, "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"),
+        (0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+    ],
+    &[
+        (0, "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n"),
+        (EGRESS, "HTTP/1.1 200 Established\r\n\r\n"),
+        (0, "GET /inside HTTP/1.0\r\nHost: h\r\n\r\n"),
+        (EGRESS, "HTTP/1.0 200 OK\r\n\r\nto the end"),
+    ],
+    &[
+        (0, "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"),
+        (EGRESS, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\u{1}\u{2}"),
+        (0, "\u{16}\u{3}\u{1}\u{2}"),
+    ],
+];
