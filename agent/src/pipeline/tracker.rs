@@ -166,7 +166,7 @@ impl Tracker {
                 }
                 None => open.time_ns,
             };
-            followed.open = Box::new(Open { time_ns, ..*open });
+            *followed.open = Open { time_ns, ..*open };
         }
         self.link(conn, other);
         self.stack(conn, events);

@@ -67,6 +67,11 @@ fn hint(error: &LoadError) -> &'static str {
 /// As small as can be: nothing is captured.
 const SIZES: Sizes = Sizes { shards: 1, ring_bytes: 4096, sockets: 1024 };
 
+/// Name of the check of the programs for TLS libraries.
+const TLS: &str = "probe.tls";
+const TLS_HINT: &str =
+    "uprobes need CONFIG_UPROBES=y and CAP_PERFMON (or root); without them TLS is not read";
+
 #[cfg(test)]
 mod tests {
     use aya::programs::ProgramError;
@@ -100,8 +105,3 @@ mod tests {
         assert!(!report.is_ok());
     }
 }
-
-/// Name of the check of the programs for TLS libraries.
-const TLS: &str = "probe.tls";
-const TLS_HINT: &str =
-    "uprobes need CONFIG_UPROBES=y and CAP_PERFMON (or root); without them TLS is not read";
