@@ -35,11 +35,6 @@ const THRIFTY_BYTES: u64 = 65_536;
 const GATHERED: u64 = 8;
 /// Budget of a turn while nothing is decided: the ring limits a burst, this a stream that never turns.
 const UNDECIDED_BYTES: u64 = 64 << 20;
-/// What a call may have in any case if its direction has paused: where the answer came before a long
-/// body was over, the next head follows in the same turn.
-pub const AFTER_PAUSE_BYTES: u64 = 16_384;
-/// A pause.
-pub const PAUSE_NS: u64 = 100_000;
 /// Without limit. A verdict that comes in the middle of a call lifts the budget above any other.
 const ALL_BYTES: u64 = u64::MAX;
 const FULL: u8 = Verdict::Full as u8;
@@ -143,15 +138,9 @@ pub fn begin<'a>(
     };
     let transfer = Transfer { settings, connection: entry, cursor };
     cursor!(transfer.turn_bytes = turn_bytes);
-    let before_ns = cursor!(transfer.time_ns);
     // SAFETY: a helper without pointers.
     cursor!(transfer.time_ns = unsafe { bpf_ktime_get_ns() });
-    let mut budget_bytes = turn_bytes.saturating_sub(u64::from(used));
-    if budget_bytes < AFTER_PAUSE_BYTES
-        && cursor!(transfer.time_ns).wrapping_sub(before_ns) > PAUSE_NS
-    {
-        budget_bytes = AFTER_PAUSE_BYTES;
-    }
+    let budget_bytes = turn_bytes.saturating_sub(u64::from(used));
     cursor!(transfer.tgid = tgid);
     cursor!(transfer.uid = uid);
     cursor!(transfer.direction = u64::from(direction));

@@ -32,7 +32,6 @@ use crate::{
     emit::{self, Slot},
     loss,
     maps::{Ring, SETTINGS, VERDICTS},
-    socket::copy::{AFTER_PAUSE_BYTES, PAUSE_NS},
 };
 
 /// Most pieces of one call.
@@ -42,6 +41,11 @@ const PIECE_BYTES: u64 = 16_384;
 /// Budget of a turn while nothing is decided, and without limit: as for sockets.
 const UNDECIDED_BYTES: u64 = 64 << 20;
 const ALL_BYTES: u64 = u64::MAX;
+/// What a call may have in any case if its direction has paused: where the answer came before a long
+/// body was over, the next head follows in the same turn.
+const AFTER_PAUSE_BYTES: u64 = 16_384;
+/// A pause.
+const PAUSE_NS: u64 = 100_000;
 
 const IGNORE: u8 = Verdict::Ignore as u8;
 const TLS: u8 = Verdict::Tls as u8;

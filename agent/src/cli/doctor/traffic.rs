@@ -45,7 +45,7 @@ fn tls_users(report: &mut Report, users: &[TlsUser]) {
         return report.info("traffic.tls", "no process has a TLS library that is known");
     }
     let named: Vec<String> = users.iter().map(tls_user).collect();
-    let what = "TLS traffic of these processes is not read yet; loss `opaque_tls`";
+    let what = "processes with TLS; what is found is read, the rest is told as loss `opaque_tls`";
     report.info("traffic.tls", format!("{what}\n{}", list(&named)));
     report.tls(users.iter().flat_map(tls_uses).collect());
 }
