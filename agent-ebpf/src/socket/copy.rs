@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Largest sample, in captured bytes.
-const PIECE_BYTES: u64 = 16_384;
+pub const PIECE_BYTES: u64 = 16_384;
 
 /// What a turn has captured of it even when the ring fills: the longest head.
 const THRIFTY_BYTES: u64 = 65_536;
@@ -68,7 +68,7 @@ pub const MMSGHDR_BYTES: u64 = 64;
 pub const MSG_LEN_AT: u64 = 56;
 /// Most steps through the bytes of one call: each reads one header, or writes one sample. A vector
 /// has at most 1,024 elements (`UIO_MAXIOV`).
-const STEPS: u32 = 4_096;
+pub const STEPS: u32 = 4_096;
 
 /// One call's bytes on their way into samples. Small: everything else lies in the cursor, and heads
 /// are made in the ring itself, since older kernels give all frames together 512 bytes of stack.
@@ -154,7 +154,7 @@ pub fn begin<'a>(
 
 /// How much of a turn is wanted. While nothing is decided, as much as the ring has room for.
 #[inline(always)]
-fn turn_bytes(settings: &Settings, verdict: u8) -> u64 {
+pub fn turn_bytes(settings: &Settings, verdict: u8) -> u64 {
     match verdict {
         FULL => ALL_BYTES,
         UNDECIDED => UNDECIDED_BYTES,
@@ -181,7 +181,7 @@ fn advance(connection: &mut Connection, direction: u8, bytes: u64, turned: bool)
 
 /// What user space has decided, as far as it has.
 #[inline(always)]
-fn verdict(connection: &mut Connection) -> u8 {
+pub fn verdict(connection: &mut Connection) -> u8 {
     if connection.verdict == Verdict::Ignore as u8 {
         // For good.
         return connection.verdict;

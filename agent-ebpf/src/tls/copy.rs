@@ -21,7 +21,7 @@ use earwitness_common::{
         DATA_CALL_START, DATA_TURN_START, DataHead, GAP_FAULT, GAP_NONE, GAP_OVER_LIMIT, INGRESS,
         KIND_DATA,
     },
-    settings::{VERDICT_BITS, VERDICT_SLOTS, Verdict},
+    settings::Verdict,
 };
 
 use super::{
@@ -31,16 +31,10 @@ use super::{
 use crate::{
     emit::{self, Slot},
     loss,
-    maps::{Ring, SETTINGS, VERDICTS},
+    maps::{Ring, SETTINGS},
+    socket::copy,
 };
 
-/// Most pieces of one call.
-const STEPS: u32 = 4_096;
-/// Largest piece: the plaintext of one TLS record.
-const PIECE_BYTES: u64 = 16_384;
-/// Budget of a turn while nothing is decided, and without limit: as for sockets.
-const UNDECIDED_BYTES: u64 = 64 << 20;
-const ALL_BYTES: u64 = u64::MAX;
 /// What a call may have in any case if its direction has paused: where the answer came before a long
 /// body was over, the next head follows in the same turn.
 const AFTER_PAUSE_BYTES: u64 = 16_384;
@@ -49,8 +43,6 @@ const PAUSE_NS: u64 = 100_000;
 
 const IGNORE: u8 = Verdict::Ignore as u8;
 const TLS: u8 = Verdict::Tls as u8;
-const FULL: u8 = Verdict::Full as u8;
-const UNDECIDED: u8 = Verdict::Undecided as u8;
 
 /// Plaintext has moved: `total_bytes` of it, from or to `from`.
 #[inline(always)]
@@ -144,12 +136,11 @@ fn is_wanted(stream: &mut Connection, cursor: &mut Cursor) -> bool {
         loss::count(KernelLoss::RingFull, read(&cursor.left_bytes));
         return false;
     }
-    let turn_bytes = match verdict(stream) {
-        IGNORE | TLS => return false,
-        FULL => ALL_BYTES,
-        UNDECIDED => UNDECIDED_BYTES,
-        _ => u64::from(settings.turn_budget_bytes),
-    };
+    let verdict = copy::verdict(stream);
+    if matches!(verdict, IGNORE | TLS) {
+        return false;
+    }
+    let turn_bytes = copy::turn_bytes(settings, verdict);
     let mut budget = turn_bytes.saturating_sub(read(&cursor.budget_bytes));
     if budget < AFTER_PAUSE_BYTES && read(&cursor.turn_bytes) > PAUSE_NS {
         budget = AFTER_PAUSE_BYTES;
@@ -164,20 +155,6 @@ fn is_watched(stream: &Connection) -> bool {
     stream::socket(stream).is_none_or(|socket| socket.flags & FILTERED == 0)
 }
 
-/// What user space has decided, as far as it has.
-#[inline(always)]
-fn verdict(stream: &mut Connection) -> u8 {
-    let slot = stream.conn as u32 & (VERDICT_SLOTS - 1);
-    if let Some(value) = VERDICTS.get_ptr(slot) {
-        // SAFETY: an aligned element that user space writes by atomic stores.
-        let value = unsafe { core::ptr::read_volatile(value) };
-        if value >> VERDICT_BITS == stream.conn {
-            stream.verdict = (value & ((1 << VERDICT_BITS) - 1)) as u8;
-        }
-    }
-    stream.verdict
-}
-
 /// Tells the bytes, piece by piece. Most calls are done in one.
 #[inline(never)]
 fn tell(cursor: &mut Cursor) {
@@ -187,7 +164,7 @@ fn tell(cursor: &mut Cursor) {
     let mut cursor: *mut Cursor = cursor;
     // SAFETY: the callback has the signature that the helper expects and gets its own type back.
     unsafe {
-        bpf_loop(STEPS, again as *mut c_void, (&raw mut cursor).cast(), 0);
+        bpf_loop(copy::STEPS, again as *mut c_void, (&raw mut cursor).cast(), 0);
     }
 }
 
@@ -206,8 +183,8 @@ fn step(cursor: &mut Cursor) -> bool {
     if read(&cursor.budget_bytes) < take {
         take = read(&cursor.budget_bytes);
     }
-    if take > PIECE_BYTES {
-        take = PIECE_BYTES;
+    if take > copy::PIECE_BYTES {
+        take = copy::PIECE_BYTES;
     }
     // What the piece takes lies in the cursor as well.
     write(&mut cursor.available_bytes, take);

@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-pub use super::binary::Library;
 use super::binary::{self, Examined, How, Opaque};
 use super::maps::{self, FileId, Mapped};
 use super::procfs::ProcFs;
+use crate::model::tls::TlsLibrary;
 
 /// One process with its TLS.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,7 +26,7 @@ pub struct TlsUser {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Tls {
     /// Its functions were found.
-    Found(Library, How),
+    Found(TlsLibrary, How),
     /// They were not.
     Opaque(Opaque),
 }
@@ -97,8 +97,8 @@ mod tests {
             pid: 7,
             executable: Some("/usr/sbin/nginx".into()),
             tls: vec![
-                Tls::Found(Library::OpenSsl, How::Symbols),
-                Tls::Found(Library::GnuTls, How::Symbols),
+                Tls::Found(TlsLibrary::OpenSsl, How::Symbols),
+                Tls::Found(TlsLibrary::GnuTls, How::Symbols),
             ],
         };
         assert_eq!(scan(&fake.proc_fs()), [expected]);

@@ -56,18 +56,6 @@ pub struct Attached {
     links: Vec<OwnedFd>,
 }
 
-impl Attached {
-    /// How many descriptors it holds.
-    pub fn len(&self) -> usize {
-        self.links.len()
-    }
-
-    /// Whether nothing is attached.
-    pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
-    }
-}
-
 /// Why programs could not be loaded or attached.
 #[derive(Debug, thiserror::Error)]
 pub enum UprobeError {

@@ -3,11 +3,13 @@
 //! In: nothing. Out: `TlsLibrary`, `Facts`. Always: the text of a library is part of the record's
 //! contract. Not here: finding libraries (`discover`), following handshakes (`protocol::tls`).
 
+use std::fmt;
+
 use earwitness_common::tls;
 
 use crate::model::sample::Direction;
 
-/// A TLS implementation whose plaintext is read.
+/// A TLS implementation, as messages and `doctor` name it; records have `TlsLibrary::name`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum TlsLibrary {
     /// OpenSSL.
@@ -56,6 +58,19 @@ impl TlsLibrary {
 
     const ALL: [Self; 6] =
         [Self::OpenSsl, Self::BoringSsl, Self::LibreSsl, Self::GnuTls, Self::Nss, Self::Go];
+}
+
+impl fmt::Display for TlsLibrary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::OpenSsl => "OpenSSL",
+            Self::BoringSsl => "BoringSSL",
+            Self::LibreSsl => "LibreSSL",
+            Self::GnuTls => "GnuTLS",
+            Self::Nss => "NSS",
+            Self::Go => "Go",
+        })
+    }
 }
 
 /// What the handshake shows.

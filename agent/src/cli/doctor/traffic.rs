@@ -90,14 +90,15 @@ const MOST_NAMED: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discover::binary::{How, Library, Opaque};
+    use crate::discover::binary::{How, Opaque};
+    use crate::model::tls::TlsLibrary;
 
     #[test]
     fn users_of_tls_are_named() {
         let user = |pid| TlsUser {
             pid,
             executable: Some("/usr/sbin/nginx".into()),
-            tls: vec![Tls::Found(Library::OpenSsl, How::Symbols), Tls::Opaque(Opaque::Rustls)],
+            tls: vec![Tls::Found(TlsLibrary::OpenSsl, How::Symbols), Tls::Opaque(Opaque::Rustls)],
         };
         let mut report = Report::default();
         tls_users(&mut report, &[user(7)]);

@@ -4,13 +4,12 @@
 //! Always: one line a function. Not here: finding them, attaching.
 
 use earwitness_common::tls::{
-    FILE_SHIFT, LAYERED_ONLY, LIBRARY_SHIFT, OP_BUFFER, OP_FREE, OP_INNER, OP_READ, OP_SENDFILE,
-    OP_WRITE, SIZE_32, SIZE_BY_POINTER, TLS_FILES,
+    FILE_SHIFT, LAYERED_ONLY, LIBRARY_SHIFT, OP, OP_BUFFER, OP_FREE, OP_INNER, OP_READ,
+    OP_SENDFILE, OP_WRITE, SIZE_32, SIZE_BY_POINTER, TLS_FILES,
 };
 
-use crate::discover::binary::{Found, Function, Library, Point};
+use crate::discover::binary::{Found, Function, Point};
 use crate::kernel::uprobes::Place;
-use crate::model::tls::TlsLibrary;
 
 /// When a function's probe is wanted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,15 +22,7 @@ pub enum When {
 
 /// The places of a file that are wanted then. `file`: its number.
 pub fn of(found: &Found, file: u64, when: When) -> Vec<Place> {
-    let library = match found.library {
-        Library::OpenSsl => TlsLibrary::OpenSsl,
-        Library::BoringSsl => TlsLibrary::BoringSsl,
-        Library::LibreSsl => TlsLibrary::LibreSsl,
-        Library::GnuTls => TlsLibrary::GnuTls,
-        Library::Nss => TlsLibrary::Nss,
-        Library::Go => TlsLibrary::Go,
-    };
-    let common = u64::from(library.number()) << LIBRARY_SHIFT
+    let common = u64::from(found.library.number()) << LIBRARY_SHIFT
         | ((file % u64::from(TLS_FILES)) << FILE_SHIFT);
     let wanted = found.points.iter().filter(|point| self::when(point.function) == when);
     wanted.map(|point| place(point, common)).collect()
@@ -43,9 +34,7 @@ fn place(point: &Point, common: u64) -> Place {
     Place {
         offset: point.offset,
         cookie: common | meaning,
-        returns: !is_go
-            && !matches!(point.function, Function::BioWrite | Function::SslFree)
-            && !matches!(point.function, Function::GnutlsDeinit | Function::PrClose),
+        returns: !is_go && !matches!(meaning & OP, OP_FREE | OP_BUFFER),
         go: is_go,
         go_returns: match point.function {
             Function::GoRead => point.returns.clone(),

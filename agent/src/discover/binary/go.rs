@@ -12,7 +12,8 @@ mod table;
 use object::elf::EM_X86_64;
 
 use super::image::Image;
-use super::{Examined, Found, Function, How, Library, Opaque, Point};
+use super::{Examined, Found, Function, How, Opaque, Point};
+use crate::model::tls::TlsLibrary;
 use table::{Entry, Table};
 
 /// What can be probed of Go's TLS.
@@ -48,7 +49,7 @@ fn of_table(image: &Image<'_>, table: &Table) -> Examined {
     if !has(Function::GoRead) || !has(Function::GoWrite) {
         return Opaque::Go.into();
     }
-    Found { library: Library::Go, how: How::Pclntab, points }.into()
+    Found { library: TlsLibrary::Go, how: How::Pclntab, points }.into()
 }
 
 fn point(image: &Image<'_>, base: u64, entry: &Entry) -> Option<Point> {

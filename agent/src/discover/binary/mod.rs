@@ -26,6 +26,7 @@ mod tests;
 use std::fmt;
 use std::fs::File;
 
+use crate::model::tls::TlsLibrary;
 use image::Image;
 
 /// What there is to probe in the file.
@@ -54,7 +55,7 @@ pub struct Examined {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Found {
     /// Whose it is.
-    pub library: Library,
+    pub library: TlsLibrary,
     /// How its functions were found.
     pub how: How,
     /// In order of their offsets, each offset once.
@@ -126,23 +127,6 @@ pub enum Function {
     GoClose,
 }
 
-/// A TLS implementation.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Library {
-    /// OpenSSL, or a relative with the same functions.
-    OpenSsl,
-    /// Google's relative of OpenSSL.
-    BoringSsl,
-    /// OpenBSD's relative of OpenSSL.
-    LibreSsl,
-    /// GnuTLS.
-    GnuTls,
-    /// Mozilla's, by NSPR, which moves its bytes.
-    Nss,
-    /// Go's own.
-    Go,
-}
-
 /// How functions were found.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum How {
@@ -185,19 +169,6 @@ impl From<Found> for Examined {
 impl From<Opaque> for Examined {
     fn from(opaque: Opaque) -> Self {
         Self { found: None, opaque: Some(opaque) }
-    }
-}
-
-impl fmt::Display for Library {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::OpenSsl => "OpenSSL",
-            Self::BoringSsl => "BoringSSL",
-            Self::LibreSsl => "LibreSSL",
-            Self::GnuTls => "GnuTLS",
-            Self::Nss => "NSS",
-            Self::Go => "Go",
-        })
     }
 }
 

@@ -16,7 +16,8 @@ use object::elf::{SHN_UNDEF, STT_FUNC, Sym64};
 use object::read::elf::Sym as _;
 
 use super::image::Image;
-use super::{Found, Function, How, Library, Point};
+use super::{Found, Function, How, Point};
+use crate::model::tls::TlsLibrary;
 use names::{Mark, Name, Wanted};
 use tables::Table;
 
@@ -78,12 +79,12 @@ impl Names {
         let (library, kept) = match () {
             () if has(SSL_READ) && has(SSL_WRITE) && !is(Mark::UsesGnuTls) => {
                 let relative =
-                    if is(Mark::LibreSsl) { Library::LibreSsl } else { Library::OpenSsl };
-                (if is(Mark::BoringSsl) { Library::BoringSsl } else { relative }, SSL)
+                    if is(Mark::LibreSsl) { TlsLibrary::LibreSsl } else { TlsLibrary::OpenSsl };
+                (if is(Mark::BoringSsl) { TlsLibrary::BoringSsl } else { relative }, SSL)
             }
-            () if has(GNUTLS_READ) && has(GNUTLS_WRITE) => (Library::GnuTls, GNUTLS),
-            () if has(NSS_READ) && has(NSS_WRITE) => (Library::Nss, NSS),
-            () if has(CRYPTO) => (Library::OpenSsl, CRYPTO),
+            () if has(GNUTLS_READ) && has(GNUTLS_WRITE) => (TlsLibrary::GnuTls, GNUTLS),
+            () if has(NSS_READ) && has(NSS_WRITE) => (TlsLibrary::Nss, NSS),
+            () if has(CRYPTO) => (TlsLibrary::OpenSsl, CRYPTO),
             () => return None,
         };
         self.functions.retain(|_, function| kept.contains(function));

@@ -12,7 +12,7 @@ use super::*;
 fn symbols_are_found_whatever_their_version() {
     let file = testing::elf(&["SSL_read@@OPENSSL_3.0.0", "main", "SSL_write_ex", "XSSL_read_ex"]);
     let found = examine_bytes(&file).found.unwrap();
-    assert_eq!((found.library, found.how), (Library::OpenSsl, How::Symbols));
+    assert_eq!((found.library, found.how), (TlsLibrary::OpenSsl, How::Symbols));
     assert_eq!(offsets(&found), [(Function::SslRead, 120), (Function::SslWriteEx, 152)]);
 }
 
@@ -26,9 +26,9 @@ fn one_direction_is_none() {
 #[test]
 fn relatives_are_told_apart() {
     let boring = testing::elf(&["SSL_read", "SSL_write", "SSL_CTX_set_grease_enabled"]);
-    assert_eq!(examine_bytes(&boring).found.unwrap().library, Library::BoringSsl);
+    assert_eq!(examine_bytes(&boring).found.unwrap().library, TlsLibrary::BoringSsl);
     let libre = testing::elf(&["SSL_read", "SSL_write", "SSL_CTX_use_certificate_chain_mem"]);
-    assert_eq!(examine_bytes(&libre).found.unwrap().library, Library::LibreSsl);
+    assert_eq!(examine_bytes(&libre).found.unwrap().library, TlsLibrary::LibreSsl);
     let crypto = examine_bytes(&testing::elf(&["SSL_free", "BIO_write"])).found.unwrap();
     assert_eq!(offsets(&crypto), [(Function::BioWrite, 136)]);
 }

@@ -9,10 +9,11 @@
 use std::collections::BTreeSet;
 
 use super::super::image::Image;
-use super::super::{Examined, Found, Function, How, Library, Opaque};
+use super::super::{Examined, Found, Function, How, Opaque};
 use super::code::Program;
 use super::function::{Argument, Code};
 use super::texts::{Text, Texts};
+use crate::model::tls::TlsLibrary;
 
 /// What is certain of the library.
 pub(super) fn find(image: &Image<'_>, texts: &Texts) -> Examined {
@@ -37,7 +38,7 @@ fn found(image: &Image<'_>, program: &Program<'_>) -> Option<Found> {
         (Function::SslDoHandshake, handshake.range.start),
     ];
     let points = super::points(image, starts)?;
-    Some(Found { library: Library::BoringSsl, how: How::Signature, points })
+    Some(Found { library: TlsLibrary::BoringSsl, how: How::Signature, points })
 }
 
 /// The one of `SSL_peek` and `SSL_read` that also drops what it gave.

@@ -9,10 +9,11 @@
 use std::collections::BTreeSet;
 
 use super::super::image::Image;
-use super::super::{Examined, Found, Function, How, Library, Opaque};
+use super::super::{Examined, Found, Function, How, Opaque};
 use super::code::Program;
 use super::function::{Argument, Code};
 use super::texts::{Text, Texts};
+use crate::model::tls::TlsLibrary;
 
 /// What is certain of the library.
 pub(super) fn find(image: &Image<'_>, texts: &Texts) -> Examined {
@@ -40,7 +41,7 @@ fn points(image: &Image<'_>, program: &mut Program<'_>, texts: &Texts) -> Option
     starts.extend(read_ex.into_iter().map(|start| (Function::SslReadEx, start)));
     starts.extend(write_ex.into_iter().map(|start| (Function::SslWriteEx, start)));
     let points = super::points(image, starts)?;
-    let found = Found { library: Library::OpenSsl, how: How::Signature, points };
+    let found = Found { library: TlsLibrary::OpenSsl, how: How::Signature, points };
     Some(Examined { found: Some(found), opaque: (!is_whole).then_some(Opaque::OpenSsl) })
 }
 

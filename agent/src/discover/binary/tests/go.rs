@@ -12,7 +12,7 @@ fn functions_and_their_returns_are_found() {
     // Go 1.20 and later, 1.18, 1.17.
     for magic in [0xf1, 0xf0, 0xfa] {
         let found = examine_bytes(&testing::go(magic)).found.unwrap();
-        assert_eq!((found.library, found.how), (Library::Go, How::Pclntab));
+        assert_eq!((found.library, found.how), (TlsLibrary::Go, How::Pclntab));
         let functions = [Function::GoRead, Function::GoWrite, Function::GoClose];
         for (index, (point, function)) in found.points.iter().zip(functions).enumerate() {
             let offset = testing::GO_CODE_AT + 64 + 16 * index as u64;

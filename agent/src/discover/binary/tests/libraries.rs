@@ -20,8 +20,8 @@ fn openssl() {
         (Function::SslConnect, "SSL_connect"),
         (Function::SslAccept, "SSL_accept"),
     ];
-    check("libssl.so.3", Library::OpenSsl, &names);
-    check("libcrypto.so.3", Library::OpenSsl, &[(Function::BioWrite, "BIO_write")]);
+    check("libssl.so.3", TlsLibrary::OpenSsl, &names);
+    check("libcrypto.so.3", TlsLibrary::OpenSsl, &[(Function::BioWrite, "BIO_write")]);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn gnutls() {
         (Function::GnutlsRecordRecvEarlyData, "gnutls_record_recv_early_data"),
         (Function::GnutlsDeinit, "gnutls_deinit"),
     ];
-    check("libgnutls.so.30", Library::GnuTls, &names);
+    check("libgnutls.so.30", TlsLibrary::GnuTls, &names);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn nss() {
         (Function::PrSend, "PR_Send"),
         (Function::PrClose, "PR_Close"),
     ];
-    check("libnspr4.so", Library::Nss, &names);
+    check("libnspr4.so", TlsLibrary::Nss, &names);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_front_of_another_library_is_left_alone() {
     assert_eq!(examine(&File::open(path).unwrap()), Examined::default());
 }
 
-fn check(name: &str, library: Library, names: &[(Function, &str)]) {
+fn check(name: &str, library: TlsLibrary, names: &[(Function, &str)]) {
     let Some(path) = self::library(name) else { return };
     let found = examine(&File::open(&path).unwrap()).found.unwrap();
     assert_eq!((found.library, found.how), (library, How::Symbols));

@@ -13,7 +13,7 @@ fn a_library_gives_the_same_without_its_symbols() {
         return;
     };
     assert_same(&found, &named);
-    assert_eq!((found.library, found.how), (Library::OpenSsl, How::Signature));
+    assert_eq!((found.library, found.how), (TlsLibrary::OpenSsl, How::Signature));
 }
 
 /// Debian's `node`, where the compiler put functions into others.
@@ -81,7 +81,8 @@ fn by_code_and_by_name(path: &str) -> Option<(Found, Found)> {
         return None;
     }
     let file = File::open(path).unwrap();
-    let Some(named) = examine(&file).found.filter(|found| found.library == Library::OpenSsl) else {
+    let Some(named) = examine(&file).found.filter(|found| found.library == TlsLibrary::OpenSsl)
+    else {
         println!("SKIPPED: {path} has no OpenSSL in it");
         return None;
     };
