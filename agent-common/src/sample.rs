@@ -22,7 +22,8 @@ pub const KIND_EXIT: u8 = 6;
 pub const KIND_FORK: u8 = 7;
 /// `ProcessHead`: a process made an io_uring.
 pub const KIND_IO_URING: u8 = 8;
-/// `ProcessHead`: a process mapped a file as code that no process had mapped before.
+/// `ProcessHead`: a process mapped a file as code that no process had mapped before, or of which it
+/// is wanted each time.
 pub const KIND_MAPPED: u8 = 9;
 
 /// Bytes that the watched process received.
@@ -206,7 +207,24 @@ pub struct ProcessHead {
     pub pad2: u32,
     /// Control group id (v2).
     pub cgroup: u64,
-    /// Path as given to `execve` (`KIND_EXEC`), cut at 255 bytes.
+    /// Path as given to `execve` (`KIND_EXEC`), cut at 255 bytes; a `CodeFile` (`KIND_MAPPED`).
     pub path: [u8; 256],
 }
 const _: () = assert!(size_of::<ProcessHead>() == 296);
+
+/// A file that is mapped as code: the key of the map `MAPPED`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, FromBytes, Hash, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct CodeFile {
+    /// Inode number.
+    pub ino: u64,
+    /// Device, kernel encoding.
+    pub dev: u32,
+    /// Tells a file from its successor with the same number.
+    pub generation: u32,
+}
+
+/// Value in `MAPPED`: told once.
+pub const MAPPED_ONCE: u8 = 0;
+/// Value in `MAPPED`: told of every process that maps it. Set by user space.
+pub const MAPPED_EACH: u8 = 1;

@@ -142,7 +142,12 @@ pub fn open(settings: &Settings, connection: &mut Connection, sk: u64) -> bool {
     let head = slot.as_mut_ptr();
     // SAFETY: the reservation is an `OpenHead`; every field is written before it is submitted.
     unsafe { fill_open(&mut *head, connection, sk) };
-    slot.submit(wake(ring, settings, size_of::<OpenHead>() as u64));
+    // Of a stream that gets its socket only now, user space holds what has come so far.
+    let flags = match connection.flags & ANNOUNCED {
+        0 => wake(ring, settings, size_of::<OpenHead>() as u64),
+        _ => u64::from(BPF_RB_FORCE_WAKEUP),
+    };
+    slot.submit(flags);
     connection.flags |= ANNOUNCED;
     true
 }

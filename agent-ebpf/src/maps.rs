@@ -12,14 +12,12 @@ use earwitness_common::{
     connection::Connection,
     loss::{KernelLoss, LossCount},
     offsets::Offsets,
+    sample::CodeFile,
     settings::{MAX_RULES, MAX_SHARDS, Rule, Settings, VERDICT_SLOTS, syscall},
     tls::{MARK_BYTES, TLS_FILES},
 };
 
-use crate::{
-    process::FileId,
-    tls::calls::{Calls, Object, Runner},
-};
+use crate::tls::calls::{Calls, Object, Runner};
 
 /// `BPF_F_MMAPABLE`: user space writes verdicts by plain stores, without a system call.
 const MMAPABLE: usize = 1 << 10;
@@ -57,7 +55,7 @@ pub static TLS_FILE_SINCE: Array<u64, { TLS_FILES as usize }> = Array::new();
 
 /// Files mapped as code that were told already.
 #[btf_map]
-pub static MAPPED: LruHashMap<FileId, u8, 16_384> = LruHashMap::new();
+pub static MAPPED: LruHashMap<CodeFile, u8, 16_384> = LruHashMap::new();
 
 /// What user space decided: `conn << VERDICT_BITS | verdict`, at `conn % VERDICT_SLOTS`.
 #[btf_map]

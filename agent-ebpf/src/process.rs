@@ -16,7 +16,10 @@ use aya_ebpf::{
 };
 use earwitness_common::{
     loss::KernelLoss,
-    sample::{KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_IO_URING, KIND_MAPPED, ProcessHead},
+    sample::{
+        CodeFile, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_IO_URING, KIND_MAPPED, MAPPED_EACH,
+        MAPPED_ONCE, ProcessHead,
+    },
 };
 
 use crate::{
@@ -35,7 +38,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
     let path: *const u8 = unsafe { load(bprm, offset!(bprm_filename)) };
     #[cfg(feature = "debug-log")]
     aya_log_ebpf::debug!(&ctx, "exec by process {}", current_tgid());
-    write(KIND_EXEC, current_tgid(), 0, path);
+    write(KIND_EXEC, current_tgid(), 0, path, None);
     0
 }
 
@@ -50,7 +53,7 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
         load::<i32>(signal, offset!(signal_live))
     };
     if live == 0 {
-        write(KIND_EXIT, current_tgid(), 0, core::ptr::null());
+        write(KIND_EXIT, current_tgid(), 0, core::ptr::null(), None);
     }
     0
 }
@@ -63,39 +66,31 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
     let (pid, tgid) =
         unsafe { (load::<i32>(child, offset!(task_pid)), load::<i32>(child, offset!(task_tgid))) };
     if pid == tgid {
-        write(KIND_FORK, tgid as u32, current_tgid(), core::ptr::null());
+        write(KIND_FORK, tgid as u32, current_tgid(), core::ptr::null(), None);
     }
     0
 }
 
-/// A file: the key of `MAPPED`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct FileId {
-    /// Inode number.
-    pub ino: u64,
-    /// Device, kernel encoding.
-    pub dev: u32,
-    /// Tells a file from its successor with the same number.
-    pub generation: u32,
-}
-
-/// The running process has mapped a file as code: it may be a TLS library. Told once for each file.
+/// The running process has mapped a file as code: it may be a TLS library. Told once for each file,
+/// or of every process where user space wants that.
 #[inline(never)]
 pub fn mapped(task: *const u8, fd: u64) {
     let Some((dev, ino, generation)) = kernel::file_id(task, fd) else {
         return;
     };
-    let file = FileId { ino, dev, generation };
-    if MAPPED.get_ptr(&file).is_none() && MAPPED.insert(&file, &0, 0).is_ok() {
-        write(KIND_MAPPED, current_tgid(), 0, core::ptr::null());
+    let file = CodeFile { ino, dev, generation };
+    // SAFETY: a live map element, read only.
+    let told = MAPPED.get_ptr(&file).map(|told| unsafe { *told });
+    let is_new = told.is_none() && MAPPED.insert(&file, &MAPPED_ONCE, 0).is_ok();
+    if is_new || told == Some(MAPPED_EACH) {
+        write(KIND_MAPPED, current_tgid(), 0, core::ptr::null(), Some(&file));
     }
 }
 
 /// The running process has made an io_uring.
 #[inline(always)]
 pub fn io_uring() {
-    write(KIND_IO_URING, current_tgid(), 0, core::ptr::null());
+    write(KIND_IO_URING, current_tgid(), 0, core::ptr::null(), None);
 }
 
 #[inline(always)]
@@ -104,7 +99,7 @@ fn current_tgid() -> u32 {
 }
 
 #[inline(never)]
-fn write(kind: u8, tgid: u32, parent_tgid: u32, path: *const u8) {
+fn write(kind: u8, tgid: u32, parent_tgid: u32, path: *const u8, file: Option<&CodeFile>) {
     let Some(settings) = SETTINGS.get(0) else {
         return;
     };
@@ -135,6 +130,10 @@ fn write(kind: u8, tgid: u32, parent_tgid: u32, path: *const u8) {
         // SAFETY: the helper bounds the copy by the array and cannot fault.
         let read = unsafe { bpf_probe_read_kernel_str_bytes(path, &mut head.path) };
         head.path_bytes = read.map_or(0, |path| path.len() as u32);
+    }
+    if let Some(file) = file {
+        // SAFETY: the path is longer than a `CodeFile`.
+        unsafe { head.path.as_mut_ptr().cast::<CodeFile>().write_unaligned(*file) };
     }
     // New code has to be looked at before it may be gone.
     let flags = if matches!(kind, KIND_EXEC | KIND_MAPPED) {

@@ -36,7 +36,7 @@ const GATHERED: u64 = 8;
 /// Budget of a turn while nothing is decided: the ring limits a burst, this a stream that never turns.
 const UNDECIDED_BYTES: u64 = 64 << 20;
 /// Without limit. A verdict that comes in the middle of a call lifts the budget above any other.
-const ALL_BYTES: u64 = u64::MAX;
+pub const ALL_BYTES: u64 = u64::MAX;
 const FULL: u8 = Verdict::Full as u8;
 const UNDECIDED: u8 = Verdict::Undecided as u8;
 /// Pieces up to this size are not worth saving.
@@ -186,15 +186,24 @@ pub fn verdict(connection: &mut Connection) -> u8 {
         // For good.
         return connection.verdict;
     }
-    let slot = connection.conn as u32 & (VERDICT_SLOTS - 1);
-    if let Some(value) = VERDICTS.get_ptr(slot) {
-        // SAFETY: an aligned element that user space writes by atomic stores.
-        let value = unsafe { core::ptr::read_volatile(value) };
-        if value >> VERDICT_BITS == connection.conn {
-            connection.verdict = (value & ((1 << VERDICT_BITS) - 1)) as u8;
-        }
+    if let Some(verdict) = decided(connection.conn) {
+        connection.verdict = verdict;
     }
     connection.verdict
+}
+
+/// Whether user space wants every byte of a connection by now.
+#[inline(always)]
+pub fn is_full(conn: u64) -> bool {
+    decided(conn) == Some(FULL)
+}
+
+#[inline(always)]
+fn decided(conn: u64) -> Option<u8> {
+    let value = VERDICTS.get_ptr(conn as u32 & (VERDICT_SLOTS - 1))?;
+    // SAFETY: an aligned element that user space writes by atomic stores.
+    let value = unsafe { core::ptr::read_volatile(value) };
+    (value >> VERDICT_BITS == conn).then_some((value & ((1 << VERDICT_BITS) - 1)) as u8)
 }
 
 /// `bpf_loop`'s callback. Returns 1 to end the loop.
@@ -380,7 +389,7 @@ impl Transfer<'_> {
     #[inline(always)]
     fn over_limit(&self) -> bool {
         // SAFETY: a live map element.
-        if verdict(unsafe { &mut *self.connection }) == Verdict::Full as u8 {
+        if is_full(unsafe { (*self.connection).conn }) {
             cursor!(self.budget_bytes = ALL_BYTES);
             return false;
         }

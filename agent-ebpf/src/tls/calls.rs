@@ -5,7 +5,10 @@
 //! call's arguments, and a socket call is tied only to a TLS call whose frame lies right above it.
 //! Not here: what the calls mean (`library`, `go`).
 
-use earwitness_common::loss::KernelLoss;
+use earwitness_common::{
+    loss::KernelLoss,
+    tls::{OP, OP_INNER},
+};
 
 use crate::{
     loss,
@@ -49,7 +52,7 @@ pub struct Call {
     /// Where the size that was moved may be stored. Of a Go call: how far below the end of the
     /// goroutine's stack the buffer lies, 0 if it lies elsewhere.
     pub size_at: u64,
-    /// `earwitness_common::tls`.
+    /// `earwitness_common::tls`, and `REPEATED`.
     pub cookie: u64,
     /// The stack pointer at its entry; of a Go call, see `go::place`.
     pub sp: u64,
@@ -142,6 +145,26 @@ impl Calls {
         write(&mut self.under.sp, 0);
     }
 
+    /// Whether the call in `next` is about the object of the one under way.
+    #[inline(always)]
+    pub fn is_same(&self) -> bool {
+        read(&self.top.object.address) == read(&self.next.object.address)
+    }
+
+    /// Whether the call in `next` is one that the library makes in the one under way, which tells
+    /// for both.
+    ///
+    /// Believed once: at a second time, the return of the one under way was not seen.
+    #[inline(always)]
+    pub fn repeats(&mut self) -> bool {
+        let cookie = read(&self.top.cookie);
+        if !self.is_same() || cookie & OP == OP_INNER {
+            return false;
+        }
+        write(&mut self.top.cookie, cookie | REPEATED);
+        cookie & REPEATED == 0
+    }
+
     /// Whether a TLS call is under way that a socket call, or another TLS call, at this stack pointer
     /// happens in.
     #[inline(always)]
@@ -150,6 +173,9 @@ impl Calls {
             && read(&self.top.sp).wrapping_sub(sp).wrapping_sub(1) < REACH_BYTES
     }
 }
+
+/// Of a call's cookie: another function has been called in it for the same object.
+const REPEATED: u64 = 1 << 63;
 
 /// Word by word, through map memory: nothing of it is kept on the stack.
 #[inline(always)]

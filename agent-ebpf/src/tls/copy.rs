@@ -38,6 +38,10 @@ use crate::{
 /// What a call may have in any case if its direction has paused: where the answer came before a long
 /// body was over, the next head follows in the same turn.
 const AFTER_PAUSE_BYTES: u64 = 16_384;
+/// A call that moves so much has the reader woken.
+const LARGE_BYTES: u64 = 1 << 20;
+/// How much more of a turn is wanted than of a socket's: programs encrypt a whole body in one call.
+const LARGER: u64 = 2;
 /// A pause.
 const PAUSE_NS: u64 = 100_000;
 
@@ -90,8 +94,10 @@ fn prepare(
     write(&mut cursor.direction, u64::from(direction));
     write(&mut cursor.conn, stream.conn);
     write(&mut cursor.shard, u64::from(stream.shard));
-    // A whole write, and no socket yet: user space has to see to it (`daemon::tls`).
-    write(&mut cursor.urgent, u64::from(direction != INGRESS && stream.sock == 0));
+    // A whole write, and no socket yet: user space has to see to it (`daemon::tls`). Or much at a
+    // time: it should know whether all of it is wanted before the budget is used up.
+    let is_unplaced = direction != INGRESS && stream.sock == 0;
+    write(&mut cursor.urgent, u64::from(is_unplaced || total_bytes > LARGE_BYTES));
     let flags = DATA_CALL_START | if turned { DATA_TURN_START } else { 0 };
     write(&mut cursor.flags, u64::from(flags));
     advance(stream, cursor);
@@ -140,7 +146,7 @@ fn is_wanted(stream: &mut Connection, cursor: &mut Cursor) -> bool {
     if matches!(verdict, IGNORE | TLS) {
         return false;
     }
-    let turn_bytes = copy::turn_bytes(settings, verdict);
+    let turn_bytes = copy::turn_bytes(settings, verdict).saturating_mul(LARGER);
     let mut budget = turn_bytes.saturating_sub(read(&cursor.budget_bytes));
     if budget < AFTER_PAUSE_BYTES && read(&cursor.turn_bytes) > PAUSE_NS {
         budget = AFTER_PAUSE_BYTES;
@@ -179,6 +185,9 @@ fn step(cursor: &mut Cursor) -> bool {
     let mut take = read(&cursor.left_bytes);
     if take == 0 {
         return true;
+    }
+    if read(&cursor.budget_bytes) == 0 && copy::is_full(read(&cursor.conn)) {
+        write(&mut cursor.budget_bytes, copy::ALL_BYTES);
     }
     if read(&cursor.budget_bytes) < take {
         take = read(&cursor.budget_bytes);

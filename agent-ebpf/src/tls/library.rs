@@ -22,7 +22,7 @@ use earwitness_common::{
     sample::{EGRESS, GAP_SENDFILE, INGRESS},
     tls::{
         LAYERED_ONLY, OP, OP_BUFFER, OP_FREE, OP_INNER, OP_READ, OP_SENDFILE, OP_WRITE,
-        RECORD_BYTES, SIZE_32, SIZE_BY_POINTER,
+        RECORD_BYTES, SIZE_32, SIZE_BY_FIFTH, SIZE_BY_POINTER,
     },
 };
 
@@ -107,6 +107,9 @@ fn entered(ctx: &ProbeContext, session: bool) -> u32 {
     unsafe {
         note(calls, &*ctx.regs);
         write(&mut calls.next.cookie, bpf_get_attach_cookie(ctx.regs.cast()));
+        if read(&calls.next.cookie) & SIZE_BY_FIFTH != 0 {
+            write(&mut calls.next.size_at, (*ctx.regs).r8);
+        }
     }
     write(&mut calls.next.object.tgid, pid_tgid >> 32);
     begun(calls, session)
@@ -149,7 +152,11 @@ fn begun(calls: &mut Calls, session: bool) -> u32 {
         return LEAVE;
     };
     let socket = stream::socket(stream);
-    if calls.holds(read(&calls.next.sp)) {
+    let is_within = calls.holds(read(&calls.next.sp));
+    if is_within && calls.repeats() {
+        return LEAVE;
+    }
+    if is_within && !calls.is_same() {
         // A TLS stream within this one.
         if let Some(socket) = socket {
             socket.flags |= SEEKS;
@@ -244,7 +251,7 @@ fn ended(calls: &Calls, result: u64) {
 #[inline(always)]
 fn size(calls: &Calls, result: u64) -> u64 {
     let cookie = read(&calls.top.cookie);
-    if cookie & SIZE_BY_POINTER != 0 {
+    if cookie & (SIZE_BY_POINTER | SIZE_BY_FIFTH) != 0 {
         if result as i32 <= 0 {
             return 0;
         }

@@ -19,6 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::coverage::Coverage;
 use super::rules::Rules;
 use super::shard::{Command, Report};
+use super::tls::{Look, Looks};
 use super::{Shards, lifecycle, send, time};
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
@@ -81,6 +82,8 @@ pub struct Control<'a> {
     pub shards: &'a Shards,
     /// Processes' names.
     pub names: Arc<Processes>,
+    /// To the thread that looks for TLS.
+    pub looks: &'a Looks,
     /// The configuration in force.
     pub config: Config,
 }
@@ -226,6 +229,7 @@ impl Control<'_> {
         if let Err(error) = written.and_then(|()| self.probes.configure(self.settings)) {
             tracing::error!(%error, "cannot change the filters");
         }
+        self.looks.tell(Look::Scope(self.rules.scope()));
     }
 }
 

@@ -46,7 +46,7 @@ use crate::model::loss::{Loss, Reason};
 use crate::pipeline::Pipeline;
 use output::Output;
 use shard::{Command, Report, Shard};
-use tls::{Look, TlsWatch};
+use tls::{Look, Looks, Scope, TlsWatch};
 
 /// Batches on their way to the journal. When the disk is slow the shards wait, and the rings hold
 /// what comes meanwhile.
@@ -145,8 +145,8 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     // After the probes, so that no process is missed; the rings hold what comes meanwhile.
     let names = Arc::new(Processes::scan());
     let verdicts = Arc::new(verdicts);
-    let (looks, look) = unbounded();
-    let tls = start_tls(uprobes, &observer, &batches, look)?;
+    let (looks, look) = Looks::new();
+    let tls = start_tls(uprobes, rules.scope(), &observer, &batches, look)?;
     let stage = Stage { policy, names, verdicts, batches: batches.clone(), looks: looks.clone() };
     let shards = Shards::start(rings, &stage, config)?;
     if let Some(output) = &output {
@@ -164,10 +164,11 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         batches: &batches,
         shards: &shards,
         names: Arc::clone(&stage.names),
+        looks: &looks,
         config: options.config,
     };
     let kernel_losses = control.run(signals).map_err(system("wait for signals"))?;
-    let _ = looks.send(Look::Stop);
+    looks.stop();
     if let Some(tls) = tls {
         let _ = tls.join();
     }
@@ -286,6 +287,7 @@ fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<EncodedRecord> {
 /// Without probes on TLS libraries everything else works, and each TLS connection is told as a loss.
 fn start_tls(
     uprobes: Result<Uprobes, UprobeError>,
+    scope: Scope,
     observer: &Arc<Observer>,
     batches: &Sender<Batch>,
     looks: Receiver<Look>,
@@ -297,7 +299,7 @@ fn start_tls(
             return Ok(None);
         }
     };
-    let watch = TlsWatch::start(uprobes, Arc::clone(observer), batches.clone());
+    let watch = TlsWatch::start(uprobes, scope, Arc::clone(observer), batches.clone());
     let thread = watch.spawn(looks).map_err(system("start the thread that looks for TLS"))?;
     Ok(Some(thread))
 }
@@ -308,7 +310,7 @@ struct Stage {
     names: Arc<Processes>,
     verdicts: Arc<Verdicts>,
     batches: Sender<Batch>,
-    looks: Sender<Look>,
+    looks: Looks,
 }
 
 /// The shard threads.
@@ -349,6 +351,7 @@ impl Shards {
                 commands,
                 reports: report.clone(),
                 looks: stage.looks.clone(),
+                nested: Default::default(),
                 connections: Arc::clone(&shards.connections),
             };
             let thread = std::thread::Builder::new()

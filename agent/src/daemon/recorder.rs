@@ -9,12 +9,12 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::unbounded;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::rules::Rules;
-use super::tls::Look;
+use super::tls::{Look, Looks};
 use super::{DaemonError, SOCKETS, system, time};
 use crate::audit::observer::Observer;
 use crate::capture::{CaptureError, Header, IfExists, Writer};
@@ -65,10 +65,10 @@ pub fn record(
     probes.configure(settings).map_err(DaemonError::from)?;
     probes.attach().map_err(DaemonError::from)?;
     let processes = Processes::scan();
-    let (looks, look) = unbounded();
+    let (looks, look) = Looks::new();
     // Nobody reads what it says of itself.
     let observer = Arc::new(Observer::default());
-    let tls = super::start_tls(uprobes, &observer, &unbounded().0, look)?;
+    let tls = super::start_tls(uprobes, rules.scope(), &observer, &unbounded().0, look)?;
     let Some(ring) = rings.into_iter().next() else {
         return Ok(0);
     };
@@ -85,7 +85,7 @@ pub fn record(
     probes.configure(settings).map_err(DaemonError::from)?;
     while reader.drain(SAMPLES, |sample| recorder.take(sample)) > 0 {}
     let Recorder { samples, failed, .. } = recorder;
-    let _ = looks.send(Look::Stop);
+    looks.stop();
     if let Some(tls) = tls {
         let _ = tls.join();
     }
@@ -126,7 +126,7 @@ fn loss(total: &Total) -> Loss {
 struct Recorder<'a, W: Write> {
     writer: &'a mut Writer<W>,
     processes: Processes,
-    looks: &'a Sender<Look>,
+    looks: &'a Looks,
     samples: u64,
     failed: Option<CaptureError>,
 }
@@ -144,16 +144,14 @@ impl<W: Write> Recorder<'_, W> {
         let named = match Sample::decode(sample) {
             Ok(Sample::Open(open)) => {
                 if matches!(open.endpoints, Endpoints::Unknown) {
-                    let _ = self.looks.send(Look::Buffers(open.tgid));
+                    self.looks.tell(Look::Buffers(open.tgid));
                 }
                 (open.tgid, open.uid)
             }
             Ok(Sample::Data(data)) => (data.tgid, data.uid),
             Ok(Sample::Process(event)) => {
                 self.processes.on_event(&event);
-                if let Some(look) = Look::of(&event) {
-                    let _ = self.looks.send(look);
-                }
+                self.looks.process(&event);
                 self.writer.sample(sample)?;
                 if matches!(event.kind, ProcessKind::Exec { .. }) {
                     self.writer.forget(event.tgid);

@@ -8,6 +8,7 @@
 use earwitness_common::settings::{MAX_RULES, Rule};
 
 use super::DaemonError;
+use super::tls::Scope;
 use crate::config::{self, CaptureConfig, CaptureRule};
 use crate::discover::rules::{self, RuleSpec};
 use crate::kernel::load::{LoadError, Probes};
@@ -50,6 +51,11 @@ impl Rules {
     /// How many rules exclude.
     pub fn exclude_count(&self) -> u32 {
         self.exclude.rules.len() as u32
+    }
+
+    /// What they say of processes.
+    pub fn scope(&self) -> Scope {
+        Scope::new(&self.include.rules, &self.exclude.rules)
     }
 
     /// Writes them, and "nothing" behind them.

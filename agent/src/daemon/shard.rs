@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
+use rustc_hash::FxHashSet;
 
 use super::time;
-use super::tls::Look;
+use super::tls::{Look, Looks};
 use crate::audit::policy::Policy;
 use crate::journal::writer::Batch;
 use crate::kernel::ring::Reader;
 use crate::kernel::sched;
 use crate::kernel::verdict::Verdicts;
-use crate::model::sample::{ConnId, ProcessEvent};
+use crate::model::sample::{ConnId, ProcessEvent, ProcessKind};
 use crate::model::time::ClockOffset;
 use crate::pipeline::tracker::Silent;
 use crate::pipeline::{Outcome, Pipeline};
@@ -35,6 +36,8 @@ const UNIX_SILENT_NS: u64 = 2_000_000_000;
 /// Waits while samples come, and while none do.
 const BUSY_WAIT_MS: u16 = 20;
 const IDLE_WAIT_MS: u16 = 40;
+/// Most processes of which it is remembered that their TLS streams are tied by their calls.
+const MOST_NESTED: usize = 16_384;
 
 /// What the main thread tells a shard.
 #[derive(Clone)]
@@ -76,7 +79,9 @@ pub struct Shard {
     /// To the main thread.
     pub reports: Sender<Report>,
     /// To the thread that looks for TLS.
-    pub looks: Sender<Look>,
+    pub looks: Looks,
+    /// Processes whose TLS streams are tied by their calls, as far as that was told.
+    pub nested: FxHashSet<u32>,
     /// Connections of all shards.
     pub connections: Arc<AtomicU64>,
 }
@@ -125,13 +130,23 @@ impl Shard {
     fn deliver(&mut self, out: &mut Outcome) {
         tell(&self.verdicts, out);
         for event in out.processes.drain(..) {
-            if let Some(look) = Look::of(&event) {
-                let _ = self.looks.send(look);
+            if event.kind == ProcessKind::Exit {
+                self.nested.remove(&event.tgid);
             }
+            self.looks.process(&event);
             let _ = self.reports.send(Report::Process(event));
         }
         for tgid in out.unplaced.drain(..) {
-            let _ = self.looks.send(Look::Buffers(tgid));
+            self.looks.tell(Look::Buffers(tgid));
+        }
+        for tgid in out.nested.drain(..) {
+            // Ends are told in another shard.
+            if self.nested.len() >= MOST_NESTED {
+                self.nested.clear();
+            }
+            if self.nested.insert(tgid) {
+                self.looks.tell(Look::Nested(tgid));
+            }
         }
         if !out.records.is_empty() {
             let records = std::mem::take(&mut out.records);

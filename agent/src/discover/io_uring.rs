@@ -68,7 +68,7 @@ impl RingWatch {
         match event.kind {
             ProcessKind::IoUring => self.add(event.tgid),
             ProcessKind::Exec { .. } | ProcessKind::Exit => self.remove(event.tgid),
-            ProcessKind::Fork { .. } | ProcessKind::Mapped => {}
+            ProcessKind::Fork { .. } | ProcessKind::Mapped(_) => {}
         }
     }
 

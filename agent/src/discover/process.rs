@@ -95,7 +95,7 @@ impl Processes {
             ProcessKind::Exec { path } => self.on_exec(event.tgid, path),
             ProcessKind::Fork { parent_tgid } => self.on_fork(event.tgid, *parent_tgid),
             ProcessKind::Exit => self.write().end(event.tgid, event.time_ns),
-            ProcessKind::IoUring | ProcessKind::Mapped => {}
+            ProcessKind::IoUring | ProcessKind::Mapped(_) => {}
         }
         self.write().forget_ended(event.time_ns);
     }

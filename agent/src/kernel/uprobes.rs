@@ -12,12 +12,15 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use aya::Ebpf;
-use aya::maps::{Array, Map, MapData};
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use aya_obj::btf::BtfFeatures;
 use aya_obj::{Function, Object};
+use earwitness_common::connection::Connection;
+use earwitness_common::sample::{CodeFile, MAPPED_EACH};
 use earwitness_common::tls::TLS_FILES;
+use zerocopy::IntoBytes as _;
 
-use super::load::take_array;
+use super::load::{Pod, take_array};
 use super::{bpf, cast};
 
 /// One place in a file.
@@ -43,6 +46,10 @@ pub struct Uprobes {
     /// When each file's probes were attached, in identities of connections.
     since: Array<MapData, u64>,
     counters: Array<MapData, u64>,
+    /// Files that were told as code.
+    mapped: HashMap<MapData, [u8; 16], u8>,
+    /// Streams by object and process.
+    streams: HashMap<MapData, [u64; 2], Pod<Connection>>,
 }
 
 enum Programs {
@@ -54,6 +61,14 @@ enum Programs {
 #[derive(Debug, Default)]
 pub struct Attached {
     links: Vec<OwnedFd>,
+    refused: Vec<UprobeError>,
+}
+
+impl Attached {
+    /// What the kernel did not let us probe, beside what it did.
+    pub fn refused(&self) -> &[UprobeError] {
+        &self.refused
+    }
 }
 
 /// Why programs could not be loaded or attached.
@@ -94,6 +109,8 @@ impl Uprobes {
             go_return,
             since: words(ebpf, "TLS_FILE_SINCE")?,
             counters: words(ebpf, "COUNTERS")?,
+            mapped: hash(ebpf, "MAPPED")?,
+            streams: hash(ebpf, "TLS_STREAMS")?,
         })
     }
 
@@ -114,10 +131,34 @@ impl Uprobes {
         matches!(self.programs, Programs::Session(_))
     }
 
-    /// Attaches at all places of a file, in every process or in one.
+    /// From now on, every process is told that maps this file.
+    pub fn tell_each(&mut self, file: &CodeFile) {
+        let written = key(file).map(|key| self.mapped.insert(key, MAPPED_EACH, 0));
+        if let Some(Err(error)) = written {
+            tracing::debug!(%error, ?file, "not told of each process");
+        }
+    }
+
+    /// The next process is told that maps this file.
+    pub fn tell_again(&mut self, file: &CodeFile) {
+        // Gone already is fine.
+        let _ = key(file).map(|key| self.mapped.remove(&key));
+    }
+
+    /// Forgets the streams of processes that ended without freeing their objects. Returns how many.
+    pub fn forget_streams(&mut self, is_gone: impl Fn(u32) -> bool) -> usize {
+        let keys = self.streams.keys().filter_map(Result::ok);
+        let is_gone = |[_, tgid]: &[u64; 2]| u32::try_from(*tgid).is_ok_and(&is_gone);
+        let gone: Vec<[u64; 2]> = keys.filter(is_gone).collect();
+        // Gone already is fine.
+        gone.iter().filter(|key| self.streams.remove(key).is_ok()).count()
+    }
+
+    /// Attaches at all places of a file, in every process or in one. What the kernel refuses is left
+    /// out, as long as there is something.
     ///
     /// # Errors
-    /// `UprobeError::Attach`; what was attached before it is detached again.
+    /// `UprobeError::Attach`: nothing could be attached.
     pub fn attach(
         &self,
         file: &File,
@@ -126,8 +167,31 @@ impl Uprobes {
     ) -> Result<Attached, UprobeError> {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let mut attached = Attached::default();
+        let error = match self.attach_all(&path, places, pid, &mut attached.links) {
+            Ok(()) => return Ok(attached),
+            Err(error) if places.len() < 2 => return Err(error),
+            Err(error) => error,
+        };
+        // Each by itself, to lose no more than what is refused.
+        attached.links.clear();
+        for place in places {
+            let one = std::slice::from_ref(place);
+            if let Err(error) = self.attach_all(&path, one, pid, &mut attached.links) {
+                attached.refused.push(error);
+            }
+        }
+        if attached.links.is_empty() { Err(error) } else { Ok(attached) }
+    }
+
+    fn attach_all(
+        &self,
+        path: &str,
+        places: &[Place],
+        pid: Option<u32>,
+        links: &mut Vec<OwnedFd>,
+    ) -> Result<(), UprobeError> {
         let (go, c): (Vec<&Place>, Vec<&Place>) = places.iter().partition(|place| place.go);
-        let mut links = Links { path: &path, pid, links: &mut attached.links };
+        let mut links = Links { path, pid, links };
         let enter: Vec<(u64, u64)> = go.iter().map(|place| (place.offset, place.cookie)).collect();
         let leave: Vec<(u64, u64)> = go
             .iter()
@@ -155,8 +219,12 @@ impl Uprobes {
                 }
             }
         }
-        Ok(attached)
+        Ok(())
     }
+}
+
+fn key(file: &CodeFile) -> Option<[u8; 16]> {
+    file.as_bytes().try_into().ok()
 }
 
 /// Attachments to one file under way.
@@ -262,6 +330,15 @@ impl Linked {
 
 fn words(ebpf: &mut Ebpf, name: &'static str) -> Result<Array<MapData, u64>, UprobeError> {
     take_array(ebpf, name).map_err(|error| UprobeError::Object(error.to_string()))
+}
+
+fn hash<K: aya::Pod, V: aya::Pod>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<HashMap<MapData, K, V>, UprobeError> {
+    let wrong = |error: &dyn std::fmt::Display| UprobeError::Object(format!("{name}: {error}"));
+    let map = ebpf.take_map(name).ok_or_else(|| wrong(&"it has no such map"))?;
+    map.try_into().map_err(|error: MapError| wrong(&error))
 }
 
 fn map_fd(map: &Map) -> Option<RawFd> {

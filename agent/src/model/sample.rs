@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use earwitness_common::sample as raw;
+use earwitness_common::sample::CodeFile;
 use zerocopy::FromBytes;
 
 use crate::model::loss::Reason;
@@ -215,8 +216,8 @@ pub enum ProcessKind {
     },
     /// It made an io_uring.
     IoUring,
-    /// It mapped a file as code that nobody had mapped before.
-    Mapped,
+    /// It mapped a file as code that nobody had mapped before, or of which that is wanted each time.
+    Mapped(CodeFile),
 }
 
 /// A sample that could not be decoded.
@@ -412,7 +413,10 @@ fn decode_process(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
         }
         raw::KIND_FORK => ProcessKind::Fork { parent_tgid: head.parent_tgid },
         raw::KIND_IO_URING => ProcessKind::IoUring,
-        raw::KIND_MAPPED => ProcessKind::Mapped,
+        raw::KIND_MAPPED => {
+            let (file, _) = self::head::<CodeFile>(&head.path)?;
+            ProcessKind::Mapped(file)
+        }
         _ => ProcessKind::Exit,
     };
     Ok(Sample::Process(ProcessEvent {

@@ -20,4 +20,6 @@ pub enum Event {
     Verdict(ConnId, Verdict),
     /// A TLS stream of this process cannot be tied to its socket by the calls that it makes.
     Unplaced(u32),
+    /// One was tied so.
+    Nested(u32),
 }

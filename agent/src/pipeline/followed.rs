@@ -13,7 +13,7 @@ use super::{Names, origin};
 use crate::conn::stream::Stream;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
-use crate::model::origin::{Origin, Process, Side};
+use crate::model::origin::{Attribution, Origin, Process, Side};
 use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role};
 use crate::model::tls::Facts;
 use crate::protocol::exchange::Exchange;
@@ -143,6 +143,11 @@ impl Followed {
     /// What carries this TLS stream.
     pub(super) fn below(&self) -> Option<ConnId> {
         self.open.tls.as_ref()?.below
+    }
+
+    /// This TLS stream was tied to its socket by a call.
+    pub(super) fn is_nested(&self) -> bool {
+        self.open.tls.as_ref().is_some_and(|tls| tls.attribution == Attribution::Syscall)
     }
 
     /// What others may know of this end as one that carries TLS.
@@ -326,5 +331,5 @@ impl Followed {
 }
 
 /// Most that waits for a socket: bytes, and pieces.
-const MOST_HELD_BYTES: usize = 2 << 20;
+const MOST_HELD_BYTES: usize = 8 << 20;
 const MOST_HELD: usize = 1_024;

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub processes: Vec<ProcessEvent>,
     /// Processes whose TLS streams cannot be tied to sockets by the calls that they make.
     pub unplaced: Vec<u32>,
+    /// Processes of which one was.
+    pub nested: Vec<u32>,
 }
 
 /// One shard's way from samples to records.
@@ -156,6 +158,7 @@ impl Pipeline {
                 }
                 Event::Verdict(conn, verdict) => out.verdicts.push((conn, verdict)),
                 Event::Unplaced(tgid) => out.unplaced.push(tgid),
+                Event::Nested(tgid) => out.nested.push(tgid),
             }
         }
     }

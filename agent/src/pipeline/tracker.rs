@@ -216,6 +216,11 @@ impl Tracker {
         {
             followed.peer = peer;
         }
+        if let Some(followed) = self.connections.get(&conn)
+            && followed.is_nested()
+        {
+            events.push(Event::Nested(followed.open.tgid));
+        }
         if is_late
             && let Some(followed) = self.connections.get(&conn)
             && !followed.open.fresh

@@ -83,36 +83,8 @@ fn trial(test: Test, obstacle: Option<&str>) -> Trial {
         eprintln!("SKIPPED {name}: {reason}");
     }
     let run = move || run(name, test.run).map_err(Failed::from);
-    let is_unreliable = UNRELIABLE.contains(&name);
-    if is_unreliable {
-        eprintln!(
-            "SKIPPED {name}: what it asks for is not reached every time; run it by --ignored"
-        );
-    }
-    Trial::test(name, run).with_ignored_flag(obstacle.is_some() || is_unreliable)
+    Trial::test(name, run).with_ignored_flag(obstacle.is_some())
 }
-
-/// What is known not to be reached every time: the first connection of a process whose TLS goes through
-/// memory buffers is told by its other end, or without addresses; a program that was never seen before
-/// may be through its first exchange when its probes come.
-const UNRELIABLE: &[&str] = &[
-    "tls::python::asyncio_server",
-    "tls::python::asyncio_at_both_ends",
-    "tls::python::asyncio_many_at_a_time",
-    "tls::python::upload_to_asyncio",
-    "tls::node::server",
-    "tls::node::large_chunked",
-    "tls::node::upload",
-    "tls::node::client_and_server",
-    "tls::node::many_connections_at_a_time",
-    "tls::go::client_and_server",
-    "tls::go::many_connections_at_a_time",
-    "tls::go::client_alone_is_watched",
-    "tls::go::stripped_client_alone_is_watched",
-    "tls::places::changed_root",
-    "tls::places::library_that_only_its_namespace_has",
-    "tls::faults::imported_late",
-];
 
 /// Runs a test in a scene of its own. What a failure says ends with how to see it again.
 fn run(name: &str, test: fn(&Scene) -> Result<()>) -> Result<(), String> {

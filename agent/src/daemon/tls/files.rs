@@ -11,9 +11,9 @@ use std::path::Path;
 
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 
+use super::reach::Reach;
 use crate::discover::binary::{self, Found};
 use crate::discover::maps::{FileId, Mapped};
-use crate::kernel::uprobes::Attached;
 
 /// An open file and its name, which only people read.
 pub struct Opened {
@@ -33,8 +33,10 @@ pub struct TlsFile {
     pub found: Found,
     /// Its number, from 0.
     pub number: u64,
+    /// It lies where libraries are installed.
+    pub installed: bool,
     /// Its probes.
-    pub attached: Attached,
+    pub reach: Reach,
     inode: Inode,
 }
 
@@ -52,7 +54,10 @@ struct Inode {
 pub struct Files {
     /// As `/proc/PID/maps` names them: a number alone may have gone to another file meanwhile.
     met: HashMap<FileId, Vec<String>>,
-    examined: HashSet<Inode>,
+    /// Those met whose users are likely to put memory buffers between TLS and sockets.
+    buffering: HashSet<FileId>,
+    /// What was looked into, and whether it is such a file.
+    examined: HashMap<Inode, bool>,
     tls: HashMap<Inode, TlsFile>,
     count: u64,
 }
@@ -63,12 +68,19 @@ impl Files {
         self.met.get(&mapped.id).is_some_and(|paths| paths.contains(&mapped.path))
     }
 
-    /// It is looked into now.
-    pub fn meet(&mut self, mapped: &Mapped) {
+    /// A file that a process maps. Gives it if it has TLS and was not looked into before.
+    pub fn meet(&mut self, mapped: &Mapped, file: File) -> Option<TlsFile> {
         if self.met.len() >= MOST_FILES {
             self.met.clear();
+            self.buffering.clear();
         }
         self.met.entry(mapped.id.clone()).or_default().push(mapped.path.clone());
+        let inode = Inode::of(&file)?;
+        let new = self.examine(Opened { file, path: mapped.path.clone() });
+        if self.examined.get(&inode) == Some(&true) {
+            self.buffering.insert(mapped.id.clone());
+        }
+        new
     }
 
     /// Every file is opened once more, and looked into only if it has changed or is another.
@@ -76,24 +88,32 @@ impl Files {
         self.met.clear();
     }
 
+    /// Whether who maps this is likely to put memory buffers between TLS and sockets.
+    pub fn is_buffering(&self, mapped: &Mapped) -> bool {
+        self.buffering.contains(&mapped.id)
+    }
+
     /// Looks into a file. `None`: no TLS, or looked into before.
     pub fn examine(&mut self, opened: Opened) -> Option<TlsFile> {
         let inode = Inode::of(&opened.file)?;
         if self.examined.len() >= MOST_FILES {
-            self.examined.retain(|inode| self.tls.contains_key(inode));
+            self.examined.retain(|inode, _| self.tls.contains_key(inode));
         }
-        if !self.examined.insert(inode) {
+        if self.examined.contains_key(&inode) {
             return None;
         }
-        let found = binary::examine(&opened.file).found?;
+        let examined = binary::examine(&opened.file);
+        self.examined.insert(inode, examined.buffers);
         let number = self.count;
+        let found = examined.found?;
         self.count += 1;
         Some(TlsFile {
             file: opened.file,
             path: opened.path,
             found,
             number,
-            attached: Attached::default(),
+            installed: false,
+            reach: Reach::default(),
             inode,
         })
     }
@@ -106,6 +126,21 @@ impl Files {
     /// What is mapped there, if it has TLS.
     pub fn of(&self, mapped: &Mapped) -> Option<&TlsFile> {
         self.tls.values().find(|file| file.inode.ino == mapped.id.inode)
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, mapped: &Mapped) -> Option<&mut TlsFile> {
+        self.tls.values_mut().find(|file| file.inode.ino == mapped.id.inode)
+    }
+
+    /// All of them.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut TlsFile> {
+        self.tls.values_mut()
+    }
+
+    /// Numbers of those that lie where libraries are installed.
+    pub fn installed(&self) -> Vec<u64> {
+        self.tls.values().filter(|file| file.installed).map(|file| file.number).collect()
     }
 
     /// Those with these numbers.
@@ -135,6 +170,7 @@ impl Files {
         for inode in &over {
             self.examined.remove(inode);
             self.met.retain(|id, _| id.inode != inode.ino);
+            self.buffering.retain(|id| id.inode != inode.ino);
         }
         over.iter().filter_map(|inode| self.tls.remove(inode)).collect()
     }

@@ -6,49 +6,97 @@
 //! processes alone that need them. Nothing here makes a shard wait.
 //! Not here: finding functions (`discover::binary`), what probes do (the kernel side).
 
+mod buffers;
+mod detach;
 mod files;
 mod places;
+mod reach;
+mod scope;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use earwitness_common::sample::CodeFile;
 
 use super::{lifecycle, send};
 use crate::audit::observer::Observer;
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
 use crate::discover::ProcFs;
-use crate::discover::maps;
+use crate::discover::maps::{self, Mapped};
 use crate::journal::writer::Batch;
-use crate::kernel::uprobes::{Attached, Uprobes};
+use crate::kernel::uprobes::Uprobes;
 use crate::model::sample::{ProcessEvent, ProcessKind};
+use buffers::{Buffers, Program};
+use detach::Detach;
 use files::{Files, TlsFile};
-use places::When;
+pub use scope::Scope;
 
-/// What the shards tell.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What the thread is told.
 pub enum Look {
     /// A process runs new code.
     At(u32),
+    /// It maps this file as code.
+    Mapped(u32, CodeFile),
+    /// It was made by another.
+    Forked(u32),
     /// It has ended.
     Gone(u32),
     /// Its TLS cannot be tied to sockets by calls.
     Buffers(u32),
+    /// Its TLS was tied to a socket by a call.
+    Nested(u32),
+    /// The filters are others now.
+    Scope(Scope),
     /// The end.
     Stop,
 }
 
 impl Look {
     /// What follows from something that happened to a process.
-    pub fn of(event: &ProcessEvent) -> Option<Self> {
+    fn of(event: &ProcessEvent) -> Option<Self> {
         match event.kind {
-            ProcessKind::Exec { .. } | ProcessKind::Mapped => Some(Self::At(event.tgid)),
+            ProcessKind::Exec { .. } => Some(Self::At(event.tgid)),
+            ProcessKind::Mapped(file) => Some(Self::Mapped(event.tgid, file)),
+            ProcessKind::Fork { .. } => Some(Self::Forked(event.tgid)),
             ProcessKind::Exit => Some(Self::Gone(event.tgid)),
-            ProcessKind::Fork { .. } | ProcessKind::IoUring => None,
+            ProcessKind::IoUring => None,
         }
+    }
+}
+
+/// The way to the thread. What it cannot take in time it finds by itself, later.
+#[derive(Clone)]
+pub struct Looks(Sender<Look>);
+
+impl Looks {
+    /// The way, and its end.
+    pub fn new() -> (Self, Receiver<Look>) {
+        let (sender, receiver) = bounded(MOST_LOOKS);
+        (Self(sender), receiver)
+    }
+
+    /// Something happened to a process.
+    pub fn process(&self, event: &ProcessEvent) {
+        if let Some(look) = Look::of(event) {
+            self.tell(look);
+        }
+    }
+
+    /// Never waits.
+    pub fn tell(&self, look: Look) {
+        if self.0.try_send(look).is_err() {
+            tracing::debug!("too much happens for the thread that looks for TLS");
+        }
+    }
+
+    /// Waits if need be.
+    pub fn stop(&self) {
+        // Gone already is fine.
+        let _ = self.0.send(Look::Stop);
     }
 }
 
@@ -57,30 +105,39 @@ pub struct TlsWatch {
     proc_fs: ProcFs,
     uprobes: Uprobes,
     files: Files,
-    /// Probes for memory buffers, by process.
-    buffers: HashMap<u32, Buffers>,
-    /// Programs that have needed them, and in which files: the next process has them from its start.
-    buffer_programs: HashMap<Program, Vec<u64>>,
+    buffers: Buffers,
+    scope: Scope,
+    detach: Detach,
     observer: Arc<Observer>,
     batches: Sender<Batch>,
 }
 
 impl TlsWatch {
     /// Attaches to what is there: what processes run, and what they are likely to run.
-    pub fn start(uprobes: Uprobes, observer: Arc<Observer>, batches: Sender<Batch>) -> Self {
+    pub fn start(
+        uprobes: Uprobes,
+        scope: Scope,
+        observer: Arc<Observer>,
+        batches: Sender<Batch>,
+    ) -> Self {
         let mut watch = Self {
             proc_fs: ProcFs::host(),
             uprobes,
             files: Files::default(),
-            buffers: HashMap::new(),
-            buffer_programs: HashMap::new(),
+            buffers: Buffers::default(),
+            scope,
+            detach: Detach::start(),
             observer,
             batches,
         };
-        watch.scan();
-        for file in files::installed() {
-            watch.attach_file(file);
+        for opened in files::installed() {
+            if let Some(mut file) = watch.files.examine(opened) {
+                file.installed = true;
+                watch.files.keep(file);
+            }
         }
+        watch.scan();
+        watch.settle();
         watch
     }
 
@@ -97,13 +154,8 @@ impl TlsWatch {
         let (mut scan, mut review) = (begun + SCAN, begun + REVIEW);
         loop {
             match looks.recv_deadline(scan.min(review)) {
-                Ok(Look::At(pid)) => {
-                    self.follow_known_buffers(pid);
-                    self.look(pid);
-                }
-                Ok(Look::Gone(pid)) => drop(self.buffers.remove(&pid)),
-                Ok(Look::Buffers(pid)) => self.follow_buffers(pid),
                 Ok(Look::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(look) => self.take(look),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = Instant::now();
@@ -112,11 +164,41 @@ impl TlsWatch {
                 review = now + REVIEW;
             }
             if now >= scan {
-                self.files.meet_anew();
-                self.scan();
-                self.forget_buffers();
+                self.scan_anew();
                 scan = now + SCAN;
             }
+        }
+    }
+
+    fn take(&mut self, look: Look) {
+        match look {
+            Look::At(pid) => {
+                self.expect_buffers(pid);
+                self.look(pid);
+            }
+            Look::Mapped(pid, file) => {
+                let mapped = self.look(pid);
+                self.choose_to_be_told(&mapped, &file);
+            }
+            Look::Forked(pid) => {
+                if self.scope.is_limited() {
+                    self.look(pid);
+                }
+            }
+            Look::Gone(pid) => self.forget(pid),
+            Look::Buffers(pid) => {
+                if !self.buffers.is_known(pid) {
+                    self.need_buffers(pid);
+                }
+            }
+            Look::Nested(pid) => self.buffers.are_not_needed(pid, &self.detach),
+            Look::Scope(scope) => {
+                self.scope = scope;
+                self.files.all_mut().for_each(|file| file.reach.forget_users());
+                self.scan();
+                self.settle();
+            }
+            Look::Stop => {}
         }
     }
 
@@ -127,87 +209,103 @@ impl TlsWatch {
         }
     }
 
-    /// Attaches to what a process runs, as far as it is new.
-    fn look(&mut self, pid: u32) {
+    /// The same, and lets go of what processes have left behind whose end was not told.
+    fn scan_anew(&mut self) {
+        self.files.meet_anew();
+        self.scan();
+        let running: HashSet<u32> = self.proc_fs.pids().into_iter().collect();
+        self.buffers.retain(&running, &self.detach);
+        let forgotten = self.uprobes.forget_streams(|pid| !running.contains(&pid));
+        tracing::debug!(forgotten, "TLS streams of processes that are gone");
+        self.settle();
+    }
+
+    /// Attaches to what a process runs, as far as it is new. Returns what it runs.
+    fn look(&mut self, pid: u32) -> Vec<Mapped> {
         if pid == std::process::id() {
-            return;
+            return Vec::new();
         }
-        for mapped in maps::executable(&self.proc_fs, pid) {
-            if self.files.has_met(&mapped) {
-                continue;
+        let mapped = maps::executable(&self.proc_fs, pid);
+        let mut new = Vec::new();
+        for one in mapped.iter().filter(|one| !self.files.has_met(one)).collect::<Vec<_>>() {
+            if let Some(file) = maps::open(&self.proc_fs, pid, one) {
+                new.extend(self.files.meet(one, file));
             }
-            if let Some(file) = maps::open(&self.proc_fs, pid, &mapped) {
-                self.files.meet(&mapped);
-                self.attach_file(files::Opened { file, path: mapped.path.clone() });
+        }
+        let is_new = !new.is_empty();
+        new.into_iter().for_each(|file| self.files.keep(file));
+        if self.notes_user(pid, &mapped) || is_new {
+            self.settle();
+        }
+        if mapped.iter().any(|one| self.files.is_buffering(one)) && !self.is_spared(pid) {
+            self.buffers.expect(pid, &mapped, &self.files, &self.uprobes);
+        }
+        mapped
+    }
+
+    /// Where processes can be spared, notes which files this one runs. Returns whether that is new.
+    fn notes_user(&mut self, pid: u32, mapped: &[Mapped]) -> bool {
+        if !self.scope.is_limited() {
+            return false;
+        }
+        let spared = self.scope.spares(&self.proc_fs, pid);
+        let mut is_new = false;
+        for one in mapped {
+            if let Some(file) = self.files.of_mut(one) {
+                is_new |= !file.reach.knows(pid);
+                file.reach.is_used_by(pid, spared);
             }
+        }
+        is_new
+    }
+
+    fn is_spared(&self, pid: u32) -> bool {
+        self.scope.is_limited() && self.scope.spares(&self.proc_fs, pid)
+    }
+
+    /// Puts all probes where they are wanted now.
+    fn settle(&mut self) {
+        let mut told = Vec::new();
+        for file in self.files.all_mut() {
+            if file.settle(self.scope.named(), &mut self.uprobes, &self.detach) {
+                told.push(file.number);
+            }
+        }
+        for file in self.files.numbered(&told) {
+            self.tell(file, true);
         }
     }
 
-    fn attach_file(&mut self, opened: files::Opened) {
-        let Some(mut file) = self.files.examine(opened) else {
-            return;
-        };
-        let places = places::of(&file.found, file.number, When::Always);
-        if !places.is_empty() {
-            match self.uprobes.attach(&file.file, &places, None) {
-                Ok(attached) => {
-                    file.attached = attached;
-                    self.uprobes.note_attached(file.number);
-                    self.tell(&file, true);
-                }
-                Err(error) => {
-                    tracing::warn!(path = file.path, %error, "cannot probe a TLS library");
-                }
-            }
+    /// Of files that matter in each process by itself, every process is told that maps them.
+    fn choose_to_be_told(&mut self, mapped: &[Mapped], file: &CodeFile) {
+        if mapped.is_empty() {
+            // Gone before it could be looked at.
+            return self.uprobes.tell_again(file);
         }
-        self.files.keep(file);
+        let Some(one) = mapped.iter().find(|one| one.id.inode == file.ino) else { return };
+        let is_shared = self.scope.is_limited() && self.files.of(one).is_some();
+        if is_shared || self.files.is_buffering(one) {
+            self.uprobes.tell_each(file);
+        }
     }
 
     /// The process puts memory buffers between TLS and sockets: what is written into them is looked at,
     /// there alone.
-    fn follow_buffers(&mut self, pid: u32) {
+    fn need_buffers(&mut self, pid: u32) {
         let mapped = maps::executable(&self.proc_fs, pid);
-        let files: Vec<u64> =
-            mapped.iter().filter_map(|mapped| Some(self.files.of(mapped)?.number)).collect();
-        // Its program may have been known with a library that was replaced since.
-        if self.buffers.get(&pid).is_some_and(|buffers| buffers.files == files) {
-            return;
-        }
-        self.attach_buffers(pid, &files);
-        if let Some(program) = self.program(pid) {
-            if self.buffer_programs.len() >= MOST_PROGRAMS {
-                self.buffer_programs.clear();
-            }
-            self.buffer_programs.insert(program, files);
-        }
+        let program = self.program(pid);
+        let what = (mapped.as_slice(), program);
+        self.buffers.need(pid, what, &self.files, &self.uprobes, &self.detach);
     }
 
     /// The same for a process whose program has needed it before.
-    fn follow_known_buffers(&mut self, pid: u32) {
-        if self.buffer_programs.is_empty() || self.buffers.contains_key(&pid) {
-            return;
+    fn expect_buffers(&mut self, pid: u32) {
+        if self.buffers.have_programs()
+            && let Some(program) = self.program(pid)
+            && !self.is_spared(pid)
+        {
+            self.buffers.expect_again(pid, program, &self.files, &self.uprobes);
         }
-        let program = self.program(pid);
-        if let Some(files) = program.and_then(|program| self.buffer_programs.get(&program)) {
-            self.attach_buffers(pid, &files.clone());
-        }
-    }
-
-    fn attach_buffers(&mut self, pid: u32, files: &[u64]) {
-        let mut attached = Vec::new();
-        for file in self.files.numbered(files) {
-            let places = places::of(&file.found, file.number, When::Buffers);
-            if places.is_empty() {
-                continue;
-            }
-            match self.uprobes.attach(&file.file, &places, Some(pid)) {
-                Ok(probes) => attached.push(probes),
-                Err(error) => {
-                    tracing::warn!(path = file.path, pid, %error, "cannot probe memory buffers");
-                }
-            }
-        }
-        self.buffers.insert(pid, Buffers { files: files.to_vec(), _attached: attached });
     }
 
     fn program(&self, pid: u32) -> Option<Program> {
@@ -215,35 +313,44 @@ impl TlsWatch {
         Some((metadata.dev(), metadata.ino()))
     }
 
+    /// A process is gone.
+    fn forget(&mut self, pid: u32) {
+        self.buffers.forget(pid, &self.detach);
+        if self.scope.is_limited() {
+            self.files.all_mut().for_each(|file| file.reach.forget(pid, &self.detach));
+            self.settle();
+        }
+    }
+
     /// Detaches from files that are deleted and that nobody runs any more, and from those that were
     /// written to, whose functions are looked for again.
     fn review(&mut self) {
         let changed = self.files.take_changed();
         if !changed.is_empty() {
-            // Some of these may lie in them; who needs them asks again.
-            self.buffers.clear();
-            self.buffer_programs.clear();
+            // Some of these may lie in them.
+            self.buffers.clear(&self.detach);
         }
-        for file in changed {
+        for mut file in changed {
             self.tell(&file, false);
-            let TlsFile { file, path, attached, .. } = file;
-            drop(attached);
-            self.attach_file(files::Opened { file, path });
+            // At once: who comes upon them now would stop.
+            drop(std::mem::take(&mut file.reach));
+            let TlsFile { file, path, installed, .. } = file;
+            if let Some(mut file) = self.files.examine(files::Opened { file, path }) {
+                file.installed = installed;
+                self.files.keep(file);
+                self.scan();
+                self.settle();
+            }
         }
         // Which mappings there are is costly to know.
         if self.files.have_nameless() {
             let pids = self.proc_fs.pids();
             let mapped = pids.iter().flat_map(|&pid| maps::executable(&self.proc_fs, pid));
-            for file in self.files.let_go(mapped) {
+            for mut file in self.files.let_go(mapped) {
                 self.tell(&file, false);
+                file.reach.end(&self.detach);
             }
         }
-    }
-
-    /// Detaches from processes whose end was not told.
-    fn forget_buffers(&mut self) {
-        let running: HashSet<u32> = self.proc_fs.pids().into_iter().collect();
-        self.buffers.retain(|pid, _| running.contains(pid));
     }
 
     fn tell(&self, file: &TlsFile, attached: bool) {
@@ -257,17 +364,8 @@ impl TlsWatch {
     }
 }
 
-/// Probes for memory buffers in one process.
-struct Buffers {
-    /// Numbers of the files that were looked at for it.
-    files: Vec<u64>,
-    _attached: Vec<Attached>,
-}
-
-/// Device and inode of an executable.
-type Program = (u64, u64);
-/// Most of them that are remembered.
-const MOST_PROGRAMS: usize = 1_024;
+/// Most that waits to be looked at.
+const MOST_LOOKS: usize = 65_536;
 /// How often every process is looked at, in case an event was lost.
 const SCAN: Duration = Duration::from_secs(30);
 /// How often files with probes are looked at: probes where a function was before would stop whoever

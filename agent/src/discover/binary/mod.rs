@@ -33,13 +33,17 @@ use image::Image;
 pub fn examine(file: &File) -> Examined {
     let Some(image) = Image::open(file) else { return Examined::default() };
     let named = symbols::find(&image);
-    if let Some(found) = named.as_ref().filter(|found| found.has_tls()) {
-        return found.clone().into();
+    if named.found.as_ref().is_some_and(Found::has_tls) {
+        return named;
     }
     let go = go::find(&image);
     let examined = if go == Examined::default() { stripped::find(&image) } else { go };
     // `libcrypto` has no TLS of its own, and a program may export that much of it only.
-    Examined { found: examined.found.or(named), opaque: examined.opaque }
+    Examined {
+        found: examined.found.or(named.found),
+        opaque: examined.opaque,
+        buffers: named.buffers,
+    }
 }
 
 /// What a look at one file gave.
@@ -49,6 +53,8 @@ pub struct Examined {
     pub found: Option<Found>,
     /// TLS that is there and cannot be read.
     pub opaque: Option<Opaque>,
+    /// Whoever runs this code is likely to put memory buffers between TLS and sockets.
+    pub buffers: bool,
 }
 
 /// One TLS implementation in a file.
@@ -162,13 +168,13 @@ impl Found {
 
 impl From<Found> for Examined {
     fn from(found: Found) -> Self {
-        Self { found: Some(found), opaque: None }
+        Self { found: Some(found), ..Self::default() }
     }
 }
 
 impl From<Opaque> for Examined {
     fn from(opaque: Opaque) -> Self {
-        Self { found: None, opaque: Some(opaque) }
+        Self { opaque: Some(opaque), ..Self::default() }
     }
 }
 

@@ -16,18 +16,19 @@ use object::elf::{SHN_UNDEF, STT_FUNC, Sym64};
 use object::read::elf::Sym as _;
 
 use super::image::Image;
-use super::{Found, Function, How, Point};
+use super::{Examined, Found, Function, How, Point};
 use crate::model::tls::TlsLibrary;
 use names::{Mark, Name, Wanted};
 use tables::Table;
 
-/// `None` if no library can be read by its symbols.
-pub(super) fn find(image: &Image<'_>) -> Option<Found> {
+/// `found` is `None` if no library can be read by its symbols.
+pub(super) fn find(image: &Image<'_>) -> Examined {
     let mut names = Names::default();
     for table in tables::of(image) {
         names.add(image, &table);
     }
-    names.found()
+    let buffers = names.use_buffers();
+    Examined { found: names.found(), opaque: None, buffers }
 }
 
 /// What the tables of one file name.
@@ -57,7 +58,7 @@ impl Names {
         let Some(name) = wanted.get(&symbol.st_name(LittleEndian)) else { return };
         let is_defined = symbol.st_shndx(LittleEndian) != SHN_UNDEF;
         match name {
-            Name::Mark(mark) if is_defined => {
+            Name::Mark(mark) if is_defined != mark.is_of_users() => {
                 self.marks.insert(*mark);
             }
             Name::Function(Function::GnutlsRecordSend) if !is_defined => {
@@ -71,6 +72,12 @@ impl Names {
             }
             _ => {}
         }
+    }
+
+    /// Whether whoever runs this code is likely to keep sockets away from its TLS objects.
+    fn use_buffers(&self) -> bool {
+        let is = |mark| self.marks.contains(&mark);
+        is(Mark::SetsBuffers) && is(Mark::AsksBuffers) || is(Mark::NodeBuffers)
     }
 
     fn found(mut self) -> Option<Found> {

@@ -145,6 +145,7 @@ fn imported_late(scene: &Scene) -> Result<()> {
     ensure!(asker.ask("import")? == (0, 0), "the client cannot import");
     let copy = copy.to_string_lossy().into_owned();
     agent.wait_until("probes", |records| told_of(records, &copy, true))?;
+    ensure!(asker.ask("connect")? == (0, 0), "the client cannot connect");
     for path in ["/text?1", "/text?2"] {
         ensure!(asker.ask(path)? == (200, 10), "no answer to {path}");
     }
@@ -404,9 +405,11 @@ sys.stdin.readline()
 import http.client, socket, ssl
 context = ssl.create_default_context(cafile=sys.argv[2])
 print(0, 0, flush=True)
+sys.stdin.readline()
 connection = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=10)
 plain = socket.create_connection(('127.0.0.1', int(sys.argv[1])), timeout=10)
 connection.sock = context.wrap_socket(plain, server_hostname=sys.argv[3])
+print(0, 0, flush=True)
 for path in sys.stdin:
     connection.request('GET', path.strip())
     response = connection.getresponse()

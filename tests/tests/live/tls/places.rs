@@ -113,12 +113,14 @@ pub(super) fn library() -> Result<PathBuf> {
     Ok(PathBuf::from(words.next().with_context(|| format!("curl has no libssl:\n{listed}"))?))
 }
 
+/// What is new is looked into while a first copy waits for its configuration, and does nothing else.
 const OWN_FOLDER: &str = r#"
 shift
 mount -t tmpfs none "$2"
 cp "$1" "$2"
 export LD_LIBRARY_PATH="$2"
 shift 2
+sleep 1 | "$1" --silent --config - || true
 exec "$@"
 "#;
 
@@ -126,6 +128,7 @@ const BOUND: &str = r#"
 shift
 mount --bind "$1" "$2"
 shift 2
+sleep 1 | "$1" --silent --config - || true
 exec "$@"
 "#;
 
@@ -138,5 +141,6 @@ for file in "$1" $(ldd "$1" | grep -o '/[^ ]*') "$ca"; do
   mkdir -p "$root$(dirname "$file")"
   cp -L "$file" "$root$file"
 done
+sleep 1 | chroot "$root" "$1" --silent --config - || true
 exec chroot "$root" "$@"
 "#;

@@ -42,7 +42,8 @@ fn points(image: &Image<'_>, program: &mut Program<'_>, texts: &Texts) -> Option
     starts.extend(write_ex.into_iter().map(|start| (Function::SslWriteEx, start)));
     let points = super::points(image, starts)?;
     let found = Found { library: TlsLibrary::OpenSsl, how: How::Signature, points };
-    Some(Examined { found: Some(found), opaque: (!is_whole).then_some(Opaque::OpenSsl) })
+    let opaque = (!is_whole).then_some(Opaque::OpenSsl);
+    Some(Examined { found: Some(found), opaque, ..Examined::default() })
 }
 
 /// `SSL_read_ex` or `SSL_write_ex`, from what it shares with the one without `_ex`.

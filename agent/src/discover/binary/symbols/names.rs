@@ -31,6 +31,20 @@ pub(super) enum Mark {
     /// It calls GnuTLS: functions with names of OpenSSL are a front (`libgnutls-openssl`), and what
     /// goes through them is seen behind it.
     UsesGnuTls,
+    /// It puts buffers of its own choice below TLS objects (`SSL_set_bio`), if it does not define that.
+    SetsBuffers,
+    /// It asks how much is in a buffer (`BIO_ctrl_pending`), as those do that move ciphertext
+    /// themselves, if it does not define that.
+    AsksBuffers,
+    /// Node's own memory buffers.
+    NodeBuffers,
+}
+
+impl Mark {
+    /// It tells of a file that names the symbol without defining it.
+    pub(super) fn is_of_users(self) -> bool {
+        matches!(self, Self::SetsBuffers | Self::AsksBuffers)
+    }
 }
 
 /// Names by their offset in the string table.
@@ -87,6 +101,9 @@ const NAMES: &[(&str, Name)] = &[
     ("PR_Write", Name::Function(Function::PrWrite)),
     ("PR_Send", Name::Function(Function::PrSend)),
     ("PR_Close", Name::Function(Function::PrClose)),
+    ("SSL_set_bio", Name::Mark(Mark::SetsBuffers)),
+    ("BIO_ctrl_pending", Name::Mark(Mark::AsksBuffers)),
+    ("_ZN4node6crypto7NodeBIO9GetMethodEv", Name::Mark(Mark::NodeBuffers)),
     ("SSL_CTX_set_grease_enabled", Name::Mark(Mark::BoringSsl)),
     ("SSL_CTX_use_certificate_chain_mem", Name::Mark(Mark::LibreSsl)),
 ];
