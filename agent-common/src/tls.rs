@@ -25,6 +25,8 @@ pub const SIZE_BY_POINTER: u64 = 1 << 3;
 pub const LAYERED_ONLY: u64 = 1 << 4;
 /// The size is a 32-bit signed integer.
 pub const SIZE_32: u64 = 1 << 5;
+/// As `SIZE_BY_POINTER`, where the fifth argument points.
+pub const SIZE_BY_FIFTH: u64 = 1 << 6;
 
 /// Where the library (`LIBRARY_*`) begins.
 pub const LIBRARY_SHIFT: u32 = 8;

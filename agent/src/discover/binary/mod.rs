@@ -87,6 +87,8 @@ pub enum Function {
     SslWrite,
     /// `SSL_write_ex`
     SslWriteEx,
+    /// `SSL_write_ex2`, which since OpenSSL 3.3 takes flags before the place for the size
+    SslWriteEx2,
     /// `SSL_write_early_data`
     SslWriteEarlyData,
     /// `SSL_sendfile`
