@@ -1,5 +1,6 @@
 //! Small files made here, broken ones, and real ones with other tools as the judge.
 
+mod entry;
 mod go;
 mod libraries;
 mod stripped;
