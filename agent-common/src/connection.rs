@@ -71,7 +71,8 @@ pub struct Connection {
     pub file: u16,
     /// A TLS stream: identity of what carries it, 0 if not known.
     pub below: u64,
-    /// A TLS stream: identity of the socket's connection, by which `sock` is believed.
+    /// A TLS stream: identity of the socket's connection, by which `sock` is believed. A socket that
+    /// carries one: the process whose stream that is.
     pub socket_conn: u64,
     /// A TLS stream: bytes that its socket had sent when the last write began.
     pub write_start_bytes: u64,

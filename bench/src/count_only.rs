@@ -61,8 +61,8 @@ impl Place {
         let mut files = files.iter().filter_map(|mapped| maps::open(&proc_fs, pid, mapped));
         let found = files.find_map(|file| {
             let points = binary::examine(&file).found?.points;
-            let read = offset(&points, Function::SslRead)?;
-            let write = offset(&points, Function::SslWrite)?;
+            let read = offset(&points, [Function::SslRead, Function::SslReadEx])?;
+            let write = offset(&points, [Function::SslWrite, Function::SslWriteEx])?;
             Some(Self { file, read, write })
         });
         found.with_context(|| format!("process {pid} runs no SSL_read"))
@@ -92,8 +92,11 @@ impl Place {
     }
 }
 
-fn offset(points: &[Point], function: Function) -> Option<u64> {
-    points.iter().find(|point| point.function == function).map(|point| point.offset)
+/// Of the first of the functions that is there. What `SSL_read` and `SSL_read_ex` share may be given
+/// instead of both, as the latter.
+fn offset(points: &[Point], functions: [Function; 2]) -> Option<u64> {
+    let of = |function| points.iter().find(|point| point.function == function);
+    functions.into_iter().find_map(of).map(|point| point.offset)
 }
 
 /// The program.

@@ -146,6 +146,9 @@ fn attempted(settings: &Settings, kind: u8, call: &Call) {
         let connection = unsafe { &mut *entry };
         table::decide_filter(settings, connection, socket.sk);
         tie(settings, connection, call);
+        if call.result > 0 && kind & syscall::SENDS != 0 {
+            recognise(settings, connection, kind, call);
+        }
     }
 }
 
@@ -158,7 +161,7 @@ fn may_be_filtered_tls(settings: &Settings) -> bool {
 /// Asks whether the call happens inside a TLS call, while it is not known what the socket's bytes are.
 #[inline(always)]
 fn tie(settings: &Settings, entry: &mut Connection, call: &Call) {
-    if settings.tls != 0 && tie::is_open(entry) {
+    if settings.tls != 0 && tie::is_open(entry, call.tgid) {
         // SAFETY: the typed registers.
         let (sp, goroutine) = unsafe {
             (load(call.regs, offset!(regs_sp)), load(call.regs, offset!(regs_goroutine)))
@@ -170,7 +173,7 @@ fn tie(settings: &Settings, entry: &mut Connection, call: &Call) {
 /// Asks whether what was sent is a record that went through a memory buffer before.
 #[inline(always)]
 fn recognise(settings: &Settings, entry: &mut Connection, kind: u8, call: &Call) {
-    if settings.tls != 0 && tie::is_open(entry) {
+    if settings.tls != 0 && tie::is_open(entry, call.tgid) {
         let (buffer, size) = first_buffer(kind, call);
         tie::by_ciphertext(settings, entry, buffer, size);
     }

@@ -152,6 +152,7 @@ fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
     stream.cgroup = socket.cgroup;
     stream.socket_conn = socket.conn;
     socket.flags |= CARRIES;
+    socket.socket_conn = u64::from(stream.tgid);
     // Its bytes are counted from now on, even if nothing was wanted of it.
     quiet::listen(socket.sock);
     // From here on it is believed.

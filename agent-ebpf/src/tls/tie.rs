@@ -25,13 +25,15 @@ const SHORT_RECORDS: u32 = 3;
 /// Head of a TLS record.
 const HEAD_BYTES: u64 = 5;
 
-/// Whether it is still open what a socket's bytes are.
+/// Whether it is still open what a socket's bytes are, for this process: a child goes on with a copy
+/// of what its parent began.
 #[inline(always)]
-pub fn is_open(socket: &Connection) -> bool {
+pub fn is_open(socket: &Connection, tgid: u32) -> bool {
     use earwitness_common::settings::Verdict;
-    socket.flags & SEEKS != 0
-        || socket.flags & CARRIES == 0
-            && (socket.verdict == Verdict::Undecided as u8 || socket.verdict == Verdict::Tls as u8)
+    if socket.flags & CARRIES != 0 {
+        return socket.flags & SEEKS != 0 || socket.socket_conn != u64::from(tgid);
+    }
+    socket.verdict == Verdict::Undecided as u8 || socket.verdict == Verdict::Tls as u8
 }
 
 /// A socket call: the TLS call that it happens in, if any, is about this socket. `sp` and `goroutine`

@@ -30,6 +30,8 @@ use crate::protocol::{Connection, Output};
 
 /// How long what a TLS stream told waits for its socket to become known.
 const HELD_NS: u64 = 2_000_000_000;
+/// The same where filters have to be asked about the socket: a server may answer that late.
+const HELD_UNDECIDED_NS: u64 = 60_000_000_000;
 /// A TLS stream without a socket that has been silent for so long is over: nothing shows its end.
 const UNPLACED_NS: u64 = 300_000_000_000;
 
@@ -391,7 +393,11 @@ impl Tracker {
             followed.parser.tick(now_ns, &self.limits, &mut self.outputs);
             let silent_ns = now_ns.saturating_sub(followed.last_ns);
             let is_over = followed.is_unplaced() && silent_ns > UNPLACED_NS;
-            let is_late = now_ns.saturating_sub(followed.open.time_ns) > HELD_NS;
+            let held_ns = match followed.open.filter {
+                FilterState::Undecided => HELD_UNDECIDED_NS,
+                _ => HELD_NS,
+            };
+            let is_late = now_ns.saturating_sub(followed.open.time_ns) > held_ns;
             let is_held = followed.held.is_some();
             self.settle(conn, now_ns, events);
             if is_over {

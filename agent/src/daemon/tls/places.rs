@@ -5,7 +5,7 @@
 
 use earwitness_common::tls::{
     FILE_SHIFT, LAYERED_ONLY, LIBRARY_SHIFT, OP, OP_BUFFER, OP_FREE, OP_INNER, OP_READ,
-    OP_SENDFILE, OP_WRITE, SIZE_32, SIZE_BY_POINTER, TLS_FILES,
+    OP_SENDFILE, OP_WRITE, SIZE_32, SIZE_BY_FIFTH, SIZE_BY_POINTER, TLS_FILES,
 };
 
 use crate::discover::binary::{Found, Function, Point};
@@ -60,6 +60,7 @@ fn meaning(function: Function) -> u64 {
         Function::SslWrite => OP_WRITE | SIZE_32,
         Function::SslReadEx | Function::SslReadEarlyData => OP_READ | SIZE_BY_POINTER,
         Function::SslWriteEx | Function::SslWriteEarlyData => OP_WRITE | SIZE_BY_POINTER,
+        Function::SslWriteEx2 => OP_WRITE | SIZE_BY_FIFTH,
         Function::SslSendfile => OP_SENDFILE,
         Function::SslFree | Function::GnutlsDeinit | Function::PrClose | Function::GoClose => {
             OP_FREE

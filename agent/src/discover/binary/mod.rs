@@ -10,8 +10,10 @@
 //! file ──▶ image (segments, sections) ──▶ symbols    names in .dynsym and .symtab
 //!                                     ├─▶ go         names in .gopclntab
 //!                                     └─▶ stripped   what code and texts give away
+//! points ──▶ entry    the same calls, where a probe costs less
 //! ```
 
+mod entry;
 mod go;
 mod image;
 mod stripped;
@@ -32,12 +34,21 @@ use image::Image;
 /// What there is to probe in the file.
 pub fn examine(file: &File) -> Examined {
     let Some(image) = Image::open(file) else { return Examined::default() };
-    let named = symbols::find(&image);
+    let mut examined = functions(&image);
+    if let Some(found) = &mut examined.found {
+        entry::refine(&image, found);
+    }
+    examined
+}
+
+/// Where functions begin.
+fn functions(image: &Image<'_>) -> Examined {
+    let named = symbols::find(image);
     if named.found.as_ref().is_some_and(Found::has_tls) {
         return named;
     }
-    let go = go::find(&image);
-    let examined = if go == Examined::default() { stripped::find(&image) } else { go };
+    let go = go::find(image);
+    let examined = if go == Examined::default() { stripped::find(image) } else { go };
     // `libcrypto` has no TLS of its own, and a program may export that much of it only.
     Examined {
         found: examined.found.or(named.found),
@@ -71,9 +82,9 @@ pub struct Found {
 /// One place in the file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Point {
-    /// What begins there.
+    /// What begins there, or is called there in all but name: with the same arguments and result.
     pub function: Function,
-    /// Offset in the file of its first instruction.
+    /// Offset in the file of its first instruction, or of one at which nothing has changed yet.
     pub offset: u64,
     /// Offsets in the file of its RET instructions. Go only, where a return probe would break the
     /// program; empty elsewhere.
@@ -93,6 +104,8 @@ pub enum Function {
     SslWrite,
     /// `SSL_write_ex`
     SslWriteEx,
+    /// `SSL_write_ex2`, which since OpenSSL 3.3 takes flags before the place for the size
+    SslWriteEx2,
     /// `SSL_write_early_data`
     SslWriteEarlyData,
     /// `SSL_sendfile`

@@ -116,6 +116,7 @@ const SSL: &[Function] = &[
     Function::SslReadEarlyData,
     Function::SslWrite,
     Function::SslWriteEx,
+    Function::SslWriteEx2,
     Function::SslWriteEarlyData,
     Function::SslSendfile,
     Function::SslFree,

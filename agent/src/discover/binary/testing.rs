@@ -2,18 +2,23 @@
 
 /// Has every symbol defined as a function, 16 bytes apart.
 pub(crate) fn elf(symbols: &[&str]) -> Vec<u8> {
+    let symbols: Vec<(&str, u64)> = symbols.iter().copied().zip((0..).step_by(16)).collect();
+    elf_of(&symbols, &vec![0xc3; 16 * symbols.len() + 16])
+}
+
+/// Has code, and functions at these places in it. The code is [`CODE_AT`] in the file.
+pub(crate) fn elf_of(symbols: &[(&str, u64)], code: &[u8]) -> Vec<u8> {
     let mut texts = vec![0];
     let mut table = vec![0; 24];
-    for (index, name) in symbols.iter().enumerate() {
+    for (name, at) in symbols {
         table.extend((texts.len() as u32).to_le_bytes());
         // STB_GLOBAL, STT_FUNC; of section 1.
         table.extend([0x12, 0, 1, 0]);
-        table.extend((CODE_ADDRESS + 16 * index as u64).to_le_bytes());
+        table.extend((CODE_ADDRESS + at).to_le_bytes());
         table.extend(16_u64.to_le_bytes());
         texts.extend(name.bytes().chain([0]));
     }
-    let code = vec![0xc3; 16 * symbols.len() + 16];
-    let code_at = 64 + 56;
+    let code_at = CODE_AT;
     let table_at = code_at + code.len() as u64;
     let texts_at = table_at + table.len() as u64;
     let sections_at = texts_at + texts.len() as u64;
@@ -28,7 +33,7 @@ pub(crate) fn elf(symbols: &[&str]) -> Vec<u8> {
     // PT_LOAD, readable and executable.
     file.extend(words(&[1 | 5 << 32, code_at, CODE_ADDRESS, CODE_ADDRESS]));
     file.extend(words(&[code.len() as u64, code.len() as u64, 4096]));
-    file.extend(&code);
+    file.extend(code);
     file.extend(&table);
     file.extend(&texts);
     file.extend([0; 64]);
@@ -58,7 +63,8 @@ fn words16(words: &[u16]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// Of the first symbol. Its offset in the file is 120.
+/// Offset of the code in the file.
+pub(crate) const CODE_AT: u64 = 64 + 56;
 const CODE_ADDRESS: u64 = 0x40_0000;
 
 /// A program of Go without sections: code, then a table that begins with this byte. The functions
@@ -115,7 +121,7 @@ fn go_table(magic: u8, is_before_1_18: bool) -> Vec<u8> {
     [head, names, entries, functions].concat()
 }
 
-/// Offset of the code in the file.
+/// Offset of the code of [`go`] in the file.
 pub(crate) const GO_CODE_AT: u64 = 64 + 2 * 56;
 const GO_NAMES: &[&str] = &[
     "runtime.a",

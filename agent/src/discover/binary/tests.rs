@@ -1,5 +1,6 @@
 //! Small files made here, broken ones, and real ones with other tools as the judge.
 
+mod entry;
 mod go;
 mod libraries;
 mod stripped;
@@ -10,10 +11,18 @@ use super::*;
 
 #[test]
 fn symbols_are_found_whatever_their_version() {
-    let file = testing::elf(&["SSL_read@@OPENSSL_3.0.0", "main", "SSL_write_ex", "XSSL_read_ex"]);
+    let file = testing::elf(&[
+        "SSL_read@@OPENSSL_3.0.0",
+        "main",
+        "SSL_write_ex",
+        "XSSL_read_ex",
+        "SSL_write_ex2@@OPENSSL_3.3.0",
+    ]);
     let found = examine_bytes(&file).found.unwrap();
     assert_eq!((found.library, found.how), (TlsLibrary::OpenSsl, How::Symbols));
-    assert_eq!(offsets(&found), [(Function::SslRead, 120), (Function::SslWriteEx, 152)]);
+    let expected =
+        [(Function::SslRead, 120), (Function::SslWriteEx, 152), (Function::SslWriteEx2, 184)];
+    assert_eq!(offsets(&found), expected);
 }
 
 #[test]

@@ -82,6 +82,7 @@ const NAMES: &[(&str, Name)] = &[
     ("SSL_read_early_data", Name::Function(Function::SslReadEarlyData)),
     ("SSL_write", Name::Function(Function::SslWrite)),
     ("SSL_write_ex", Name::Function(Function::SslWriteEx)),
+    ("SSL_write_ex2", Name::Function(Function::SslWriteEx2)),
     ("SSL_write_early_data", Name::Function(Function::SslWriteEarlyData)),
     ("SSL_sendfile", Name::Function(Function::SslSendfile)),
     ("SSL_free", Name::Function(Function::SslFree)),

@@ -58,7 +58,8 @@ fn a_front_of_another_library_is_left_alone() {
 
 fn check(name: &str, library: TlsLibrary, names: &[(Function, &str)]) {
     let Some(path) = self::library(name) else { return };
-    let found = examine(&File::open(&path).unwrap()).found.unwrap();
+    let file = File::open(&path).unwrap();
+    let found = functions(&Image::open(&file).unwrap()).found.unwrap();
     assert_eq!((found.library, found.how), (library, How::Symbols));
     let nm = output("nm", &["-D", &path]);
     let loads = loads(&path);
@@ -70,7 +71,7 @@ fn check(name: &str, library: TlsLibrary, names: &[(Function, &str)]) {
     assert_eq!(offsets(&found), expected);
 }
 
-fn library(name: &str) -> Option<String> {
+pub(super) fn library(name: &str) -> Option<String> {
     let path = format!("/usr/lib/x86_64-linux-gnu/{name}");
     if Path::new(&path).exists() {
         return Some(path);

@@ -45,14 +45,16 @@ fn a_program_with_openssl_linked_in_gives_the_same_stripped() {
         else {
             return println!("SKIPPED: gcc or libssl.a is not on this machine");
         };
-        let named = examine(&File::open(whole).unwrap()).found.unwrap();
-        let examined = examine(&File::open(stripped).unwrap());
+        let files = [whole, stripped].map(|path| File::open(path).unwrap());
+        let [named, examined] = files.each_ref().map(|file| functions(&Image::open(file).unwrap()));
         assert_eq!(examined.opaque, None);
         let found = examined.found.unwrap();
         assert_eq!(found.how, How::Signature);
-        assert_same(&found, &named);
+        assert_same(&found, &named.found.unwrap());
         let has = |function| found.points.iter().any(|point| point.function == function);
         assert!(has(Function::SslFree) && has(Function::BioWrite));
+        let [named, found] = files.each_ref().map(|file| offsets(&examine(file).found.unwrap()));
+        assert!(found.iter().all(|point| named.contains(point)), "{found:?} of {named:?}");
     }
 }
 
@@ -81,12 +83,13 @@ fn by_code_and_by_name(path: &str) -> Option<(Found, Found)> {
         return None;
     }
     let file = File::open(path).unwrap();
-    let Some(named) = examine(&file).found.filter(|found| found.library == TlsLibrary::OpenSsl)
-    else {
+    let image = Image::open(&file).unwrap();
+    let named = symbols::find(&image).found.filter(|found| found.library == TlsLibrary::OpenSsl);
+    let Some(named) = named else {
         println!("SKIPPED: {path} has no OpenSSL in it");
         return None;
     };
-    Some((find(&Image::open(&file).unwrap()).found.unwrap(), named))
+    Some((find(&image).found.unwrap(), named))
 }
 
 fn assert_same(found: &Found, named: &Found) {
