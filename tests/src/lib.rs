@@ -5,6 +5,7 @@
 //! Not here: the tests themselves (`tests/live`).
 
 pub mod agent;
+pub mod brought;
 pub mod calls;
 pub mod certificates;
 pub mod clients;
