@@ -10,6 +10,7 @@ pub mod calls;
 pub mod certificates;
 pub mod clients;
 pub mod compare;
+pub mod curl_cffi;
 pub mod host;
 pub mod ports;
 pub mod process;
