@@ -5,10 +5,12 @@
 //! Not here: the tests themselves (`tests/live`).
 
 pub mod agent;
+pub mod brought;
 pub mod calls;
 pub mod certificates;
 pub mod clients;
 pub mod compare;
+pub mod curl_cffi;
 pub mod host;
 pub mod ports;
 pub mod process;

@@ -6,6 +6,7 @@
 
 mod bench;
 mod build;
+mod curl_cffi;
 mod go;
 mod host;
 mod lint;

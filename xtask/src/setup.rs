@@ -10,7 +10,7 @@ use crate::packages::{self, Need};
 use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
-use crate::{go, toolchain};
+use crate::{curl_cffi, go, toolchain};
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
 #[derive(clap::Args)]
@@ -38,7 +38,8 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
     if tests {
         steps.take("programs that the tests use", || {
             packages::ensure(&test_needs(), &host, privilege)?;
-            go::ensure(workspace)
+            go::ensure(workspace)?;
+            curl_cffi::ensure(workspace)
         })?;
     }
     Ok(())
@@ -81,5 +82,12 @@ fn test_needs() -> Vec<Need> {
         need("gnutls-serv", "gnutls-bin"),
         need("tstclnt", "libnss3-tools"),
         need("ps", "procps"),
+        need("gcc", "gcc"),
+        need("pkg-config", "pkgconf"),
+        need("/usr/include/stdlib.h", "libc6-dev"),
+        need("/usr/include/openssl/ssl.h", "libssl-dev"),
+        // What its archives need in newer releases.
+        need("/usr/include/zlib.h", "zlib1g-dev"),
+        need("/usr/include/zstd.h", "libzstd-dev"),
     ]
 }

@@ -84,6 +84,19 @@ impl App {
         Self::start(scene, name, command, port, || is_listening(port))
     }
 
+    /// A program that serves over TLS when told so, built for a test.
+    pub(super) fn program(
+        scene: &Scene,
+        name: &str,
+        program: &Path,
+        certificates: &Certificates,
+    ) -> Result<Self> {
+        let port = ports::free()?;
+        let mut command = Command::new(program);
+        command.arg("serve").arg(port.to_string()).arg(certificates.folder());
+        Self::start(scene, name, command, port, || is_listening(port))
+    }
+
     /// Node's `http` on a port.
     pub fn node(scene: &Scene) -> Result<Self> {
         let port = ports::free()?;

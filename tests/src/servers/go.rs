@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::app::App;
-use super::nginx::is_listening;
+use crate::brought;
 use crate::certificates::Certificates;
-use crate::ports;
 use crate::process;
 use crate::scene::Scene;
 
@@ -39,9 +38,8 @@ impl Build {
 pub fn build(scene: &Scene, how: Build) -> Result<PathBuf> {
     let source = scene.file("app.go", include_str!("app.go"))?;
     let program = scene.path("go-app");
-    let target = target_folder()?;
-    let cache = target.join("tmp/go");
-    let mut command = std::process::Command::new(compiler(&target)?);
+    let cache = brought::target_folder()?.join("tmp/go");
+    let mut command = std::process::Command::new(compiler()?);
     command.env("HOME", &cache).env("GOCACHE", cache.join("build")).env("GOPATH", &cache);
     command.envs([("GOTOOLCHAIN", "local"), ("GOPROXY", "off"), ("GOFLAGS", "-mod=mod")]);
     command.env("CGO_ENABLED", "0").env_remove("GOROOT");
@@ -52,30 +50,18 @@ pub fn build(scene: &Scene, how: Build) -> Result<PathBuf> {
 
 /// Starts such a program as a server.
 pub fn start(scene: &Scene, program: &Path, certificates: &Certificates) -> Result<App> {
-    let port = ports::free()?;
-    let mut command = std::process::Command::new(program);
-    command.arg("serve").arg(port.to_string()).arg(certificates.folder());
-    App::start(scene, "go", command, port, || is_listening(port))
+    App::program(scene, "go", program, certificates)
 }
 
 /// Fails if there is no compiler to build programs with.
 pub fn must_be_installed() -> Result<()> {
-    compiler(&target_folder()?).map(drop)
+    compiler().map(drop)
 }
 
 /// The one that set-up brings, or another.
-fn compiler(target: &Path) -> Result<PathBuf> {
-    let brought = target.join("tools/go/go/bin/go");
+fn compiler() -> Result<PathBuf> {
+    let brought = brought::target_folder()?.join("tools/go/go/bin/go");
     if brought.is_file() { Ok(brought) } else { process::find("go") }
-}
-
-/// This program lies in a profile's folder, a test in `deps/` there.
-fn target_folder() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folders = own.ancestors().skip(1);
-    let mut folders = folders.skip_while(|folder| folder.ends_with("deps"));
-    let folder = folders.nth(1).context("this program lies nowhere")?;
-    Ok(folder.to_owned())
 }
 
 const BUILD_SECONDS: u64 = 300;

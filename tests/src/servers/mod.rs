@@ -7,5 +7,6 @@ pub mod apache;
 pub mod app;
 pub mod go;
 pub mod java;
+pub mod linked;
 pub mod log;
 pub mod nginx;

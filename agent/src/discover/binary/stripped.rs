@@ -7,6 +7,7 @@
 
 mod boringssl;
 mod code;
+mod entries;
 mod frames;
 mod function;
 mod openssl;

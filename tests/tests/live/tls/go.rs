@@ -99,14 +99,20 @@ fn watched(scene: &Scene, how: Build) -> Result<()> {
 }
 
 /// Three exchanges over each connection.
-fn client(program: &Path, app: &App, certificates: &Certificates, connections: usize) -> Command {
+pub(super) fn client(
+    program: &Path,
+    app: &App,
+    certificates: &Certificates,
+    connections: usize,
+) -> Command {
     let mut command = Command::new(program);
     command.arg("ask").arg(app.port.to_string());
     command.args([&certificates.file("ca.pem"), NAME, &connections.to_string()]);
     command
 }
 
-fn agreed(app: &App, printed: &str, connections: usize) -> Result<Vec<Entry>> {
+/// What the server has logged, if the client says the same.
+pub(super) fn agreed(app: &App, printed: &str, connections: usize) -> Result<Vec<Entry>> {
     let answers = printed.lines().map(Entry::parse).collect::<Result<Vec<_>>>()?;
     ensure!(answers.len() == 3 * connections, "the client says:\n{printed}");
     let log = app.log(answers.len())?;

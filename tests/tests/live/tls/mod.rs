@@ -7,6 +7,7 @@ mod connections;
 mod faults;
 mod go;
 mod libraries;
+mod linked;
 mod nginx;
 mod node;
 mod opaque;
@@ -32,6 +33,7 @@ pub fn tests() -> Vec<crate::Test> {
         node::tests(),
         libraries::tests(),
         go::tests(),
+        linked::tests(),
         connections::tests(),
         opaque::tests(),
         places::tests(),

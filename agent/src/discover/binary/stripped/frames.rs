@@ -2,16 +2,42 @@
 //!
 //! In: `.eh_frame_hdr` and `.eh_frame`, which survive stripping. Out: the function around an address.
 //! Always: the index and the entry it leads to agree, or there is no answer. Only the encoding that
-//! all linkers write is read.
+//! all linkers write is read. Without an index all entries are looked through (`entries`).
 //! Not here: what the functions are. Source: Linux Standard Base, "Exception Frames".
 
 use std::ops::Range;
 
 use super::super::image::Image;
 use super::super::window::Window;
+use super::entries::Entries;
+
+/// What tells of functions.
+pub(super) enum Frames<'i> {
+    /// The index of the linker.
+    Index(Index<'i>),
+    /// All entries, where there is none.
+    Entries(Entries),
+}
+
+impl<'i> Frames<'i> {
+    pub(super) fn of(image: &'i Image<'i>) -> Option<Self> {
+        match image.frames {
+            Some((at, size)) => Index::of(image, at, size).map(Self::Index),
+            None => Entries::of(image).map(Self::Entries),
+        }
+    }
+
+    /// Addresses of the function around one.
+    pub(super) fn function(&mut self, address: u64) -> Option<Range<u64>> {
+        match self {
+            Self::Index(index) => index.function(address),
+            Self::Entries(entries) => entries.function(address),
+        }
+    }
+}
 
 /// The index: a table in the order of addresses.
-pub(super) struct Frames<'i> {
+pub(super) struct Index<'i> {
     image: &'i Image<'i>,
     window: Window<'i>,
     /// What the index counts from: its own address.
@@ -20,9 +46,8 @@ pub(super) struct Frames<'i> {
     rows: u64,
 }
 
-impl<'i> Frames<'i> {
-    pub(super) fn of(image: &'i Image<'i>) -> Option<Self> {
-        let (at, size) = image.frames?;
+impl<'i> Index<'i> {
+    fn of(image: &'i Image<'i>, at: u64, size: u64) -> Option<Self> {
         let mut window = Window::new(image);
         let rows = u64::from(window.u32(at.checked_add(8)?)?);
         let is_known = window.bytes(at, 4)? == ENCODING && rows <= size / ROW_BYTES;
@@ -30,8 +55,7 @@ impl<'i> Frames<'i> {
         is_known.then_some(Self { image, window, address: image.address(at)?, rows_at, rows })
     }
 
-    /// Addresses of the function around one.
-    pub(super) fn function(&mut self, address: u64) -> Option<Range<u64>> {
+    fn function(&mut self, address: u64) -> Option<Range<u64>> {
         // The last row that does not begin behind it.
         let (mut low, mut high) = (0, self.rows);
         while low < high {

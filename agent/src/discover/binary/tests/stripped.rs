@@ -39,7 +39,7 @@ fn a_program_with_openssl_linked_in_gives_the_same_stripped() {
         gcc.args(["-l:libssl.a", "-l:libcrypto.a", "-ldl", "-lpthread"]);
         gcc.output().is_ok_and(|output| output.status.success()).then_some(path)
     };
-    for mode in ["-pie", "-no-pie"] {
+    for mode in ["-pie", "-no-pie", "-static"] {
         let (Some(whole), Some(stripped)) =
             (built("whole", &[mode]), built("stripped", &[mode, "-s"]))
         else {
