@@ -17,7 +17,7 @@ use aya_obj::btf::BtfFeatures;
 use aya_obj::{Function, Object};
 use earwitness_common::connection::Connection;
 use earwitness_common::sample::{CodeFile, MAPPED_EACH};
-use earwitness_common::tls::TLS_FILES;
+use earwitness_common::tls::{OP, OP_READ, OP_WRITE, TLS_FILES};
 use zerocopy::IntoBytes as _;
 
 use super::load::{Pod, take_array};
@@ -36,6 +36,13 @@ pub struct Place {
     pub go_returns: Vec<u64>,
     /// A Go function.
     pub go: bool,
+}
+
+impl Place {
+    /// Without a probe here, half of what is said would be missing, and nothing would tell.
+    fn moves_plaintext(&self) -> bool {
+        matches!(self.cookie & OP, OP_READ | OP_WRITE)
+    }
 }
 
 /// Programs for TLS libraries.
@@ -155,10 +162,10 @@ impl Uprobes {
     }
 
     /// Attaches at all places of a file, in every process or in one. What the kernel refuses is left
-    /// out, as long as there is something.
+    /// out, unless plaintext goes that way.
     ///
     /// # Errors
-    /// `UprobeError::Attach`: nothing could be attached.
+    /// `UprobeError::Attach`: nothing is attached.
     pub fn attach(
         &self,
         file: &File,
@@ -167,20 +174,21 @@ impl Uprobes {
     ) -> Result<Attached, UprobeError> {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let mut attached = Attached::default();
-        let error = match self.attach_all(&path, places, pid, &mut attached.links) {
+        match self.attach_all(&path, places, pid, &mut attached.links) {
             Ok(()) => return Ok(attached),
             Err(error) if places.len() < 2 => return Err(error),
-            Err(error) => error,
-        };
+            Err(_) => attached.links.clear(),
+        }
         // Each by itself, to lose no more than what is refused.
-        attached.links.clear();
         for place in places {
             let one = std::slice::from_ref(place);
-            if let Err(error) = self.attach_all(&path, one, pid, &mut attached.links) {
-                attached.refused.push(error);
+            match self.attach_all(&path, one, pid, &mut attached.links) {
+                Err(error) if place.moves_plaintext() => return Err(error),
+                Err(error) => attached.refused.push(error),
+                Ok(()) => {}
             }
         }
-        if attached.links.is_empty() { Err(error) } else { Ok(attached) }
+        Ok(attached)
     }
 
     fn attach_all(
