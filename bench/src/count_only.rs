@@ -1,7 +1,8 @@
 //! A contender: probes on the TLS functions that the server calls, which count and do nothing else.
 //!
 //! In: a process that runs `SSL_read` and `SSL_write`. Out: probes on both in every process that
-//! runs the same file, at the return of `SSL_read` as well, and how often they were hit.
+//! runs the same file, at the return of `SSL_read` as well, and how often they were hit. Either on the
+//! functions by their names, as any tool has them, or where the agent has its own.
 //! Always: attached as the agent attaches its own on this kernel, so that the difference to the agent
 //! is what the agent's programs do; whoever calls is delayed, no other is.
 
@@ -18,7 +19,17 @@ use earwitness::discover::{ProcFs, maps};
 use earwitness::kernel::bpf::{
     self, LoadError, TRACE_UPROBE_SESSION, UprobePmu, attach_multi, attach_perf, load_program,
 };
-use object::SectionIndex;
+use object::read::elf::{ElfFile64, ElfSegment64, ElfSymbol64};
+use object::{Endianness, Object as _, ObjectSegment as _, ObjectSymbol as _, SectionIndex};
+
+/// Where the probes go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum At {
+    /// On the functions that programs call.
+    Names,
+    /// Where the agent's are, which may be a cheaper place inside.
+    AgentPlaces,
+}
 
 /// Probes that are attached until this is dropped.
 pub struct CountOnly {
@@ -28,10 +39,10 @@ pub struct CountOnly {
 
 impl CountOnly {
     /// Attaches to the library of a process.
-    pub fn attach(pid: u32) -> Result<Self> {
+    pub fn attach(pid: u32, at: At) -> Result<Self> {
         let hits = MapData::create(map(), "hits", None).context("making a map")?;
         let counter = Counter::new(hits.fd().as_fd().as_raw_fd())?;
-        let place = Place::of(pid)?;
+        let place = Place::of(pid, at)?;
         let links = match counter.load(FOLLOW, TRACE_UPROBE_SESSION) {
             Ok(reading) => place.sessions(&reading, &counter.load(LEAVE, TRACE_UPROBE_SESSION)?)?,
             // Before Linux 6.13.
@@ -46,7 +57,7 @@ impl CountOnly {
     }
 }
 
-/// Where the probes go.
+/// Two places in a file.
 struct Place {
     file: File,
     read: u64,
@@ -55,7 +66,7 @@ struct Place {
 
 impl Place {
     /// In what the process runs.
-    fn of(pid: u32) -> Result<Self> {
+    fn of(pid: u32, at: At) -> Result<Self> {
         let proc_fs = ProcFs::host();
         let files = maps::executable(&proc_fs, pid);
         let mut files = files.iter().filter_map(|mapped| maps::open(&proc_fs, pid, mapped));
@@ -63,19 +74,25 @@ impl Place {
             let points = binary::examine(&file).found?.points;
             let read = offset(&points, [Function::SslRead, Function::SslReadEx])?;
             let write = offset(&points, [Function::SslWrite, Function::SslWriteEx])?;
+            let (read, write) = match at {
+                At::AgentPlaces => (read, write),
+                At::Names => (named(&file, "SSL_read")?, named(&file, "SSL_write")?),
+            };
             Some(Self { file, read, write })
         });
         found.with_context(|| format!("process {pid} runs no SSL_read"))
     }
 
-    fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.file.as_raw_fd())
-    }
-
     fn sessions(&self, reading: &OwnedFd, writing: &OwnedFd) -> Result<Vec<OwnedFd>> {
         let attach = |program: &OwnedFd, offset| {
             let points = [(offset, NO_COOKIE)];
-            attach_multi(program.as_fd(), TRACE_UPROBE_SESSION, &self.path(), &points, None)
+            attach_multi(
+                program.as_fd(),
+                TRACE_UPROBE_SESSION,
+                &own_path(&self.file),
+                &points,
+                None,
+            )
         };
         let links = [attach(reading, self.read), attach(writing, self.write)];
         links.into_iter().collect::<std::io::Result<_>>().context("attaching")
@@ -84,12 +101,31 @@ impl Place {
     fn events(&self, program: &OwnedFd) -> Result<Vec<OwnedFd>> {
         let pmu = UprobePmu::read().context("this kernel has no uprobes")?;
         let attach = |(offset, on_return)| {
-            let event = pmu.open(&self.path(), offset, on_return, None)?;
+            let event = pmu.open(&own_path(&self.file), offset, on_return, None)?;
             attach_perf(program.as_fd(), event.as_fd(), NO_COOKIE)
         };
         let places = [(self.read, false), (self.read, true), (self.write, false)];
         places.map(attach).into_iter().collect::<std::io::Result<_>>().context("attaching")
     }
+}
+
+/// A name by which an open file can be opened again.
+fn own_path(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Where the file says that its function begins.
+fn named(file: &File, name: &str) -> Option<u64> {
+    let bytes = std::fs::read(own_path(file)).ok()?;
+    let elf = ElfFile64::<Endianness>::parse(bytes.as_slice()).ok()?;
+    let is_it = |symbol: &ElfSymbol64<'_, '_>| symbol.is_definition() && symbol.name() == Ok(name);
+    let address = elf.dynamic_symbols().chain(elf.symbols()).find(is_it)?.address();
+    let offset = |segment: ElfSegment64<'_, '_>| {
+        let (at, size) = segment.file_range();
+        let inside = address.checked_sub(segment.address())?;
+        (inside < size).then_some(at + inside)
+    };
+    elf.segments().find_map(offset)
 }
 
 /// Of the first of the functions that is there. What `SSL_read` and `SSL_read_ex` share may be given

@@ -13,7 +13,7 @@ use live_tests::scene::Scene;
 use serde::Serialize;
 
 use crate::agent::Agent;
-use crate::count_only::CountOnly;
+use crate::count_only::{At, CountOnly};
 use crate::journal::{self, Counts};
 use crate::load::Load;
 use crate::nginx::{Log, Nginx};
@@ -30,7 +30,7 @@ pub enum Watcher {
     /// tcpdump, packets on disk.
     Tcpdump,
     /// Probes on the server's TLS library that only count.
-    CountOnly,
+    CountOnly(At),
 }
 
 /// What the exchanges go over.
@@ -153,7 +153,7 @@ impl Watching {
             Watcher::Nobody => Self::Nobody,
             Watcher::Agent => Self::Agent(Agent::start(scene, None)?),
             Watcher::Tcpdump => Self::Tcpdump(tcpdump::start(scene, nginx.port)?),
-            Watcher::CountOnly => Self::CountOnly(CountOnly::attach(nginx.pid())?),
+            Watcher::CountOnly(at) => Self::CountOnly(CountOnly::attach(nginx.pid(), at)?),
         })
     }
 

@@ -12,6 +12,7 @@ use anyhow::Result;
 
 use crate::Effort;
 use crate::contest::Contest;
+use crate::count_only::At;
 use crate::load::Load;
 use crate::nginx::Log;
 use crate::report::{Figure, Goal, Section};
@@ -30,17 +31,19 @@ pub fn measure(effort: Effort) -> Result<Vec<Section>> {
 
 /// As much as nginx bears.
 fn throughput(effort: Effort) -> Result<Section> {
-    let trials = [NOBODY, COUNT_ONLY, AGENT];
+    let trials = [NOBODY, COUNT_ONLY, SAME_PLACES, AGENT];
     let contest = Contest::run(&trials, Load::Full, effort)?;
     let mut section = Section::new("tls: nginx and wrk (-t2 -c64) over TLS at full load");
     section.grid = contest.grid(&NOBODY);
     let kept = contest.share(&AGENT, &COUNT_ONLY);
+    let same_places = contest.share(&AGENT, &SAME_PLACES);
     let count_only = contest.share(&COUNT_ONLY, &NOBODY);
     let agent_us = contest.typical(&AGENT, |measured| measured.watcher_us);
     let hits = contest.typical(&COUNT_ONLY, |measured| measured.hits);
     section.figures = vec![
         Figure::new("throughput kept with the agent, of that with counting", kept, "")
             .goal(Goal::AtLeast(GOAL_KEPT)),
+        Figure::new("the same, of that with counting at the agent's places", same_places, ""),
         Figure::new("throughput kept with counting, of that with nothing", count_only, ""),
         Figure::new("agent CPU a request", agent_us, "us"),
         Figure::new("exchanges recorded", contest.recorded_percent(&AGENT), "%"),
@@ -55,7 +58,13 @@ const NOBODY: Trial =
     Trial { name: "nothing", watcher: Watcher::Nobody, log: Log::Off, over: Over::Tls };
 const COUNT_ONLY: Trial = Trial {
     name: "probes that only count",
-    watcher: Watcher::CountOnly,
+    watcher: Watcher::CountOnly(At::Names),
+    log: Log::Off,
+    over: Over::Tls,
+};
+const SAME_PLACES: Trial = Trial {
+    name: "counting at the agent's places",
+    watcher: Watcher::CountOnly(At::AgentPlaces),
     log: Log::Off,
     over: Over::Tls,
 };
