@@ -57,6 +57,14 @@ impl Nginx {
         Ok(Self { process, log, scheme, port })
     }
 
+    /// Process ids: the first one's, and its workers'.
+    pub fn pids(&self) -> Result<Vec<u32>> {
+        let first = self.process.pid();
+        let workers = fs::read_to_string(format!("/proc/{first}/task/{first}/children"))?;
+        let workers = workers.split_whitespace().map(|pid| Ok(pid.parse()?));
+        std::iter::once(Ok(first)).chain(workers).collect()
+    }
+
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)

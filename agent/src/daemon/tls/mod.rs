@@ -267,7 +267,7 @@ impl TlsWatch {
     fn settle(&mut self) {
         let mut told = Vec::new();
         for file in self.files.all_mut() {
-            if file.settle(self.scope.named(), &mut self.uprobes, &self.detach) {
+            if file.settle(&self.scope, &mut self.uprobes, &self.detach) {
                 told.push(file.number);
             }
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::detach::Detach;
 use super::files::TlsFile;
 use super::places::{self, When};
+use super::scope::Scope;
 use crate::kernel::uprobes::{Attached, Place, UprobeError, Uprobes};
 
 /// The probes of one file.
@@ -59,9 +60,8 @@ impl Reach {
 }
 
 impl TlsFile {
-    /// Puts the probes where they are wanted now. `named`: processes that are watched whatever they
-    /// run. Returns whether the first were attached.
-    pub fn settle(&mut self, named: &[u32], uprobes: &mut Uprobes, detach: &Detach) -> bool {
+    /// Puts the probes where they are wanted now. Returns whether the first were attached.
+    pub fn settle(&mut self, scope: &Scope, uprobes: &mut Uprobes, detach: &Detach) -> bool {
         let places = places::of(&self.found, self.number, When::Always);
         let is_refused = self.reach.refused.is_some_and(|since| since.elapsed() < ASK_AGAIN);
         if places.is_empty() || is_refused {
@@ -70,12 +70,12 @@ impl TlsFile {
         let before = self.reach.is_attached();
         let spares = self.reach.users.values().any(|&spared| spared);
         // Nobody runs it: whoever comes next will show.
-        let is_open = self.reach.users.is_empty() && before;
+        let is_open = scope.is_limited() && self.reach.users.is_empty() && before;
         match (spares, is_open) {
             (false, false) if self.reach.everywhere.is_none() => {
                 self.everywhere(&places, uprobes, detach);
             }
-            (true, _) => self.each(&places, named, uprobes, detach),
+            (true, _) => self.each(&places, scope.named(), uprobes, detach),
             _ => {}
         }
         !before && self.reach.is_attached()

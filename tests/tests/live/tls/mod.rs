@@ -13,6 +13,7 @@ mod node;
 mod opaque;
 mod places;
 mod python;
+mod spared;
 
 use anyhow::{Result, ensure};
 use live_tests::agent::Ended;
@@ -37,6 +38,7 @@ pub fn tests() -> Vec<crate::Test> {
         connections::tests(),
         opaque::tests(),
         places::tests(),
+        spared::tests(),
         faults::tests(),
     ];
     files.into_iter().flatten().collect()
