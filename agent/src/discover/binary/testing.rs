@@ -6,17 +6,19 @@ pub(crate) fn elf(symbols: &[&str]) -> Vec<u8> {
     elf_of(&symbols, &vec![0xc3; 16 * symbols.len() + 16])
 }
 
-/// Has code, and functions at these places in it. The code is [`CODE_AT`] in the file.
+/// Has code, and functions at these places in it. The code is [`CODE_AT`] in the file. As nm(1) has it,
+/// `U NAME` is used and not defined.
 pub(crate) fn elf_of(symbols: &[(&str, u64)], code: &[u8]) -> Vec<u8> {
     let mut texts = vec![0];
     let mut table = vec![0; 24];
     for (name, at) in symbols {
         table.extend((texts.len() as u32).to_le_bytes());
-        // STB_GLOBAL, STT_FUNC; of section 1.
-        table.extend([0x12, 0, 1, 0]);
+        let used = name.strip_prefix("U ");
+        // STB_GLOBAL, STT_FUNC; of section 1, or of none.
+        table.extend([0x12, 0, u8::from(used.is_none()), 0]);
         table.extend((CODE_ADDRESS + at).to_le_bytes());
         table.extend(16_u64.to_le_bytes());
-        texts.extend(name.bytes().chain([0]));
+        texts.extend(used.unwrap_or(name).bytes().chain([0]));
     }
     let code_at = CODE_AT;
     let table_at = code_at + code.len() as u64;

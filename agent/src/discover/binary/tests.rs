@@ -43,6 +43,16 @@ fn relatives_are_told_apart() {
 }
 
 #[test]
+fn users_of_memory_buffers_are_told() {
+    let buffers = |symbols: &[&str]| examine_bytes(&testing::elf(symbols)).buffers;
+    assert!(buffers(&["U SSL_set_bio", "U BIO_ctrl_pending", "PyInit__ssl"]));
+    assert!(buffers(&["SSL_read", "SSL_write", "_ZN4node6crypto7NodeBIO9GetMethodEv"]));
+    // A library that has both, and a program that puts sockets there.
+    assert!(!buffers(&["SSL_read", "SSL_write", "SSL_set_bio", "BIO_ctrl_pending"]));
+    assert!(!buffers(&["U SSL_set_bio", "U BIO_meth_new"]));
+}
+
+#[test]
 fn what_is_no_program_has_nothing() {
     for bytes in [&b""[..], b"\x7fELF", b"#!/bin/sh\nexit\n", &[0x7f; 4096]] {
         assert_eq!(examine_bytes(bytes), Examined::default());
