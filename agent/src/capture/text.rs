@@ -18,7 +18,13 @@
 //! ```
 //! `server` or `client` is what the watched end is; its address comes first. `old`: the connection
 //! is older than the agent, so its role is not known. `pid`, `uid`, `peer`, `cgroup` and `netns` may
-//! be left out. Then, for the connection that was named last, or with its name before:
+//! be left out. A TLS stream lies on a connection or on another stream, or it is not known on which:
+//! ```text
+//! open t1 tls openssl on c1 by call           or `by ciphertext`; `old` and `pid` as above
+//! open t2 tls go server pid 402               `undecided`: filters have to be asked
+//! place t2 on c1 by ciphertext                from now on it is known
+//! ```
+//! Then, for the connection that was named last, or with its name before:
 //! ```text
 //! > "GET / HTTP/1.1\r\n" "Host: a\r\n\r\n"    one call that moves bytes from client to server
 //! c2 < "HTTP/1.1 200 OK\r\n" "x" * 20         from server to client; the last text twenty times
@@ -40,7 +46,7 @@ mod token;
 use std::collections::HashMap;
 
 use super::{Header, Writer};
-use connection::Connection;
+use connection::{Connection, Opening};
 use statement::Words;
 
 /// A mistake in a capture written by hand.
@@ -105,6 +111,7 @@ impl Compiler {
             "exec" | "fork" | "exit" | "io_uring" => self.event(&word, words),
             "loss" => self.loss(words),
             "open" => self.open(words),
+            "place" => self.place(words),
             _ if connection::is_verb(&word) => self.on_current(&word, words),
             _ => {
                 if !self.connections.contains_key(&word) {
@@ -132,12 +139,48 @@ impl Compiler {
             self.ids.remove(&name);
         }
         let id = self.id(&name);
-        let mut open = connection::open(words)?;
-        open.head.time_ns = self.time_ns;
+        let mut open =
+            if words.take("tls") { self.stream(words)? } else { connection::open(words)? };
         let peer = open.peer.take().map(|peer| self.id(&peer));
         open.number(id, peer);
+        self.announce(name, open)
+    }
+
+    /// `LIBRARY on NAME by call|ciphertext`, or `LIBRARY server|client`; then options.
+    fn stream(&self, words: &mut Words) -> Result<Opening> {
+        let library = words.word()?;
+        let mut open = if words.take("on") {
+            Opening::on(self.carrier(words)?)
+        } else {
+            Opening::nowhere(words)?
+        };
+        open.of_library(&library)?;
+        open.options(words)?;
+        Ok(open)
+    }
+
+    /// `NAME on NAME by call|ciphertext`
+    fn place(&mut self, words: &mut Words) -> Result<()> {
+        let name = words.word()?;
+        let stream = self.connections.get(&name);
+        let stream = stream.ok_or_else(|| format!("`{name}` is no open connection"))?.head();
+        words.expect("on")?;
+        let mut open = Opening::on(self.carrier(words)?);
+        open.go_on_from(&stream);
+        open.options(words)?;
+        self.announce(name, open)
+    }
+
+    fn carrier(&self, words: &mut Words) -> Result<&Connection> {
+        let name = words.word()?;
+        self.connections.get(&name).ok_or_else(|| format!("`{name}` is no open connection"))
+    }
+
+    fn announce(&mut self, name: String, mut open: Opening) -> Result<()> {
+        open.head.time_ns = self.time_ns;
         self.sample(open.head_bytes())?;
-        self.connections.insert(name.clone(), open.into_connection());
+        let before = self.connections.remove(&name);
+        self.connections.insert(name.clone(), open.into_connection(before));
         self.current = Some(name);
         Ok(())
     }

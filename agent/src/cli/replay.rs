@@ -62,16 +62,26 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn replay(file: &Path, config: &Config, seq: &mut u64, out: &mut impl Write) -> anyhow::Result<()> {
     let mut reader =
         Reader::open(file).with_context(|| format!("cannot replay {}", file.display()))?;
+    replay_all(&mut reader, config, seq, out).with_context(|| format!("{}", file.display()))?;
+    if let Some(bytes) = reader.tail_bytes() {
+        eprintln!("warning: {}: the last {bytes} bytes are no whole entry", file.display());
+    }
+    Ok(())
+}
+
+fn replay_all(
+    reader: &mut Reader,
+    config: &Config,
+    seq: &mut u64,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let mut replay = Replay::new(reader.header(), config)?;
-    while let Some(entry) = reader.next().with_context(|| format!("{}", file.display()))? {
+    while let Some(entry) = reader.next()? {
         replay.entry(entry);
         replay.print(seq, out)?;
     }
     replay.pipeline.stop(replay.now_ns, &mut replay.outcome);
     replay.print(seq, out)?;
-    if let Some(bytes) = reader.tail_bytes() {
-        eprintln!("warning: {}: the last {bytes} bytes are no whole entry", file.display());
-    }
     Ok(())
 }
 
@@ -130,9 +140,9 @@ impl Replay {
     }
 
     fn print(&mut self, seq: &mut u64, out: &mut impl Write) -> io::Result<()> {
-        self.outcome.verdicts.clear();
-        self.outcome.processes.clear();
-        for record in self.outcome.records.drain(..) {
+        // Only records matter here.
+        let records = std::mem::take(&mut self.outcome).records;
+        for record in records {
             let mut line = record.line(*seq);
             line.push(b'\n');
             out.write_all(&line)?;
@@ -141,3 +151,6 @@ impl Replay {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,8 @@ impl TlsLibrary {
         }
     }
 
-    const ALL: [Self; 6] =
+    /// All of them.
+    pub const ALL: [Self; 6] =
         [Self::OpenSsl, Self::BoringSsl, Self::LibreSsl, Self::GnuTls, Self::Nss, Self::Go];
 }
 

@@ -10,14 +10,15 @@ use std::net::IpAddr;
 use earwitness_common::sample::{
     DATA_CALL_START, DATA_TURN_START, DataHead, EGRESS, EndHead, FAMILY_INET, FAMILY_INET6,
     FAMILY_UNIX, GAP_DISCARDED, GAP_FAULT, GAP_IOV_LIMIT, GAP_NONE, GAP_OVER_LIMIT, GAP_SENDFILE,
-    INGRESS, KIND_CLOSE, KIND_DATA, KIND_END, KIND_OPEN, OPEN_FRESH, OpenHead, ROLE_ACCEPTED,
-    ROLE_CONNECTED, ROLE_UNKNOWN,
+    INGRESS, KIND_CLOSE, KIND_DATA, KIND_END, KIND_OPEN, OPEN_FRESH, OPEN_UNDECIDED, OpenHead,
+    ROLE_ACCEPTED, ROLE_CONNECTED, ROLE_UNKNOWN, TIED_CALL, TIED_CIPHERTEXT,
 };
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
 use super::statement::Words;
 use super::{Result, event};
 use crate::model::loss::Reason;
+use crate::model::tls::TlsLibrary;
 
 /// Whether the word says what happens on a connection.
 pub(super) fn is_verb(word: &str) -> bool {
@@ -34,11 +35,7 @@ pub(super) struct Opening {
 
 /// `server|client LOCAL <-|-> REMOTE`, or `server|client unix PATH`; then options.
 pub(super) fn open(words: &mut Words) -> Result<Opening> {
-    let is_server = match words.word()?.as_str() {
-        "server" => true,
-        "client" => false,
-        other => return Err(format!("`server` or `client` is expected, not `{other}`")),
-    };
+    let is_server = is_server(words)?;
     let mut head = OpenHead::new_zeroed();
     head.kind = KIND_OPEN;
     head.role = if is_server { ROLE_ACCEPTED } else { ROLE_CONNECTED };
@@ -51,10 +48,24 @@ pub(super) fn open(words: &mut Words) -> Result<Opening> {
         set_tcp(&mut head, words, is_server)?;
     }
     let mut opening = Opening { head, peer: None, is_server };
-    while let Some(option) = words.maybe_word() {
-        opening.option(&option, words)?;
-    }
+    opening.options(words)?;
     Ok(opening)
+}
+
+fn is_server(words: &mut Words) -> Result<bool> {
+    match words.word()?.as_str() {
+        "server" => Ok(true),
+        "client" => Ok(false),
+        other => Err(format!("`server` or `client` is expected, not `{other}`")),
+    }
+}
+
+fn tied(word: &str) -> Result<u8> {
+    match word {
+        "call" => Ok(TIED_CALL),
+        "ciphertext" => Ok(TIED_CIPHERTEXT),
+        other => Err(format!("`call` or `ciphertext` is expected, not `{other}`")),
+    }
 }
 
 fn set_tcp(head: &mut OpenHead, words: &mut Words, is_server: bool) -> Result<()> {
@@ -93,6 +104,40 @@ fn set_unix(head: &mut OpenHead, path: &str) -> Result<()> {
 }
 
 impl Opening {
+    /// A TLS stream on what carries it.
+    pub(super) fn on(carrier: &Connection) -> Self {
+        let below = carrier.head;
+        let head = OpenHead { below: below.conn, layer: below.layer + 1, tied: TIED_CALL, ..below };
+        Self { head, peer: None, is_server: carrier.is_server }
+    }
+
+    /// A TLS stream whose socket is not known. `server|client`
+    pub(super) fn nowhere(words: &mut Words) -> Result<Self> {
+        let mut head = OpenHead::new_zeroed();
+        (head.kind, head.layer) = (KIND_OPEN, 1);
+        Ok(Self { head, peer: None, is_server: is_server(words)? })
+    }
+
+    /// Whose TLS it is.
+    pub(super) fn of_library(&mut self, name: &str) -> Result<()> {
+        let library = TlsLibrary::ALL.into_iter().find(|library| library.name() == name);
+        self.head.library = library.ok_or_else(|| format!("`{name}` is no TLS library"))?.number();
+        Ok(())
+    }
+
+    /// It is the stream that this announced before.
+    pub(super) fn go_on_from(&mut self, before: &OpenHead) {
+        (self.head.conn, self.head.library) = (before.conn, before.library);
+        (self.head.tgid, self.head.uid) = (before.tgid, before.uid);
+    }
+
+    pub(super) fn options(&mut self, words: &mut Words) -> Result<()> {
+        while let Some(option) = words.maybe_word() {
+            self.option(&option, words)?;
+        }
+        Ok(())
+    }
+
     fn option(&mut self, option: &str, words: &mut Words) -> Result<()> {
         match option {
             "old" => (self.head.role, self.head.flags) = (ROLE_UNKNOWN, 0),
@@ -101,6 +146,8 @@ impl Opening {
             "cgroup" => self.head.cgroup = words.number()?,
             "netns" => self.head.netns = words.number()?,
             "peer" => self.peer = Some(words.word()?),
+            "by" if self.head.layer != 0 => self.head.tied = tied(&words.word()?)?,
+            "undecided" if self.head.layer != 0 => self.head.flags = OPEN_UNDECIDED,
             _ => return Err(format!("`{option}` is no option of `open`")),
         }
         Ok(())
@@ -110,6 +157,10 @@ impl Opening {
     pub(super) fn number(&mut self, id: u64, peer: Option<u64>) {
         let sock = |id: u64| SOCK_BASE.wrapping_add(id << 12);
         self.head.conn = id;
+        if self.head.layer != 0 {
+            // It has no socket of its own.
+            return;
+        }
         self.head.sock = sock(id);
         self.head.peer_sock = peer.map_or(0, sock);
         self.head.ino = id.wrapping_add(FIRST_INO);
@@ -119,25 +170,27 @@ impl Opening {
         self.head.as_bytes()
     }
 
-    pub(super) fn into_connection(self) -> Connection {
-        Connection {
-            id: self.head.conn,
+    /// `before`: what it has been announced as already.
+    pub(super) fn into_connection(self, before: Option<Connection>) -> Connection {
+        let new = Connection {
+            head: self.head,
             is_server: self.is_server,
-            tgid: self.head.tgid,
-            uid: self.head.uid,
             ingress_bytes: 0,
             egress_bytes: 0,
             last_direction: None,
+        };
+        match before {
+            Some(before) => Connection { head: new.head, ..before },
+            None => new,
         }
     }
 }
 
 /// An open connection.
 pub(super) struct Connection {
-    id: u64,
+    /// As it was announced.
+    head: OpenHead,
     is_server: bool,
-    tgid: u32,
-    uid: u32,
     ingress_bytes: u64,
     egress_bytes: u64,
     last_direction: Option<u8>,
@@ -156,6 +209,11 @@ struct Move {
 }
 
 impl Connection {
+    /// As it was announced.
+    pub(super) fn head(&self) -> OpenHead {
+        self.head
+    }
+
     /// What the kernel side writes when this happens.
     pub(super) fn act(
         &mut self,
@@ -218,8 +276,8 @@ impl Connection {
             len_bytes: 0,
             reason: GAP_NONE,
             is_new_call: true,
-            tgid: self.tgid,
-            uid: self.uid,
+            tgid: self.head.tgid,
+            uid: self.head.uid,
         })
     }
 
@@ -253,7 +311,7 @@ impl Connection {
                 flags,
                 data_bytes: chunk.len() as u32,
                 time_ns,
-                conn: self.id,
+                conn: self.head.conn,
                 pos_bytes: self.advance(moved.direction, len_bytes)?,
                 len_bytes,
                 tgid: moved.tgid,
@@ -282,7 +340,7 @@ impl Connection {
             direction,
             pad: [0; 6],
             time_ns,
-            conn: self.id,
+            conn: self.head.conn,
             ingress_bytes: self.ingress_bytes,
             egress_bytes: self.egress_bytes,
         };
