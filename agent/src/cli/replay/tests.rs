@@ -88,13 +88,19 @@ fn filter_that_could_not_be_asked() {
 /// A server that answers late is asked about as long as it takes.
 #[test]
 fn filter_that_is_asked_late() {
-    let records = records(&format!(
-        "open c1 server 10.0.0.4:443 <- 10.0.0.9:50000 pid 402
-         open t1 tls openssl server pid 402 undecided
-         > \"GET /a HTTP/1.1\\r\\n\" \"Host: a\\r\\n\\r\\n\"
-         wait 5s\n exec 9 /bin/true\n wait 5s\n place t1 on c1 by call
-         t1 < \"HTTP/1.1 204 No Content\\r\\n\\r\\n\"\n c1 close"
-    ));
+    let records = records(
+        r#"
+open c1 server 10.0.0.4:443 <- 10.0.0.9:50000 pid 402
+open t1 tls openssl server pid 402 undecided
+> "GET /a HTTP/1.1\r\n" "Host: a\r\n\r\n"
+wait 5s
+exec 9 /bin/true
+wait 5s
+place t1 on c1 by call
+t1 < "HTTP/1.1 204 No Content\r\n\r\n"
+c1 close
+"#,
+    );
     assert_eq!(records.len(), 1, "{records:?}");
     assert_eq!(origin(&records[0]), ["server", "syscall", "50000", "https"]);
 }
