@@ -110,7 +110,10 @@ hostname vm
 
 cp /command $root/run/command
 stty -F /dev/hvc0 -opost 2> /dev/null
-chroot $root /bin/bash /run/command < /dev/null > /dev/hvc0 2>&1
+# On top of everything, so that paths begin here in every mount namespace.
+cd $root
+mount --move . / || give_up "the root cannot be put in place"
+chroot . /bin/bash /run/command < /dev/null > /dev/hvc0 2>&1
 code=$?
 sleep 0.1
 for port in /sys/class/virtio-ports/*; do

@@ -307,7 +307,8 @@ impl Linked {
         if cast::has_sessions(object) {
             match self.sessions() {
                 Ok(programs) => return Ok(programs),
-                Err(error) => tracing::warn!(%error, "no uprobe sessions"),
+                // Linux 6.12 has the function for kprobes only.
+                Err(error) => tracing::info!(%error, "no uprobe sessions"),
             }
         }
         let kind = bpf::UprobePmu::read().map_err(UprobeError::Absent)?;
