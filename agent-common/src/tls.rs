@@ -35,6 +35,12 @@ pub const FILE_SHIFT: u32 = 16;
 /// Places in `TLS_FILES`; file `n` uses place `n % TLS_FILES`.
 pub const TLS_FILES: u32 = 4_096;
 
+/// Key in `TLS_PROCESS_SINCE` of a process and a file by its place in `TLS_FILES`.
+#[inline(always)]
+pub const fn process_file(tgid: u32, file: u32) -> u64 {
+    (tgid as u64) << 32 | (file % TLS_FILES) as u64
+}
+
 /// OpenSSL.
 pub const LIBRARY_OPENSSL: u8 = 1;
 /// BoringSSL.

@@ -53,6 +53,10 @@ pub static TLS_MARKS: LruHashMap<[u8; MARK_BYTES], Object, 16_384> = LruHashMap:
 #[btf_map]
 pub static TLS_FILE_SINCE: Array<u64, { TLS_FILES as usize }> = Array::new();
 
+/// The same for processes that were attached to by themselves; see `tls::process_file`.
+#[btf_map]
+pub static TLS_PROCESS_SINCE: LruHashMap<u64, u64, 16_384> = LruHashMap::new();
+
 /// Files mapped as code that were told already.
 #[btf_map]
 pub static MAPPED: LruHashMap<CodeFile, u8, 16_384> = LruHashMap::new();

@@ -6,7 +6,7 @@
 //! Not here: executables' paths and users' names (`earwitness::discover`).
 
 use aya_ebpf::{
-    bindings::BPF_RB_FORCE_WAKEUP,
+    bindings::{BPF_NOEXIST, BPF_RB_FORCE_WAKEUP},
     helpers::{
         bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
         bpf_ktime_get_ns, bpf_probe_read_kernel_str_bytes,
@@ -81,7 +81,8 @@ pub fn mapped(task: *const u8, fd: u64) {
     let file = CodeFile { ino, dev, generation };
     // SAFETY: a live map element, read only.
     let told = MAPPED.get_ptr(&file).map(|told| unsafe { *told });
-    let is_new = told.is_none() && MAPPED.insert(&file, &MAPPED_ONCE, 0).is_ok();
+    let is_new =
+        told.is_none() && MAPPED.insert(&file, &MAPPED_ONCE, u64::from(BPF_NOEXIST)).is_ok();
     if is_new || told == Some(MAPPED_EACH) {
         write(KIND_MAPPED, current_tgid(), 0, core::ptr::null(), Some(&file));
     }

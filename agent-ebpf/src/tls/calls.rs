@@ -52,7 +52,7 @@ pub struct Call {
     /// Where the size that was moved may be stored. Of a Go call: how far below the end of the
     /// goroutine's stack the buffer lies, 0 if it lies elsewhere.
     pub size_at: u64,
-    /// `earwitness_common::tls`, and `REPEATED`.
+    /// `earwitness_common::tls`, and above `REPEATED_SHIFT` how often it was repeated.
     pub cookie: u64,
     /// The stack pointer at its entry; of a Go call, see `go::place`.
     pub sp: u64,
@@ -154,15 +154,21 @@ impl Calls {
     /// Whether the call in `next` is one that the library makes in the one under way, which tells
     /// for both.
     ///
-    /// Believed once: at a second time, the return of the one under way was not seen.
-    #[inline(always)]
+    /// Believed a few times: after that, the return of the one under way was not seen.
+    #[inline(never)]
     pub fn repeats(&mut self) -> bool {
         let cookie = read(&self.top.cookie);
         if !self.is_same() || cookie & OP == OP_INNER {
             return false;
         }
-        write(&mut self.top.cookie, cookie | REPEATED);
-        cookie & REPEATED == 0
+        if read(&self.next.cookie) & OP == OP_INNER {
+            return true;
+        }
+        if cookie >> REPEATED_SHIFT >= MOST_REPEATED {
+            return false;
+        }
+        write(&mut self.top.cookie, cookie + (1 << REPEATED_SHIFT));
+        true
     }
 
     /// Whether a TLS call is under way that a socket call, or another TLS call, at this stack pointer
@@ -174,8 +180,10 @@ impl Calls {
     }
 }
 
-/// Of a call's cookie: another function has been called in it for the same object.
-const REPEATED: u64 = 1 << 63;
+/// Of a call's cookie: how many other functions have been called in it for the same object.
+const REPEATED_SHIFT: u32 = 62;
+/// Most of them that one function of a library calls.
+const MOST_REPEATED: u64 = 3;
 
 /// Word by word, through map memory: nothing of it is kept on the stack.
 #[inline(always)]

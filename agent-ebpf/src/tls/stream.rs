@@ -17,13 +17,13 @@ use earwitness_common::{
         TIED_NOT,
     },
     settings::Settings,
-    tls::{FILE_SHIFT, LIBRARY_SHIFT, TLS_FILES},
+    tls::{FILE_SHIFT, LIBRARY_SHIFT, TLS_FILES, process_file},
 };
 
 use super::calls::{Call, Object, read, write};
 use crate::{
     emit, loss,
-    maps::{BLANK, SETTINGS, SOCKETS, TLS_FILE_SINCE, TLS_STREAMS},
+    maps::{BLANK, SETTINGS, SOCKETS, TLS_FILE_SINCE, TLS_PROCESS_SINCE, TLS_STREAMS},
     socket::{quiet, table},
 };
 
@@ -141,7 +141,7 @@ fn make_ready(settings: &Settings, stream: &mut Connection, socket: &mut Connect
 #[inline(never)]
 fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
     // Every call on it has been seen, then, even those before its socket was known.
-    if socket.flags & FRESH != 0 && socket.conn >= attached_since(stream.file) {
+    if socket.flags & FRESH != 0 && socket.conn >= attached_since(stream) {
         stream.flags |= FRESH;
     }
     stream.flags = stream.flags & !FILTERED | socket.flags & FILTERED;
@@ -162,10 +162,15 @@ fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
     }
 }
 
-/// Identities of connections that are younger than the probes of this file begin there.
+/// Identities of connections that are younger than the probes in its process begin there.
 #[inline(always)]
-fn attached_since(file: u16) -> u64 {
-    match TLS_FILE_SINCE.get(u32::from(file) & (TLS_FILES - 1)) {
+fn attached_since(stream: &Connection) -> u64 {
+    let file = u32::from(stream.file) & (TLS_FILES - 1);
+    if let Some(since) = TLS_PROCESS_SINCE.get_ptr(&process_file(stream.tgid, file)) {
+        // SAFETY: a live map element, read only.
+        return unsafe { *since };
+    }
+    match TLS_FILE_SINCE.get(file) {
         Some(0) | None => u64::MAX,
         Some(since) => *since,
     }

@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::coverage::Coverage;
 use super::rules::Rules;
 use super::shard::{Command, Report};
-use super::tls::{Look, Looks};
+use super::tls::Looks;
 use super::{Shards, lifecycle, send, time};
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
@@ -229,7 +229,7 @@ impl Control<'_> {
         if let Err(error) = written.and_then(|()| self.probes.configure(self.settings)) {
             tracing::error!(%error, "cannot change the filters");
         }
-        self.looks.tell(Look::Scope(self.rules.scope()));
+        self.looks.filters(self.rules.scope());
     }
 }
 

@@ -28,6 +28,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use earwitness_common::settings::{MAX_SHARDS, Settings};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::Observer;
@@ -46,7 +47,7 @@ use crate::model::loss::{Loss, Reason};
 use crate::pipeline::Pipeline;
 use output::Output;
 use shard::{Command, Report, Shard};
-use tls::{Look, Looks, Scope, TlsWatch};
+use tls::{Looks, Scope, TlsWatch, Waiting};
 
 /// Batches on their way to the journal. When the disk is slow the shards wait, and the rings hold
 /// what comes meanwhile.
@@ -56,6 +57,9 @@ const SOCKETS: u32 = 65_536;
 /// Bytes of a turn that are captured. Far more than the longest head: a chunked body has to be
 /// followed byte by byte, and this much may move before the verdict `Full` takes effect.
 const TURN_BUDGET_BYTES: u32 = 4 << 20;
+
+/// Most descriptors that the daemon allows itself, as far as it may.
+const MOST_FILES: u64 = 65_536;
 
 /// What to run with.
 pub struct Options {
@@ -114,11 +118,21 @@ fn system(what: &'static str) -> impl Fn(std::io::Error) -> DaemonError {
     move |error| DaemonError::System { what, error }
 }
 
+/// Each attachment is a descriptor, and so is each library that is held open.
+fn allow_many_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most.min(MOST_FILES), most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// See `DaemonError`. Once `ready` was called, only the journal's end can fail.
 pub fn run(options: Options) -> Result<(), DaemonError> {
+    allow_many_files();
     let host = Host::read();
     let observer = Arc::new(names::observer(&host));
     let config = &options.config;
@@ -290,7 +304,7 @@ fn start_tls(
     scope: Scope,
     observer: &Arc<Observer>,
     batches: &Sender<Batch>,
-    looks: Receiver<Look>,
+    looks: Waiting,
 ) -> Result<Option<JoinHandle<()>>, DaemonError> {
     let uprobes = match uprobes {
         Ok(uprobes) => uprobes,

@@ -17,7 +17,7 @@ use aya_obj::btf::BtfFeatures;
 use aya_obj::{Function, Object};
 use earwitness_common::connection::Connection;
 use earwitness_common::sample::{CodeFile, MAPPED_EACH};
-use earwitness_common::tls::{OP, OP_READ, OP_WRITE, TLS_FILES};
+use earwitness_common::tls::{OP, OP_READ, OP_WRITE, TLS_FILES, process_file};
 use zerocopy::IntoBytes as _;
 
 use super::load::{Pod, take_array};
@@ -52,6 +52,8 @@ pub struct Uprobes {
     go_return: OwnedFd,
     /// When each file's probes were attached, in identities of connections.
     since: Array<MapData, u64>,
+    /// The same in single processes.
+    process_since: HashMap<MapData, u64, u64>,
     counters: Array<MapData, u64>,
     /// Files that were told as code.
     mapped: HashMap<MapData, [u8; 16], u8>,
@@ -115,18 +117,23 @@ impl Uprobes {
             go_enter,
             go_return,
             since: words(ebpf, "TLS_FILE_SINCE")?,
+            process_since: hash(ebpf, "TLS_PROCESS_SINCE")?,
             counters: words(ebpf, "COUNTERS")?,
             mapped: hash(ebpf, "MAPPED")?,
             streams: hash(ebpf, "TLS_STREAMS")?,
         })
     }
 
-    /// From now on, connections are seen from their first TLS call at this file.
-    pub fn note_attached(&mut self, file: u64) {
+    /// From now on, connections are seen from their first TLS call at this file, everywhere or in one
+    /// process.
+    pub fn note_attached(&mut self, file: u64, pid: Option<u32>) {
         let place = (file % u64::from(TLS_FILES)) as u32;
         let written = self.counters.get(&NEXT_CONN, 0).and_then(|next| {
             // The next identity, and never 0, which means "not yet".
-            self.since.set(place, next + 1, 0)
+            match pid {
+                None => self.since.set(place, next + 1, 0),
+                Some(pid) => self.process_since.insert(process_file(pid, place), next + 1, 0),
+            }
         });
         if let Err(error) = written {
             tracing::warn!(%error, "connections will be taken for older than their probes");
@@ -152,13 +159,22 @@ impl Uprobes {
         let _ = key(file).map(|key| self.mapped.remove(&key));
     }
 
-    /// Forgets the streams of processes that ended without freeing their objects. Returns how many.
-    pub fn forget_streams(&mut self, is_gone: impl Fn(u32) -> bool) -> usize {
-        let keys = self.streams.keys().filter_map(Result::ok);
-        let is_gone = |[_, tgid]: &[u64; 2]| u32::try_from(*tgid).is_ok_and(&is_gone);
-        let gone: Vec<[u64; 2]> = keys.filter(is_gone).collect();
+    /// Every file is told once more.
+    pub fn tell_all_again(&mut self) {
+        let keys: Vec<[u8; 16]> = self.mapped.keys().filter_map(Result::ok).collect();
         // Gone already is fine.
-        gone.iter().filter(|key| self.streams.remove(key).is_ok()).count()
+        keys.iter().for_each(|key| drop(self.mapped.remove(key)));
+    }
+
+    /// Objects and processes of all streams.
+    pub fn streams(&self) -> Vec<[u64; 2]> {
+        self.streams.keys().filter_map(Result::ok).collect()
+    }
+
+    /// Forgets a stream whose process ended without freeing its object.
+    pub fn forget_stream(&mut self, key: &[u64; 2]) {
+        // Gone already is fine.
+        let _ = self.streams.remove(key);
     }
 
     /// Attaches at all places of a file, in every process or in one. What the kernel refuses is left
@@ -182,9 +198,13 @@ impl Uprobes {
         // Each by itself, to lose no more than what is refused.
         for place in places {
             let one = std::slice::from_ref(place);
+            let before = attached.links.len();
             match self.attach_all(&path, one, pid, &mut attached.links) {
                 Err(error) if place.moves_plaintext() => return Err(error),
-                Err(error) => attached.refused.push(error),
+                Err(error) => {
+                    attached.links.truncate(before);
+                    attached.refused.push(error);
+                }
                 Ok(()) => {}
             }
         }

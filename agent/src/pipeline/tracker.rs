@@ -390,9 +390,15 @@ impl Tracker {
             let Some(followed) = self.connections.get_mut(&conn) else {
                 continue;
             };
-            followed.parser.tick(now_ns, &self.limits, &mut self.outputs);
             let silent_ns = now_ns.saturating_sub(followed.last_ns);
             let is_over = followed.is_unplaced() && silent_ns > UNPLACED_NS;
+            if followed.mode != Mode::Followed {
+                if is_over {
+                    self.remove(conn);
+                }
+                continue;
+            }
+            followed.parser.tick(now_ns, &self.limits, &mut self.outputs);
             let held_ns = match followed.open.filter {
                 FilterState::Undecided => HELD_UNDECIDED_NS,
                 _ => HELD_NS,
@@ -552,9 +558,13 @@ impl Tracker {
         followed.mode = mode;
         followed.told = Verdict::Ignore;
         followed.parser = Connection::new(false);
+        drop(followed.release());
         self.held_bytes -= followed.held_bytes;
         followed.held_bytes = 0;
-        self.waiting.remove(&conn);
+        // Of a stream without a socket nothing but silence shows the end.
+        if !followed.is_unplaced() {
+            self.waiting.remove(&conn);
+        }
         events.push(Event::Verdict(conn, Verdict::Ignore));
     }
 

@@ -110,7 +110,7 @@ impl Buffers {
 
     /// A stream of the process was tied to its socket by a call.
     pub fn are_not_needed(&mut self, pid: u32, detach: &Detach) {
-        if self.by_pid.get(&pid).is_some_and(|probed| probed.expected) {
+        if self.by_pid.get(&pid).is_none_or(|probed| probed.expected) {
             self.nesting.insert(pid);
             detach.all(self.by_pid.remove(&pid).map(|probed| probed.attached).unwrap_or_default());
         }
@@ -130,12 +130,11 @@ impl Buffers {
         self.nesting.retain(|pid| running.contains(pid));
     }
 
-    /// Files have changed: who needs them asks again.
-    pub fn clear(&mut self, detach: &Detach) {
+    /// Files have changed: who needs them asks again. At once, since who comes upon a probe where a
+    /// function was before would stop.
+    pub fn clear(&mut self) {
         self.programs.clear();
-        for probed in std::mem::take(&mut self.by_pid).into_values() {
-            detach.all(probed.attached);
-        }
+        self.by_pid.clear();
     }
 
     fn attach(

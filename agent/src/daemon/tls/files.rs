@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::sys::stat::{major, minor};
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 
 use super::reach::Reach;
@@ -125,12 +126,14 @@ impl Files {
 
     /// What is mapped there, if it has TLS.
     pub fn of(&self, mapped: &Mapped) -> Option<&TlsFile> {
-        self.tls.values().find(|file| file.inode.ino == mapped.id.inode)
+        let named = self.tls.values().filter(|file| file.inode.ino == mapped.id.inode);
+        named.max_by_key(|file| file.inode.is_on(&mapped.id.device))
     }
 
     /// The same, to be changed.
     pub fn of_mut(&mut self, mapped: &Mapped) -> Option<&mut TlsFile> {
-        self.tls.values_mut().find(|file| file.inode.ino == mapped.id.inode)
+        let named = self.tls.values_mut().filter(|file| file.inode.ino == mapped.id.inode);
+        named.max_by_key(|file| file.inode.is_on(&mapped.id.device))
     }
 
     /// All of them.
@@ -183,6 +186,11 @@ impl TlsFile {
 }
 
 impl Inode {
+    /// Whether `maps` calls its device so. Some file systems have several names for one.
+    fn is_on(&self, device: &str) -> bool {
+        device == format!("{:02x}:{:02x}", major(self.dev), minor(self.dev))
+    }
+
     fn of(file: &File) -> Option<Self> {
         let metadata = file.metadata().ok()?;
         let is_overlay =

@@ -16,6 +16,7 @@ mod scope;
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -70,13 +71,23 @@ impl Look {
 
 /// The way to the thread. What it cannot take in time it finds by itself, later.
 #[derive(Clone)]
-pub struct Looks(Sender<Look>);
+pub struct Looks {
+    sender: Sender<Look>,
+    is_over: Arc<AtomicBool>,
+}
+
+/// Its end.
+pub struct Waiting {
+    receiver: Receiver<Look>,
+    is_over: Arc<AtomicBool>,
+}
 
 impl Looks {
     /// The way, and its end.
-    pub fn new() -> (Self, Receiver<Look>) {
+    pub fn new() -> (Self, Waiting) {
         let (sender, receiver) = bounded(MOST_LOOKS);
-        (Self(sender), receiver)
+        let is_over = Arc::new(AtomicBool::new(false));
+        (Self { sender, is_over: Arc::clone(&is_over) }, Waiting { receiver, is_over })
     }
 
     /// Something happened to a process.
@@ -88,15 +99,22 @@ impl Looks {
 
     /// Never waits.
     pub fn tell(&self, look: Look) {
-        if self.0.try_send(look).is_err() {
+        if self.sender.try_send(look).is_err() {
             tracing::debug!("too much happens for the thread that looks for TLS");
         }
     }
 
-    /// Waits if need be.
-    pub fn stop(&self) {
+    /// The filters are others now. Waits if need be.
+    pub fn filters(&self, scope: Scope) {
         // Gone already is fine.
-        let _ = self.0.send(Look::Stop);
+        let _ = self.sender.send(Look::Scope(scope));
+    }
+
+    /// Ends the thread, whatever else it was told.
+    pub fn stop(&self) {
+        self.is_over.store(true, Ordering::Release);
+        // It is awake if there is no room.
+        let _ = self.sender.try_send(Look::Stop);
     }
 }
 
@@ -145,15 +163,15 @@ impl TlsWatch {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn spawn(self, looks: Receiver<Look>) -> std::io::Result<JoinHandle<()>> {
+    pub fn spawn(self, looks: Waiting) -> std::io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name(String::from("tls")).spawn(move || self.run(&looks))
     }
 
-    fn run(mut self, looks: &Receiver<Look>) {
+    fn run(mut self, looks: &Waiting) {
         let begun = Instant::now();
         let (mut scan, mut review) = (begun + SCAN, begun + REVIEW);
-        loop {
-            match looks.recv_deadline(scan.min(review)) {
+        while !looks.is_over.load(Ordering::Acquire) {
+            match looks.receiver.recv_deadline(scan.min(review)) {
                 Ok(Look::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(look) => self.take(look),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -195,6 +213,8 @@ impl TlsWatch {
             Look::Scope(scope) => {
                 self.scope = scope;
                 self.files.all_mut().for_each(|file| file.reach.forget_users());
+                // Which files matter in each process by itself is chosen anew.
+                self.uprobes.tell_all_again();
                 self.scan();
                 self.settle();
             }
@@ -213,11 +233,26 @@ impl TlsWatch {
     fn scan_anew(&mut self) {
         self.files.meet_anew();
         self.scan();
+        // Before the processes, so that no new one is taken for gone.
+        let streams = self.uprobes.streams();
         let running: HashSet<u32> = self.proc_fs.pids().into_iter().collect();
-        self.buffers.retain(&running, &self.detach);
-        let forgotten = self.uprobes.forget_streams(|pid| !running.contains(&pid));
-        tracing::debug!(forgotten, "TLS streams of processes that are gone");
+        let is_known = self.proc_fs.is_initial_namespace() == Some(true);
+        if is_known && running.contains(&std::process::id()) {
+            self.let_go(&running, &streams);
+        }
         self.settle();
+    }
+
+    /// Only these processes are left.
+    fn let_go(&mut self, running: &HashSet<u32>, streams: &[[u64; 2]]) {
+        self.buffers.retain(running, &self.detach);
+        self.files.all_mut().for_each(|file| file.reach.retain(running, &self.detach));
+        for stream in streams {
+            let [_, tgid] = stream;
+            if u32::try_from(*tgid).is_ok_and(|tgid| !running.contains(&tgid)) {
+                self.uprobes.forget_stream(stream);
+            }
+        }
     }
 
     /// Attaches to what a process runs, as far as it is new. Returns what it runs.
@@ -252,8 +287,7 @@ impl TlsWatch {
         let mut is_new = false;
         for one in mapped {
             if let Some(file) = self.files.of_mut(one) {
-                is_new |= !file.reach.knows(pid);
-                file.reach.is_used_by(pid, spared);
+                is_new |= file.reach.is_used_by(pid, spared);
             }
         }
         is_new
@@ -328,7 +362,7 @@ impl TlsWatch {
         let changed = self.files.take_changed();
         if !changed.is_empty() {
             // Some of these may lie in them.
-            self.buffers.clear(&self.detach);
+            self.buffers.clear();
         }
         for mut file in changed {
             self.tell(&file, false);

@@ -1,18 +1,20 @@
-//! In which processes a file's probes are: in all, or, while one that is spared runs the file, in
+//! In which processes a file's probes are: in all, or, once one that is spared has run the file, in
 //! each of the others by itself.
 //!
 //! In: who runs the file, and whether it is spared. Out: probes attached and detached.
 //! Always: on the way from one to the other the new probes come first, except for Go, whose writes two
-//! probes would tell twice. A kernel that refuses is asked again later, and said once.
+//! probes would tell twice; a call that is under way then is not seen, so there is no way back until the
+//! filters change. A kernel that refuses is asked again later, and said once.
 //! Not here: who is spared (`scope`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::detach::Detach;
 use super::files::TlsFile;
 use super::places::{self, When};
 use super::scope::Scope;
+use crate::discover::ProcFs;
 use crate::kernel::uprobes::{Attached, Place, UprobeError, Uprobes};
 
 /// The probes of one file.
@@ -22,18 +24,23 @@ pub struct Reach {
     each: HashMap<u32, Attached>,
     /// Who runs it, if anybody can be spared, and whether that one is.
     users: HashMap<u32, bool>,
+    /// One that is spared has run it under these filters.
+    split: bool,
     refused: Option<Instant>,
 }
 
 impl Reach {
-    /// A process runs the file.
-    pub fn is_used_by(&mut self, pid: u32, spared: bool) {
-        self.users.insert(pid, spared);
+    /// A process runs the file. Returns whether that, or whether it is spared, is new.
+    pub fn is_used_by(&mut self, pid: u32, spared: bool) -> bool {
+        self.split |= spared;
+        self.users.insert(pid, spared) != Some(spared)
     }
 
-    /// Whether the process is known to run the file.
-    pub fn knows(&self, pid: u32) -> bool {
-        self.users.contains_key(&pid)
+    /// Only these processes are left.
+    pub fn retain(&mut self, running: &HashSet<u32>, detach: &Detach) {
+        self.users.retain(|pid, _| running.contains(pid));
+        let gone = self.each.extract_if(|pid, _| !running.contains(pid));
+        detach.all(gone.map(|(_, attached)| attached).collect());
     }
 
     /// A process is gone.
@@ -42,9 +49,10 @@ impl Reach {
         detach.all(self.each.remove(&pid).into_iter().collect());
     }
 
-    /// Who runs the file has to be found out again.
+    /// The filters have changed: who runs the file has to be found out again.
     pub fn forget_users(&mut self) {
         self.users.clear();
+        self.split = false;
     }
 
     /// Whether it has probes.
@@ -68,10 +76,9 @@ impl TlsFile {
             return false;
         }
         let before = self.reach.is_attached();
-        let spares = self.reach.users.values().any(|&spared| spared);
         // Nobody runs it: whoever comes next will show.
         let is_open = scope.is_limited() && self.reach.users.is_empty() && before;
-        match (spares, is_open) {
+        match (self.reach.split, is_open) {
             (false, false) if self.reach.everywhere.is_none() => {
                 self.everywhere(&places, uprobes, detach);
             }
@@ -83,35 +90,43 @@ impl TlsFile {
 
     fn everywhere(&mut self, places: &[Place], uprobes: &mut Uprobes, detach: &Detach) {
         if places.iter().any(|place| place.go) {
-            self.reach.end(detach);
+            self.reach.each.clear();
         }
-        // Whoever runs it already had probes of its own.
-        let is_first = self.reach.each.is_empty();
         self.reach.everywhere = self.attach(places, None, uprobes);
-        if is_first && self.reach.everywhere.is_some() {
-            uprobes.note_attached(self.number);
+        if self.reach.everywhere.is_none() {
+            return;
         }
+        uprobes.note_attached(self.number, None);
         detach.all(self.reach.each.drain().map(|(_, attached)| attached).collect());
     }
 
     fn each(&mut self, places: &[Place], named: &[u32], uprobes: &mut Uprobes, detach: &Detach) {
         if places.iter().any(|place| place.go) {
-            detach.all(self.reach.everywhere.take().into_iter().collect());
+            drop(self.reach.everywhere.take());
         }
+        let users = &self.reach.users;
+        let spared = self.reach.each.extract_if(|pid, _| users.get(pid) == Some(&true));
+        detach.all(spared.map(|(_, attached)| attached).collect());
         let watched = self.reach.users.iter().filter(|(_, spared)| !**spared).map(|(pid, _)| *pid);
         let mut wanted: Vec<u32> = watched.chain(named.iter().copied()).collect();
         wanted.retain(|pid| !self.reach.each.contains_key(pid));
         wanted.sort_unstable();
         wanted.dedup();
+        let mut is_whole = true;
         for pid in wanted {
             if let Some(attached) = self.attach(places, Some(pid), uprobes) {
                 self.reach.each.insert(pid, attached);
                 if self.reach.everywhere.is_none() {
-                    uprobes.note_attached(self.number);
+                    uprobes.note_attached(self.number, Some(pid));
                 }
+            } else {
+                is_whole &= !ProcFs::host().exists(pid);
             }
         }
-        detach.all(self.reach.everywhere.take().into_iter().collect());
+        // Better a breakpoint too many than a process that nobody sees.
+        if is_whole {
+            detach.all(self.reach.everywhere.take().into_iter().collect());
+        }
     }
 
     fn attach(
@@ -136,7 +151,7 @@ impl TlsFile {
     }
 
     fn refuse(&mut self, pid: Option<u32>, error: &UprobeError) {
-        if pid.is_some() {
+        if pid.is_some_and(|pid| !ProcFs::host().exists(pid)) {
             tracing::debug!(path = self.path, pid, %error, "cannot probe a TLS library");
         } else if self.reach.refused.replace(Instant::now()).is_none() {
             tracing::warn!(path = self.path, %error, "cannot probe a TLS library");

@@ -67,6 +67,11 @@ fn spared_no_longer(scene: &Scene) -> Result<()> {
     agent.signal(Signal::SIGHUP)?;
     wait::until_true("no breakpoint in what is excluded", 10, || Ok(!is_anywhere(&nginx)?))?;
     ensure!(is_changed(app.pid())?, "the other server has lost its breakpoint");
+    // One that comes later is watched by itself.
+    let mut asker = Asker::start_tls(&format!("127.0.0.1:{}", app.port), &certificates)?;
+    asker.ask("/length/8")?;
+    wait::until_true("a breakpoint in a new process", 10, || is_changed(asker.pid()))?;
+    ensure!(!is_anywhere(&nginx)?, "the excluded server has got a breakpoint");
     drop(agent.stop()?);
     Ok(())
 }
