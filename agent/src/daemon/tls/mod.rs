@@ -155,7 +155,6 @@ impl TlsWatch {
             }
         }
         watch.scan();
-        watch.settle();
         watch
     }
 
@@ -216,17 +215,17 @@ impl TlsWatch {
                 // Which files matter in each process by itself is chosen anew.
                 self.uprobes.tell_all_again();
                 self.scan();
-                self.settle();
             }
             Look::Stop => {}
         }
     }
 
-    /// Looks at every process.
+    /// Looks at every process, and attaches when it is known who runs what.
     fn scan(&mut self) {
         for pid in self.proc_fs.pids() {
-            self.look(pid);
+            self.inspect(pid);
         }
+        self.settle();
     }
 
     /// The same, and lets go of what processes have left behind whose end was not told.
@@ -257,8 +256,17 @@ impl TlsWatch {
 
     /// Attaches to what a process runs, as far as it is new. Returns what it runs.
     fn look(&mut self, pid: u32) -> Vec<Mapped> {
+        let (mapped, is_new) = self.inspect(pid);
+        if is_new {
+            self.settle();
+        }
+        mapped
+    }
+
+    /// Looks into what a process runs. Returns that, and whether probes may be wanted elsewhere now.
+    fn inspect(&mut self, pid: u32) -> (Vec<Mapped>, bool) {
         if pid == std::process::id() {
-            return Vec::new();
+            return (Vec::new(), false);
         }
         let mapped = maps::executable(&self.proc_fs, pid);
         let mut new = Vec::new();
@@ -269,13 +277,11 @@ impl TlsWatch {
         }
         let is_new = !new.is_empty();
         new.into_iter().for_each(|file| self.files.keep(file));
-        if self.notes_user(pid, &mapped) || is_new {
-            self.settle();
-        }
+        let is_new = self.notes_user(pid, &mapped) || is_new;
         if mapped.iter().any(|one| self.files.is_buffering(one)) && !self.is_spared(pid) {
             self.buffers.expect(pid, &mapped, &self.files, &self.uprobes);
         }
-        mapped
+        (mapped, is_new)
     }
 
     /// Where processes can be spared, notes which files this one runs. Returns whether that is new.
@@ -373,7 +379,6 @@ impl TlsWatch {
                 file.installed = installed;
                 self.files.keep(file);
                 self.scan();
-                self.settle();
             }
         }
         // Which mappings there are is costly to know.
