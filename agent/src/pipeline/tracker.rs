@@ -555,6 +555,8 @@ impl Tracker {
         if followed.mode != Mode::Followed {
             return;
         }
+        // The other end goes by it when its own turn comes.
+        let (other, as_other_tls) = (followed.other, followed.as_other_tls());
         followed.mode = mode;
         followed.told = Verdict::Ignore;
         followed.parser = Connection::new(false);
@@ -564,6 +566,9 @@ impl Tracker {
         // Of a stream without a socket nothing but silence shows the end.
         if !followed.is_unplaced() {
             self.waiting.remove(&conn);
+        }
+        if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
+            other.other_tls = other.other_tls.or(as_other_tls);
         }
         events.push(Event::Verdict(conn, Verdict::Ignore));
     }

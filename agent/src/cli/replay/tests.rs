@@ -168,3 +168,20 @@ fn stream_older_than_its_probes() {
     let losses = of_kind(&records, "loss");
     assert_eq!(losses[0]["loss"]["reason"], "before_attach");
 }
+
+/// Neither end can be read: the server's tells it, whichever comes first.
+#[test]
+fn both_ends_are_opaque() {
+    let hello = r#""\x16\x03\x01\x00\x04abcd" "\x17\x03\x03\x00\x20" "x" * 32"#;
+    for (first, second) in [("c1", "c2"), ("c2", "c1")] {
+        let records = records(&format!(
+            "{BOTH_ENDS} c2 > {hello}\n c1 > {hello}\n c1 < {hello}\n c2 < {hello}
+             {first} close\n wait 5s\n {second} close"
+        ));
+        let losses = of_kind(&records, "loss");
+        let connections: u64 =
+            losses.iter().filter_map(|loss| loss["loss"]["connections"].as_u64()).sum();
+        assert_eq!(connections, 1, "{first} first: {records:?}");
+        assert_eq!(losses[0]["loss"]["reason"], "opaque_tls");
+    }
+}
