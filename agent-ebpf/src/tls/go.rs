@@ -19,7 +19,7 @@ use earwitness_common::{
 
 use super::{
     calls::{self, Calls, read, write},
-    copy, stream,
+    copy, library, stream,
 };
 use crate::{emit::read_user, maps::SETTINGS};
 
@@ -93,8 +93,11 @@ fn begun(calls: &mut Calls) {
         return;
     };
     if op == OP_WRITE {
-        // Everything is written, or the connection is over.
-        if read(&calls.next.size) != 0 {
+        // Everything is written, or the connection is over. A function that finds its stack too small
+        // begins once more on a larger one: by then nothing has been sent.
+        if let Some(socket) = stream::socket(stream) {
+            library::written(calls, stream, read(&socket.egress_bytes));
+        } else if read(&calls.next.size) != 0 {
             copy::moved(stream, EGRESS, read(&calls.next.buffer), read(&calls.next.size));
         }
         return;

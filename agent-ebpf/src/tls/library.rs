@@ -178,7 +178,7 @@ fn begun(calls: &mut Calls, session: bool) -> u32 {
 /// Ciphertext is longer than plaintext: as long as less has been sent since the last write began, that
 /// one is not done, and this is another attempt at it.
 #[inline(always)]
-fn written(calls: &Calls, stream: &mut Connection, sent_bytes: u64) {
+pub fn written(calls: &Calls, stream: &mut Connection, sent_bytes: u64) {
     let since = sent_bytes.wrapping_sub(read(&stream.write_start_bytes));
     if since < read(&stream.write_bytes) {
         return;
