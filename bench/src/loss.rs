@@ -94,9 +94,4 @@ const ALONE: Trial = Trial {
     log: Log::BufferedJson,
     over: Over::Tcp,
 };
-const WATCHED: Trial = Trial {
-    name: "with the agent",
-    watcher: Watcher::Agent,
-    log: Log::BufferedJson,
-    over: Over::Tcp,
-};
+const WATCHED: Trial = Trial { name: "with the agent", watcher: Watcher::Agent, ..ALONE };

@@ -5,7 +5,8 @@
 //! Always: what was read is told when the call returns. What is written is told when it returns too,
 //! except where the return need not be seen: a write of one TLS record at most, on a stream
 //! whose socket is known, is told at once, and if it could not be sent the next attempt is not told
-//! again. Not here: which socket it is (`tie`).
+//! again. Where one function of a library calls another for the same object, the outer one tells.
+//! Not here: which socket it is (`tie`).
 
 use core::ffi::c_void;
 

@@ -207,8 +207,6 @@ impl Tracker {
         carrier.above.push(conn);
         carrier.parser.carry();
         carrier.mode = Mode::Followed;
-        // The socket was there before the probes: what has passed meanwhile is not known.
-        let is_late = carrier.open.fresh;
         let (peer, other, carrier) = (carrier.peer.clone(), carrier.other, carrier.open.conn);
         if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
             other.other_tls = Some(OtherTls::Read);
@@ -223,10 +221,8 @@ impl Tracker {
         {
             events.push(Event::Nested(followed.open.tgid));
         }
-        if is_late
-            && let Some(followed) = self.connections.get(&conn)
-            && !followed.open.fresh
-            && followed.open.filter == FilterState::Watched
+        if let Some(followed) = self.connections.get(&conn)
+            && self.is_late(followed)
         {
             let loss = Loss { connections: Some(1), ..Loss::hole(Reason::BeforeAttach, 0) };
             let side = followed.side().unwrap_or(Side::Server);
@@ -236,6 +232,21 @@ impl Tracker {
         self.account(carrier);
         self.steer(carrier, false, events);
         self.told_by_server(conn);
+    }
+
+    /// Whether some of a TLS stream may have passed before its probes were there, unseen at both ends.
+    fn is_late(&self, stream: &Followed) -> bool {
+        let carrier = stream.below().and_then(|below| self.connections.get(&below));
+        let other = carrier
+            .and_then(|carrier| carrier.other)
+            .and_then(|other| self.connections.get(&other));
+        let is_whole = |stream: &ConnId| {
+            self.connections.get(stream).is_some_and(|followed| followed.open.fresh)
+        };
+        !stream.open.fresh
+            && stream.open.filter == FilterState::Watched
+            && carrier.is_some_and(|carrier| carrier.open.fresh)
+            && !other.is_some_and(|other| other.above.iter().any(is_whole))
     }
 
     /// A server's end that is read tells what its client's end may have told meanwhile.

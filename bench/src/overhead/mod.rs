@@ -78,22 +78,11 @@ fn cost(contest: &Contest<'_>) -> [Figure; 4] {
 
 const NOBODY: Trial =
     Trial { name: "nothing", watcher: Watcher::Nobody, log: Log::Off, over: Over::Tcp };
-const AGENT: Trial =
-    Trial { name: "earwitness", watcher: Watcher::Agent, log: Log::Off, over: Over::Tcp };
-const LOG: Trial = Trial {
-    name: "nginx's JSON access log",
-    watcher: Watcher::Nobody,
-    log: Log::Json,
-    over: Over::Tcp,
-};
-const BUFFERED_LOG: Trial = Trial {
-    name: "nginx's JSON access log, buffered",
-    watcher: Watcher::Nobody,
-    log: Log::BufferedJson,
-    over: Over::Tcp,
-};
-const TCPDUMP: Trial =
-    Trial { name: "tcpdump to a file", watcher: Watcher::Tcpdump, log: Log::Off, over: Over::Tcp };
+const AGENT: Trial = Trial { name: "earwitness", watcher: Watcher::Agent, ..NOBODY };
+const LOG: Trial = Trial { name: "nginx's JSON access log", log: Log::Json, ..NOBODY };
+const BUFFERED_LOG: Trial =
+    Trial { name: "nginx's JSON access log, buffered", log: Log::BufferedJson, ..NOBODY };
+const TCPDUMP: Trial = Trial { name: "tcpdump to a file", watcher: Watcher::Tcpdump, ..NOBODY };
 const FIXED_PER_SECOND: f64 = 5_000.0;
 const GOAL_KEPT: f64 = 0.80;
 const GOAL_AGENT_US: f64 = 8.0;

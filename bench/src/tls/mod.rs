@@ -56,18 +56,12 @@ fn throughput(effort: Effort) -> Result<Section> {
 
 const NOBODY: Trial =
     Trial { name: "nothing", watcher: Watcher::Nobody, log: Log::Off, over: Over::Tls };
-const COUNT_ONLY: Trial = Trial {
-    name: "probes that only count",
-    watcher: Watcher::CountOnly(At::Names),
-    log: Log::Off,
-    over: Over::Tls,
-};
+const COUNT_ONLY: Trial =
+    Trial { name: "probes that only count", watcher: Watcher::CountOnly(At::Names), ..NOBODY };
 const SAME_PLACES: Trial = Trial {
     name: "counting at the agent's places",
     watcher: Watcher::CountOnly(At::AgentPlaces),
-    log: Log::Off,
-    over: Over::Tls,
+    ..NOBODY
 };
-const AGENT: Trial =
-    Trial { name: "earwitness", watcher: Watcher::Agent, log: Log::Off, over: Over::Tls };
+const AGENT: Trial = Trial { name: "earwitness", watcher: Watcher::Agent, ..NOBODY };
 const GOAL_KEPT: f64 = 0.90;

@@ -169,6 +169,18 @@ fn stream_older_than_its_probes() {
     assert_eq!(losses[0]["loss"]["reason"], "before_attach");
 }
 
+/// What one end has missed the other has seen.
+#[test]
+fn client_older_than_its_probes() {
+    let records = records(&format!(
+        "{BOTH_ENDS} open t1 tls go on c1 by call
+         open t2 tls openssl on c2 by call old
+         t1{EXCHANGE} c1 close\n c2 close"
+    ));
+    assert_eq!(records.len(), 1, "{records:?}");
+    assert_eq!(origin(&records[0]), ["server", "syscall", "50000", "https"]);
+}
+
 /// Neither end can be read: the server's tells it, whichever comes first.
 #[test]
 fn both_ends_are_opaque() {

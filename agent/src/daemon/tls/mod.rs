@@ -239,7 +239,6 @@ impl TlsWatch {
         if is_known && running.contains(&std::process::id()) {
             self.let_go(&running, &streams);
         }
-        self.settle();
     }
 
     /// Only these processes are left.
@@ -275,21 +274,20 @@ impl TlsWatch {
                 new.extend(self.files.meet(one, file));
             }
         }
-        let is_new = !new.is_empty();
+        let mut is_new = !new.is_empty();
         new.into_iter().for_each(|file| self.files.keep(file));
-        let is_new = self.notes_user(pid, &mapped) || is_new;
-        if mapped.iter().any(|one| self.files.is_buffering(one)) && !self.is_spared(pid) {
+        let spared = self.is_spared(pid);
+        if self.scope.is_limited() {
+            is_new |= self.note_user(pid, spared, &mapped);
+        }
+        if !spared && mapped.iter().any(|one| self.files.is_buffering(one)) {
             self.buffers.expect(pid, &mapped, &self.files, &self.uprobes);
         }
         (mapped, is_new)
     }
 
-    /// Where processes can be spared, notes which files this one runs. Returns whether that is new.
-    fn notes_user(&mut self, pid: u32, mapped: &[Mapped]) -> bool {
-        if !self.scope.is_limited() {
-            return false;
-        }
-        let spared = self.scope.spares(&self.proc_fs, pid);
+    /// Notes which files a process runs. Returns whether that is new.
+    fn note_user(&mut self, pid: u32, spared: bool, mapped: &[Mapped]) -> bool {
         let mut is_new = false;
         for one in mapped {
             if let Some(file) = self.files.of_mut(one) {
@@ -300,7 +298,7 @@ impl TlsWatch {
     }
 
     fn is_spared(&self, pid: u32) -> bool {
-        self.scope.is_limited() && self.scope.spares(&self.proc_fs, pid)
+        self.scope.spares(&self.proc_fs, pid)
     }
 
     /// Puts all probes where they are wanted now.
@@ -356,10 +354,7 @@ impl TlsWatch {
     /// A process is gone.
     fn forget(&mut self, pid: u32) {
         self.buffers.forget(pid, &self.detach);
-        if self.scope.is_limited() {
-            self.files.all_mut().for_each(|file| file.reach.forget(pid, &self.detach));
-            self.settle();
-        }
+        self.files.all_mut().for_each(|file| file.reach.forget(pid, &self.detach));
     }
 
     /// Detaches from files that are deleted and that nobody runs any more, and from those that were

@@ -70,20 +70,22 @@ impl Reach {
 impl TlsFile {
     /// Puts the probes where they are wanted now. Returns whether the first were attached.
     pub fn settle(&mut self, scope: &Scope, uprobes: &mut Uprobes, detach: &Detach) -> bool {
-        let places = places::of(&self.found, self.number, When::Always);
-        let is_refused = self.reach.refused.is_some_and(|since| since.elapsed() < ASK_AGAIN);
-        if places.is_empty() || is_refused {
-            return false;
-        }
         let before = self.reach.is_attached();
         // Nobody runs it: whoever comes next will show.
         let is_open = scope.is_limited() && self.reach.users.is_empty() && before;
-        match (self.reach.split, is_open) {
-            (false, false) if self.reach.everywhere.is_none() => {
-                self.everywhere(&places, uprobes, detach);
-            }
-            (true, _) => self.each(&places, scope.named(), uprobes, detach),
-            _ => {}
+        let is_done = self.reach.everywhere.is_some() || is_open;
+        let is_refused = self.reach.refused.is_some_and(|since| since.elapsed() < ASK_AGAIN);
+        if is_refused || is_done && !self.reach.split {
+            return false;
+        }
+        let places = places::of(&self.found, self.number, When::Always);
+        if places.is_empty() {
+            return false;
+        }
+        if self.reach.split {
+            self.each(&places, scope.named(), uprobes, detach);
+        } else {
+            self.everywhere(&places, uprobes, detach);
         }
         !before && self.reach.is_attached()
     }
