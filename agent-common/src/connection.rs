@@ -20,6 +20,8 @@ pub const CARRIES: u8 = 8;
 pub const WROTE: u8 = 16;
 /// `Connection::flags`: it carries a TLS stream, and another one within that is to be tied to it.
 pub const SEEKS: u8 = 32;
+/// `Connection::flags`: it carries a TLS stream of a library that makes others of the same connection.
+pub const RENEWED: u8 = 64;
 
 /// What the kernel side keeps of one end of a connection.
 #[repr(C)]

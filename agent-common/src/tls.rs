@@ -19,6 +19,9 @@ pub const OP_SENDFILE: u64 = 5;
 /// `(buffer object, bytes, size)`: finished TLS records on their way into a memory buffer.
 pub const OP_BUFFER: u64 = 6;
 
+/// `(object, plaintext)`: plaintext has been decrypted.
+pub const OP_TAKEN: u64 = 7;
+
 /// The result says only whether it worked; the size is stored where the fourth argument points.
 pub const SIZE_BY_POINTER: u64 = 1 << 3;
 /// Only an object that is a layer (`PR_DESC_LAYERED`) speaks TLS.
@@ -28,6 +31,17 @@ pub const SIZE_32: u64 = 1 << 5;
 /// As `SIZE_BY_POINTER`, where the fifth argument points.
 pub const SIZE_BY_FIFTH: u64 = 1 << 6;
 
+/// rustls: the object is moved while it lives, and known by the memory of its queue of records. The
+/// first argument is the queue, or has it as many bytes inside as `QUEUE_SHIFT` says.
+pub const QUEUED: u64 = 1 << 7;
+/// Of `QUEUED`, written: the second argument points to an `OutboundChunks`.
+pub const IN_CHUNKS: u64 = 1 << 48;
+/// Of `QUEUED`, taken: the third argument points to a context that begins with the object's address,
+/// the fourth to a `Message`.
+pub const IN_MESSAGE: u64 = 1 << 49;
+
+/// Where the place of a queue in its object begins, in bytes; 16 bits.
+pub const QUEUE_SHIFT: u32 = 32;
 /// Where the library (`LIBRARY_*`) begins.
 pub const LIBRARY_SHIFT: u32 = 8;
 /// Where the place of the attachment in the map `TLS_FILES` begins.
@@ -53,6 +67,8 @@ pub const LIBRARY_GNUTLS: u8 = 4;
 pub const LIBRARY_NSS: u8 = 5;
 /// Go's `crypto/tls`.
 pub const LIBRARY_GO: u8 = 6;
+/// rustls.
+pub const LIBRARY_RUSTLS: u8 = 7;
 
 /// Bytes of a TLS record by which a memory buffer and a socket recognise each other.
 pub const MARK_BYTES: usize = 32;

@@ -56,6 +56,8 @@ pub struct Call {
     pub cookie: u64,
     /// The stack pointer at its entry; of a Go call, see `go::place`.
     pub sp: u64,
+    /// Of a call of rustls: its queue.
+    pub queue: u64,
 }
 
 /// What one runner is in: at most a call within a call (TLS inside TLS).
@@ -81,6 +83,7 @@ pub static NO_CALLS: Calls = {
         size_at: 0,
         cookie: 0,
         sp: 0,
+        queue: 0,
     };
     Calls { top: NONE, under: NONE, next: NONE, mark: [0; 32] }
 };
@@ -195,6 +198,7 @@ fn copy(into: &mut Call, from: &Call) {
     write(&mut into.size_at, read(&from.size_at));
     write(&mut into.cookie, read(&from.cookie));
     write(&mut into.sp, read(&from.sp));
+    write(&mut into.queue, read(&from.queue));
 }
 
 /// Reads a word of map memory anew: kept in a register across calls it would go to the stack.

@@ -1,4 +1,4 @@
-//! Probes on C libraries: OpenSSL and its relatives, GnuTLS, NSS.
+//! Probes on libraries that are called as C is: OpenSSL and its relatives, GnuTLS, NSS, rustls.
 //!
 //! In: entries and returns of `SSL_read`, `gnutls_record_send` and their like, described by cookies.
 //! Out: plaintext of streams (`copy`), calls under way (`calls`), streams that end.
@@ -6,7 +6,7 @@
 //! except where the return need not be seen: a write of one TLS record at most, on a stream
 //! whose socket is known, is told at once, and if it could not be sent the next attempt is not told
 //! again. Where one function of a library calls another for the same object, the outer one tells.
-//! Not here: which socket it is (`tie`).
+//! Not here: which socket it is (`tie`), where rustls has its arguments (`rustls`).
 
 use core::ffi::c_void;
 
@@ -22,14 +22,14 @@ use earwitness_common::{
     offsets::SESSION_IS_RETURN,
     sample::{EGRESS, GAP_SENDFILE, INGRESS},
     tls::{
-        LAYERED_ONLY, OP, OP_BUFFER, OP_FREE, OP_INNER, OP_READ, OP_SENDFILE, OP_WRITE,
-        RECORD_BYTES, SIZE_32, SIZE_BY_FIFTH, SIZE_BY_POINTER,
+        LAYERED_ONLY, OP, OP_BUFFER, OP_FREE, OP_INNER, OP_READ, OP_SENDFILE, OP_TAKEN, OP_WRITE,
+        QUEUED, RECORD_BYTES, SIZE_32, SIZE_BY_FIFTH, SIZE_BY_POINTER,
     },
 };
 
 use super::{
     calls::{self, Calls, read, write},
-    copy, stream, tie,
+    copy, rustls, stream, tie,
 };
 use crate::{emit::read_user, loss, maps::SETTINGS};
 
@@ -130,6 +130,9 @@ fn note(calls: &mut Calls, regs: &pt_regs) {
 #[inline(never)]
 fn begun(calls: &mut Calls, session: bool) -> u32 {
     let cookie = read(&calls.next.cookie);
+    if cookie & QUEUED != 0 && !rustls::note(calls) {
+        return LEAVE;
+    }
     match cookie & OP {
         OP_FREE => {
             stream::free(&calls.next.object);
@@ -152,6 +155,10 @@ fn begun(calls: &mut Calls, session: bool) -> u32 {
     let Some(stream) = stream::of(&calls.next) else {
         return LEAVE;
     };
+    if cookie & OP == OP_TAKEN {
+        copy::moved(stream, INGRESS, read(&calls.next.buffer), read(&calls.next.size));
+        return LEAVE;
+    }
     let socket = stream::socket(stream);
     let is_within = calls.holds(read(&calls.next.sp));
     if is_within && calls.repeats() {
@@ -163,7 +170,7 @@ fn begun(calls: &mut Calls, session: bool) -> u32 {
             socket.flags |= SEEKS;
         }
     } else if session
-        && cookie & OP == OP_WRITE
+        && cookie & (OP | QUEUED) == OP_WRITE
         && stream.flags & WROTE != 0
         && read(&calls.next.size) <= RECORD_BYTES
         && let Some(socket) = socket
@@ -219,7 +226,7 @@ fn returned(result: u64, sp: u64) {
 }
 
 #[inline(never)]
-fn ended(calls: &Calls, result: u64) {
+fn ended(calls: &mut Calls, result: u64) {
     let op = read(&calls.top.cookie) & OP;
     let Some(stream) = stream::find(&calls.top.object) else {
         return;
@@ -241,7 +248,11 @@ fn ended(calls: &Calls, result: u64) {
             stream.flags |= WROTE;
             // Nothing is left to be tried again.
             write(&mut stream.write_bytes, 0);
-            copy::moved(stream, EGRESS, read(&calls.top.buffer), bytes);
+            if read(&calls.top.cookie) & QUEUED != 0 {
+                rustls::written(calls, bytes);
+            } else {
+                copy::moved(stream, EGRESS, read(&calls.top.buffer), bytes);
+            }
         }
         OP_SENDFILE => copy::unseen(stream, EGRESS, bytes, GAP_SENDFILE),
         _ => {}

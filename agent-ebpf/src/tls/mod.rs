@@ -1,6 +1,6 @@
 //! Plaintext at TLS libraries: which calls are under way (`calls`), the streams (`stream`), what of
-//! their bytes is told (`copy`), C libraries (`library`), Go (`go`), and which socket carries a
-//! stream (`tie`).
+//! their bytes is told (`copy`), C libraries (`library`), rustls (`rustls`), Go (`go`), and which
+//! socket carries a stream (`tie`).
 //!
 //! In: uprobes, and from `socket` the calls that happen inside theirs. Out: samples of streams, which
 //! look like those of connections. Always: programs on uprobes may be preempted by themselves on the
@@ -13,5 +13,6 @@ pub mod calls;
 mod copy;
 mod go;
 mod library;
+mod rustls;
 mod stream;
 pub mod tie;

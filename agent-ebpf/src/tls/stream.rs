@@ -10,14 +10,14 @@ use aya_ebpf::{
     helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns},
 };
 use earwitness_common::{
-    connection::{ANNOUNCED, CARRIES, Connection, FILTERED, FRESH},
+    connection::{ANNOUNCED, CARRIES, Connection, FILTERED, FRESH, RENEWED},
     loss::KernelLoss,
     sample::{
         EndHead, FAMILY_UNKNOWN, KIND_CLOSE, KIND_OPEN, OPEN_UNDECIDED, OpenHead, ROLE_UNKNOWN,
         TIED_NOT,
     },
     settings::Settings,
-    tls::{FILE_SHIFT, LIBRARY_SHIFT, TLS_FILES, process_file},
+    tls::{FILE_SHIFT, LIBRARY_RUSTLS, LIBRARY_SHIFT, TLS_FILES, process_file},
 };
 
 use super::calls::{Call, Object, read, write};
@@ -82,6 +82,14 @@ pub fn socket(stream: &Connection) -> Option<&'static mut Connection> {
     // SAFETY: a live map element; other CPUs may write it too, field by field.
     let socket = unsafe { &mut *socket };
     (read(&socket.conn) == read(&stream.socket_conn)).then_some(socket)
+}
+
+/// Takes a stream off its socket if that is another one than this.
+#[inline(always)]
+pub fn leave_other(stream: &mut Connection, socket: &Connection) {
+    if stream.socket_conn != socket.conn {
+        stream.socket_conn = 0;
+    }
 }
 
 /// Ties a stream to the socket that carries it. In a program that may use the stack.
@@ -152,6 +160,9 @@ fn put(settings: &Settings, stream: &mut Connection, socket: &mut Connection) {
     stream.cgroup = socket.cgroup;
     stream.socket_conn = socket.conn;
     socket.flags |= CARRIES;
+    if stream.library == LIBRARY_RUSTLS {
+        socket.flags |= RENEWED;
+    }
     socket.socket_conn = u64::from(stream.tgid);
     // Its bytes are counted from now on, even if nothing was wanted of it.
     quiet::listen(socket.sock);

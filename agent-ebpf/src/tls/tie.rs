@@ -8,10 +8,10 @@
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_user};
 use earwitness_common::{
-    connection::{CARRIES, Connection, SEEKS},
+    connection::{CARRIES, Connection, RENEWED, SEEKS},
     sample::{TIED_CALL, TIED_CIPHERTEXT},
     settings::Settings,
-    tls::MARK_BYTES,
+    tls::{MARK_BYTES, QUEUED},
 };
 
 use super::{
@@ -31,7 +31,7 @@ const HEAD_BYTES: u64 = 5;
 pub fn is_open(socket: &Connection, tgid: u32) -> bool {
     use earwitness_common::settings::Verdict;
     if socket.flags & CARRIES != 0 {
-        return socket.flags & SEEKS != 0 || socket.socket_conn != u64::from(tgid);
+        return socket.flags & (SEEKS | RENEWED) != 0 || socket.socket_conn != u64::from(tgid);
     }
     socket.verdict == Verdict::Undecided as u8 || socket.verdict == Verdict::Tls as u8
 }
@@ -59,6 +59,9 @@ fn tie(settings: &Settings, calls: &Calls, socket: &mut Connection) {
     let Some(outer) = stream::find(&calls.top.object) else {
         return;
     };
+    if read(&calls.top.cookie) & QUEUED != 0 {
+        stream::leave_other(outer, socket);
+    }
     stream::bind(settings, outer, socket, TIED_CALL);
     if socket.flags & SEEKS != 0 {
         socket.flags &= !SEEKS;

@@ -24,6 +24,8 @@ pub enum TlsLibrary {
     Nss,
     /// Go's `crypto/tls`.
     Go,
+    /// rustls.
+    Rustls,
 }
 
 impl TlsLibrary {
@@ -41,6 +43,7 @@ impl TlsLibrary {
             Self::GnuTls => tls::LIBRARY_GNUTLS,
             Self::Nss => tls::LIBRARY_NSS,
             Self::Go => tls::LIBRARY_GO,
+            Self::Rustls => tls::LIBRARY_RUSTLS,
         }
     }
 
@@ -53,12 +56,20 @@ impl TlsLibrary {
             Self::GnuTls => "gnutls",
             Self::Nss => "nss",
             Self::Go => "go",
+            Self::Rustls => "rustls",
         }
     }
 
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::OpenSsl, Self::BoringSsl, Self::LibreSsl, Self::GnuTls, Self::Nss, Self::Go];
+    pub const ALL: [Self; 7] = [
+        Self::OpenSsl,
+        Self::BoringSsl,
+        Self::LibreSsl,
+        Self::GnuTls,
+        Self::Nss,
+        Self::Go,
+        Self::Rustls,
+    ];
 }
 
 impl fmt::Display for TlsLibrary {
@@ -70,6 +81,7 @@ impl fmt::Display for TlsLibrary {
             Self::GnuTls => "GnuTLS",
             Self::Nss => "NSS",
             Self::Go => "Go",
+            Self::Rustls => "rustls",
         })
     }
 }

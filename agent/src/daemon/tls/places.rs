@@ -4,8 +4,9 @@
 //! Always: one line a function. Not here: finding them, attaching.
 
 use earwitness_common::tls::{
-    FILE_SHIFT, LAYERED_ONLY, LIBRARY_SHIFT, OP, OP_BUFFER, OP_FREE, OP_INNER, OP_READ,
-    OP_SENDFILE, OP_WRITE, SIZE_32, SIZE_BY_FIFTH, SIZE_BY_POINTER, TLS_FILES,
+    FILE_SHIFT, IN_CHUNKS, IN_MESSAGE, LAYERED_ONLY, LIBRARY_SHIFT, OP, OP_BUFFER, OP_FREE,
+    OP_INNER, OP_READ, OP_SENDFILE, OP_TAKEN, OP_WRITE, QUEUE_SHIFT, QUEUED, SIZE_32,
+    SIZE_BY_FIFTH, SIZE_BY_POINTER, TLS_FILES,
 };
 
 use crate::discover::binary::{Found, Function, Point};
@@ -25,7 +26,7 @@ pub fn of(found: &Found, file: u64, when: When) -> Vec<Place> {
     let common = u64::from(found.library.number()) << LIBRARY_SHIFT
         | ((file % u64::from(TLS_FILES)) << FILE_SHIFT);
     let wanted = found.points.iter().filter(|point| self::when(point.function) == when);
-    wanted.map(|point| place(point, common)).collect()
+    wanted.map(|point| place(point, common | queue(found, point.function))).collect()
 }
 
 fn place(point: &Point, common: u64) -> Place {
@@ -34,12 +35,20 @@ fn place(point: &Point, common: u64) -> Place {
     Place {
         offset: point.offset,
         cookie: common | meaning,
-        returns: !is_go && !matches!(meaning & OP, OP_FREE | OP_BUFFER),
+        returns: !is_go && !matches!(meaning & OP, OP_FREE | OP_BUFFER | OP_TAKEN),
         go: is_go,
         go_returns: match point.function {
             Function::GoRead => point.returns.clone(),
             _ => Vec::new(),
         },
+    }
+}
+
+/// Where rustls's queue lies in the object that the function is given, if that is not the queue.
+fn queue(found: &Found, function: Function) -> u64 {
+    match function {
+        Function::RustlsWriteTo | Function::RustlsDrop => 0,
+        _ => u64::from(found.queue_at) << QUEUE_SHIFT,
     }
 }
 
@@ -73,5 +82,11 @@ fn meaning(function: Function) -> u64 {
         Function::PrWrite | Function::PrSend => OP_WRITE | SIZE_32 | LAYERED_ONLY,
         Function::GoRead => OP_READ,
         Function::GoWrite => OP_WRITE,
+        Function::RustlsSend => OP_WRITE | QUEUED | IN_CHUNKS,
+        Function::RustlsSendSlice => OP_WRITE | QUEUED,
+        Function::RustlsTake => OP_TAKEN | QUEUED,
+        Function::RustlsHandle => OP_TAKEN | QUEUED | IN_MESSAGE,
+        Function::RustlsWriteTo => OP_INNER | QUEUED,
+        Function::RustlsDrop => OP_FREE | QUEUED,
     }
 }

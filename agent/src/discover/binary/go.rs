@@ -49,7 +49,7 @@ fn of_table(image: &Image<'_>, table: &Table) -> Examined {
     if !has(Function::GoRead) || !has(Function::GoWrite) {
         return Opaque::Go.into();
     }
-    Found { library: TlsLibrary::Go, how: How::Pclntab, points }.into()
+    Found { library: TlsLibrary::Go, how: How::Pclntab, points, queue_at: 0 }.into()
 }
 
 fn point(image: &Image<'_>, base: u64, entry: &Entry) -> Option<Point> {

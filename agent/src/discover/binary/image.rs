@@ -89,6 +89,16 @@ impl<'a> Image<'a> {
         code.filter_map(|segment| segment.offset_of(address)).next()
     }
 
+    /// Where texts are. Linkers keep them apart from code, or, as they used to, put both into one
+    /// segment.
+    pub(super) fn with_texts(&self) -> impl Iterator<Item = &Segment> {
+        let is_apart = |segment: &Segment| !segment.is_executable && !segment.is_writable;
+        let has_apart = self.segments.iter().any(is_apart);
+        self.segments
+            .iter()
+            .filter(move |segment| !segment.is_writable && (is_apart(segment) || !has_apart))
+    }
+
     /// Offset in the file of what is mapped at an address.
     pub(super) fn offset(&self, address: u64) -> Option<u64> {
         self.segments.iter().find_map(|segment| segment.offset_of(address))

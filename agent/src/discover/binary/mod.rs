@@ -52,7 +52,7 @@ fn functions(image: &Image<'_>) -> Examined {
     // `libcrypto` has no TLS of its own, and a program may export that much of it only.
     Examined {
         found: examined.found.or(named.found),
-        opaque: examined.opaque,
+        opaque: examined.opaque.or(named.opaque),
         buffers: named.buffers,
     }
 }
@@ -77,6 +77,8 @@ pub struct Found {
     pub how: How,
     /// In order of their offsets, each offset once.
     pub points: Vec<Point>,
+    /// How many bytes into its object the queue of records lies. rustls only; 0 elsewhere.
+    pub queue_at: u16,
 }
 
 /// One place in the file.
@@ -144,6 +146,18 @@ pub enum Function {
     GoWrite,
     /// `crypto/tls.(*Conn).Close`
     GoClose,
+    /// `CommonState::send_appdata_encrypt` of rustls 0.23
+    RustlsSend,
+    /// `CommonState::send_some_plaintext` of rustls 0.21 and 0.22
+    RustlsSendSlice,
+    /// `CommonState::take_received_plaintext` of rustls 0.23
+    RustlsTake,
+    /// `<ExpectTraffic as State>::handle` of rustls 0.21 and 0.22
+    RustlsHandle,
+    /// `ChunkVecBuffer::write_to`, which calls the socket
+    RustlsWriteTo,
+    /// `drop_in_place::<ChunkVecBuffer>`
+    RustlsDrop,
 }
 
 /// How functions were found.
@@ -160,7 +174,7 @@ pub enum How {
 /// TLS that cannot be read.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Opaque {
-    /// Its texts are there; its functions take and give no plain buffers at a fixed place.
+    /// Its texts are there; its functions were not found, or it is a version that is not known.
     Rustls,
     /// Its texts are there, its functions were not found.
     OpenSsl,

@@ -7,6 +7,7 @@
 //! Not here: which version a name has: `SSL_read@@OPENSSL_3.0.0` is `SSL_read`. Source: elf(5).
 
 mod names;
+mod rustls;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use object::elf::{SHN_UNDEF, STT_FUNC, Sym64};
 use object::read::elf::Sym as _;
 
 use super::image::Image;
-use super::{Examined, Found, Function, How, Point};
+use super::{Examined, Found, Function, How, Opaque, Point};
 use crate::model::tls::TlsLibrary;
 use names::{Mark, Name, Wanted};
 use tables::Table;
@@ -28,7 +29,13 @@ pub(super) fn find(image: &Image<'_>) -> Examined {
         names.add(image, &table);
     }
     let buffers = names.use_buffers();
-    Examined { found: names.found(), opaque: None, buffers }
+    let mut rustls = rustls::find(image, &names.functions);
+    let found = names.found();
+    if found.is_some() {
+        // One file has the probes of one library.
+        rustls.opaque = rustls.found.take().map(|_| Opaque::Rustls).or(rustls.opaque);
+    }
+    Examined { found: found.or(rustls.found), opaque: rustls.opaque, buffers }
 }
 
 /// What the tables of one file name.
@@ -97,7 +104,7 @@ impl Names {
         self.functions.retain(|_, function| kept.contains(function));
         let point = |(offset, function)| Point { function, offset, returns: Vec::new() };
         let points = self.functions.into_iter().map(point).collect();
-        Some(Found { library, how: How::Symbols, points })
+        Some(Found { library, how: How::Symbols, points, queue_at: 0 })
     }
 }
 

@@ -3,6 +3,7 @@
 mod entry;
 mod go;
 mod libraries;
+mod rustls;
 mod stripped;
 
 use std::io::Write as _;

@@ -38,7 +38,7 @@ fn found(image: &Image<'_>, program: &Program<'_>) -> Option<Found> {
         (Function::SslDoHandshake, handshake.range.start),
     ];
     let points = super::points(image, starts)?;
-    Some(Found { library: TlsLibrary::BoringSsl, how: How::Signature, points })
+    Some(Found { library: TlsLibrary::BoringSsl, how: How::Signature, points, queue_at: 0 })
 }
 
 /// The one of `SSL_peek` and `SSL_read` that also drops what it gave.

@@ -41,7 +41,7 @@ fn points(image: &Image<'_>, program: &mut Program<'_>, texts: &Texts) -> Option
     starts.extend(read_ex.into_iter().map(|start| (Function::SslReadEx, start)));
     starts.extend(write_ex.into_iter().map(|start| (Function::SslWriteEx, start)));
     let points = super::points(image, starts)?;
-    let found = Found { library: TlsLibrary::OpenSsl, how: How::Signature, points };
+    let found = Found { library: TlsLibrary::OpenSsl, how: How::Signature, points, queue_at: 0 };
     let opaque = (!is_whole).then_some(Opaque::OpenSsl);
     Some(Examined { found: Some(found), opaque, ..Examined::default() })
 }

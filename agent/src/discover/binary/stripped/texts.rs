@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use memchr::memmem;
 
-use super::super::image::{Image, Segment};
+use super::super::image::Image;
 
 /// One text.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -58,7 +58,7 @@ impl Texts {
     fn scan(&mut self, image: &Image<'_>, needles: &[(&[u8], Text)]) {
         let finders = needles.iter().map(|(needle, text)| (memmem::Finder::new(needle), *text));
         let finders: Vec<_> = finders.collect();
-        for segment in with_texts(image) {
+        for segment in image.with_texts() {
             for (at, piece) in image.pieces(segment.range(), OVERLAP_BYTES) {
                 for (finder, text) in &finders {
                     for place in finder.find_iter(&piece).take(MOST_PLACES) {
@@ -86,16 +86,6 @@ impl Texts {
         let (_, (first, text)) = self.places.range(address..).next()?;
         (*first <= address).then_some(*text)
     }
-}
-
-/// Linkers keep texts apart from code, or, as they used to, put both into one segment.
-fn with_texts<'i>(image: &'i Image<'_>) -> impl Iterator<Item = &'i Segment> {
-    let is_apart = |segment: &Segment| !segment.is_executable && !segment.is_writable;
-    let has_apart = image.segments.iter().any(is_apart);
-    image
-        .segments
-        .iter()
-        .filter(move |segment| !segment.is_writable && (is_apart(segment) || !has_apart))
 }
 
 /// How much of a path precedes the end that we know.

@@ -2,7 +2,7 @@
 //!
 //! In: the range of a string table. Out: what each offset in it names.
 //! Always: one piece of the table in memory, as tables of large programs have 100 MB and more.
-//! Not here: the symbols (`symbols`).
+//! Not here: the symbols (`symbols`), names as Rust has them (`rustls`).
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,6 +11,7 @@ use memchr::memmem;
 
 use super::super::Function;
 use super::super::image::Image;
+use super::rustls;
 
 /// What a symbol says.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,12 @@ pub(super) fn wanted(image: &Image<'_>, texts: Range<u64>) -> Wanted {
                 }
             }
         }
+        for (place, function) in rustls::named(&piece) {
+            let offset = (at - texts.start).checked_add(place as u64);
+            if let Some(Ok(offset)) = offset.map(u32::try_from) {
+                wanted.insert(offset, Name::Function(function));
+            }
+        }
         if wanted.len() > MOST_PLACES {
             break;
         }
@@ -72,7 +79,7 @@ pub(super) fn wanted(image: &Image<'_>, texts: Range<u64>) -> Wanted {
 }
 
 /// More than the longest name with its end.
-const LONGEST_BYTES: u64 = 64;
+const LONGEST_BYTES: u64 = 512;
 /// A table has each name once, or with a few versions.
 const MOST_PLACES: usize = 4_096;
 

@@ -36,8 +36,12 @@ fn functions_of_go_are_left_alone() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&elf_of(&[], &laid(&[(0, &[MARK, PUSH, RET])]))).unwrap();
     let point = Point { function: Function::GoRead, offset: CODE_AT, returns: vec![CODE_AT + 5] };
-    let mut found =
-        Found { library: TlsLibrary::Go, how: How::Pclntab, points: vec![point.clone()] };
+    let mut found = Found {
+        library: TlsLibrary::Go,
+        how: How::Pclntab,
+        points: vec![point.clone()],
+        queue_at: 0,
+    };
     super::super::entry::refine(&Image::open(&file).unwrap(), &mut found);
     assert_eq!(found.points, [point]);
 }
