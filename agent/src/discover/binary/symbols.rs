@@ -11,6 +11,7 @@ mod rustls;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use object::LittleEndian;
 use object::elf::{SHN_UNDEF, STT_FUNC, Sym64};
@@ -29,7 +30,7 @@ pub(super) fn find(image: &Image<'_>) -> Examined {
         names.add(image, &table);
     }
     let buffers = names.use_buffers();
-    let mut rustls = rustls::find(image, &names.functions);
+    let mut rustls = rustls::find(image, &names.functions, &names.fillers);
     let found = names.found();
     if found.is_some() {
         // One file has the probes of one library.
@@ -44,6 +45,8 @@ struct Names {
     /// By offset in the file.
     functions: BTreeMap<u64, Function>,
     marks: BTreeSet<Mark>,
+    /// Where in the file the code is that fills rustls's queues.
+    fillers: Vec<Range<u64>>,
 }
 
 impl Names {
@@ -73,12 +76,23 @@ impl Names {
             }
             Name::Function(function) if is_defined && symbol.st_type() == STT_FUNC => {
                 let offset = image.code_offset(symbol.st_value(LittleEndian));
+                if rustls::SENDERS.contains(function) {
+                    self.fills(image, symbol);
+                }
                 if let Some(offset) = offset.filter(|_| self.functions.len() < MOST_FUNCTIONS) {
                     self.functions.entry(offset).or_insert(*function);
                 }
             }
+            Name::FillsQueue if is_defined => self.fills(image, symbol),
             _ => {}
         }
+    }
+
+    fn fills(&mut self, image: &Image<'_>, symbol: &Sym64<LittleEndian>) {
+        let code = image
+            .code_offset(symbol.st_value(LittleEndian))
+            .and_then(|offset| Some(offset..offset.checked_add(symbol.st_size(LittleEndian))?));
+        self.fillers.extend(code.filter(|_| self.fillers.len() < MOST_FUNCTIONS));
     }
 
     /// Whether whoever runs this code is likely to keep sockets away from its TLS objects.

@@ -20,6 +20,8 @@ pub(super) enum Name {
     Function(Function),
     /// Something about the library.
     Mark(Mark),
+    /// A function of rustls that may be part of those that have probes, and fills the queue for them.
+    FillsQueue,
 }
 
 /// Tells relatives apart.
@@ -65,10 +67,10 @@ pub(super) fn wanted(image: &Image<'_>, texts: Range<u64>) -> Wanted {
                 }
             }
         }
-        for (place, function) in rustls::named(&piece) {
+        for (place, name) in rustls::named(&piece) {
             let offset = (at - texts.start).checked_add(place as u64);
             if let Some(Ok(offset)) = offset.map(u32::try_from) {
-                wanted.insert(offset, Name::Function(function));
+                wanted.insert(offset, name);
             }
         }
         if wanted.len() > MOST_PLACES {

@@ -8,6 +8,7 @@
 //! Not here: what the functions take and give (`daemon::tls::places`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Register};
@@ -20,7 +21,7 @@ use super::super::{Examined, Found, Function, How, Opaque, Point};
 use crate::model::tls::TlsLibrary;
 
 /// Names of rustls's functions in a piece of a string table, by where they begin.
-pub(super) fn named(piece: &[u8]) -> Vec<(usize, Function)> {
+pub(super) fn named(piece: &[u8]) -> Vec<(usize, super::names::Name)> {
     let mut named = Vec::new();
     for name in NAMES.iter() {
         for place in name.finder.find_iter(piece) {
@@ -29,23 +30,31 @@ pub(super) fn named(piece: &[u8]) -> Vec<(usize, Function)> {
             let end = memchr(0, after).map(|end| place + end);
             let text = end.and_then(|end| piece.get(start..end));
             if text.is_some_and(|text| name.whole.is_match(text)) {
-                named.push((start, name.function));
+                named.push((start, name.meaning));
             }
         }
     }
     named
 }
 
-/// What these functions, by their offsets, make of the file.
-pub(super) fn find(image: &Image<'_>, functions: &BTreeMap<u64, Function>) -> Examined {
-    let is_any = NAMES.iter().any(|name| functions.values().any(|found| *found == name.function));
-    if !is_any {
+/// What functions, by their offsets, make of the file. `fillers`: where in it the code is that fills
+/// queues.
+pub(super) fn find(
+    image: &Image<'_>,
+    functions: &BTreeMap<u64, Function>,
+    fillers: &[Range<u64>],
+) -> Examined {
+    if !functions.values().any(|function| ALL.contains(function)) {
         return Examined::default();
     }
-    found(image, functions).map_or_else(|| Opaque::Rustls.into(), Examined::from)
+    found(image, functions, fillers).map_or_else(|| Opaque::Rustls.into(), Examined::from)
 }
 
-fn found(image: &Image<'_>, functions: &BTreeMap<u64, Function>) -> Option<Found> {
+fn found(
+    image: &Image<'_>,
+    functions: &BTreeMap<u64, Function>,
+    fillers: &[Range<u64>],
+) -> Option<Found> {
     let (send, receive) = match version(image)? {
         21 | 22 => (Function::RustlsSendSlice, Function::RustlsHandle),
         23 => (Function::RustlsSend, Function::RustlsTake),
@@ -56,9 +65,8 @@ fn found(image: &Image<'_>, functions: &BTreeMap<u64, Function>) -> Option<Found
     if image.machine != EM_X86_64 || !needed.iter().all(is_there) {
         return None;
     }
-    let senders = functions.iter().filter(|(_, function)| **function == send);
-    let queues = senders.map(|(offset, _)| queue_at(image, *offset));
-    let queues = queues.collect::<Option<BTreeSet<u16>>>()?;
+    let queues: BTreeSet<u16> =
+        fillers.iter().filter_map(|code| queue_at(image, code.clone())).collect();
     let queue_at = queues.first().copied().filter(|_| queues.len() == 1)?;
     let kept = functions
         .iter()
@@ -85,8 +93,9 @@ fn version(image: &Image<'_>) -> Option<u16> {
 
 /// How many bytes into its object, the first argument, a function that fills the queue asks first
 /// whether that has a limit.
-fn queue_at(image: &Image<'_>, offset: u64) -> Option<u16> {
-    let (_, code) = image.pieces(offset..offset.checked_add(CODE_BYTES)?, 0).next()?;
+fn queue_at(image: &Image<'_>, code: Range<u64>) -> Option<u16> {
+    let end = code.end.min(code.start.checked_add(MOST_CODE_BYTES)?);
+    let (_, code) = image.pieces(code.start..end, 0).next()?;
     let mut decoder = Decoder::with_ip(64, &code, 0, DecoderOptions::NONE);
     let mut instructions = decoder.iter().take_while(|one| !one.is_invalid());
     let asks = instructions.find(asks_for_limit)?;
@@ -105,10 +114,21 @@ fn asks_for_limit(instruction: &Instruction) -> bool {
         && instruction.memory_displacement64() != 0
 }
 
+/// Those that fill the queue.
+pub(super) const SENDERS: [Function; 2] = [Function::RustlsSend, Function::RustlsSendSlice];
+const ALL: [Function; 6] = [
+    Function::RustlsSend,
+    Function::RustlsSendSlice,
+    Function::RustlsTake,
+    Function::RustlsHandle,
+    Function::RustlsWriteTo,
+    Function::RustlsDrop,
+];
+
 /// A function and its names: the older way of Rust with a hash at their end, and the newer one with
 /// that of the crate inside. Either may end in what LLVM adds.
 struct Name {
-    function: Function,
+    meaning: super::names::Name,
     /// What all of them have.
     finder: memmem::Finder<'static>,
     whole: Regex,
@@ -116,35 +136,37 @@ struct Name {
 
 impl Name {
     /// `None` if the pattern is not one: a test asks for all of them.
-    fn new(function: Function, part: &'static str, whole: &str) -> Option<Self> {
+    fn new(meaning: super::names::Name, part: &'static str, whole: &str) -> Option<Self> {
         let whole = Regex::new(&format!(r"^(?:{whole})(?:\.llvm\.\d+)?$")).ok()?;
-        Some(Self { function, finder: memmem::Finder::new(part), whole })
+        Some(Self { meaning, finder: memmem::Finder::new(part), whole })
     }
 }
 
 static NAMES: LazyLock<Vec<Name>> = LazyLock::new(|| {
-    let method = |function, part: &'static str| {
+    let function = super::names::Name::Function;
+    let method = |meaning, part: &'static str| {
         let whole = format!(
-            r"_ZN6rustls12common_state{part}17h[0-9a-f]{{16}}E|_RNvMNtC\w+_6rustls12common_stateNt\w+_{part}"
+            r"_ZN6rustls12common_state{part}17h[0-9a-f]{{16}}E|_RNvM\w*NtC\w+_6rustls12common_stateNt\w+_{part}"
         );
-        Name::new(function, part, &whole)
+        Name::new(meaning, part, &whole)
     };
     let names = [
-        method(Function::RustlsSend, "11CommonState20send_appdata_encrypt"),
-        method(Function::RustlsSendSlice, "11CommonState19send_some_plaintext"),
-        method(Function::RustlsTake, "11CommonState23take_received_plaintext"),
+        method(function(Function::RustlsSend), "11CommonState20send_appdata_encrypt"),
+        method(function(Function::RustlsSendSlice), "11CommonState19send_some_plaintext"),
+        method(super::names::Name::FillsQueue, "11CommonState10send_plain"),
+        method(function(Function::RustlsTake), "11CommonState23take_received_plaintext"),
         Name::new(
-            Function::RustlsHandle,
+            function(Function::RustlsHandle),
             "ExpectTraffic",
             r"_ZN\d+_\$LT\$rustls\.\.(?:client|server)\.\.tls1[23]\.\.ExpectTraffic\$u20\$as\$u20\$rustls\.\.common_state\.\.State\$LT\$[\w.]+\$GT\$\$GT\$6handle17h[0-9a-f]{16}E|_RNvX\w*_NtNtC\w+_6rustls6(?:client|server)5tls1[23]Nt\w+_13ExpectTrafficINt\w+_12common_state5State\w+E6handle",
         ),
         Name::new(
-            Function::RustlsWriteTo,
+            function(Function::RustlsWriteTo),
             "14ChunkVecBuffer8write_to",
-            r"_ZN6rustls6vecbuf14ChunkVecBuffer8write_to17h[0-9a-f]{16}E|_RNvMNtC\w+_6rustls6vecbufNt\w+_14ChunkVecBuffer8write_to",
+            r"_ZN6rustls6vecbuf14ChunkVecBuffer8write_to17h[0-9a-f]{16}E|_RNvM\w*NtC\w+_6rustls6vecbufNt\w+_14ChunkVecBuffer8write_to",
         ),
         Name::new(
-            Function::RustlsDrop,
+            function(Function::RustlsDrop),
             "ChunkVecBuffer",
             r"_ZN4core3ptr\d+drop_in_place\$LT\$rustls\.\.vecbuf\.\.ChunkVecBuffer\$GT\$17h[0-9a-f]{16}E|_RINvNtC\w+_4core3ptr(?:9drop_glue|13drop_in_place)NtNtC\w+_6rustls6vecbuf14ChunkVecBufferE\w*",
         ),
@@ -155,8 +177,8 @@ static NAMES: LazyLock<Vec<Name>> = LazyLock::new(|| {
 /// Paths of the registry, or of who has the sources beside his own.
 static VERSION: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"/rustls-0\.([0-9]{1,4})\.").ok());
-/// Ours have up to about 2,000.
-const CODE_BYTES: u64 = 4_096;
+/// Ours have about 2,000.
+const MOST_CODE_BYTES: u64 = 1 << 14;
 /// The object has less than 1,000.
 const MOST_PLACE: u16 = 4_096;
 const LONGEST_BYTES: u64 = 64;

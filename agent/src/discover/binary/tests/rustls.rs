@@ -69,25 +69,46 @@ fn code_that_is_not_understood() {
     assert_eq!(look_at(&OLDER, &[23], &[0x83, 0x7c, 0x24, 8, 1]), Opaque::Rustls.into());
 }
 
+/// The function that is asked may be one by itself, which another one calls.
+#[test]
+fn a_function_apart_fills_the_queue() {
+    let apart = "_ZN6rustls12common_state11CommonState10send_plain17h83e3dccbac3c024cE";
+    let names = [&OLDER[..], &[apart]].concat();
+    let mut file = Vec::new();
+    for (index, _) in names.iter().enumerate() {
+        let is_apart = index == names.len() - 1;
+        file.push(if is_apart { &ASKS[..] } else { &[0xc3; 16] });
+    }
+    let found = examine_bytes(&made(&names, &[22], &file.concat())).found.unwrap();
+    assert_eq!(found.queue_at, 0x88);
+    assert_eq!(found.points.len(), 4);
+}
+
 fn look(names: &[&str], versions: &[u32]) -> Examined {
-    // cmp dword [rsp + 8], 1; cmp dword [rbx + 0x88], 1; nop
-    let code = [0x83, 0x7c, 0x24, 8, 1, 0x83, 0xbb, 0x88, 0, 0, 0, 1, 0x90, 0x90, 0x90, 0x90];
-    look_at(names, versions, &code)
+    look_at(names, versions, &ASKS)
 }
 
 fn look_at(names: &[&str], versions: &[u32], function: &[u8]) -> Examined {
-    let symbols: Vec<(&str, u64)> = names.iter().copied().zip((0..).step_by(16)).collect();
     let mut code = vec![0x90; 16 * names.len()];
     for start in code.chunks_mut(16) {
         start[..function.len()].copy_from_slice(function);
     }
-    code.push(0xc3);
+    examine_bytes(&made(names, versions, &code))
+}
+
+/// Functions of 16 bytes, and paths of sources.
+fn made(names: &[&str], versions: &[u32], functions: &[u8]) -> Vec<u8> {
+    let symbols: Vec<(&str, u64)> = names.iter().copied().zip((0..).step_by(16)).collect();
+    let mut code = [functions, &[0xc3]].concat();
     for version in versions {
         code.extend(format!("/src/rustls-0.{version}.1/src/conn.rs").bytes());
     }
-    examine_bytes(&testing::elf_of(&symbols, &code))
+    testing::elf_of(&symbols, &code)
 }
 
+/// cmp dword [rsp + 8], 1; cmp dword [rbx + 0x88], 1; nop
+const ASKS: [u8; 16] =
+    [0x83, 0x7c, 0x24, 8, 1, 0x83, 0xbb, 0x88, 0, 0, 0, 1, 0x90, 0x90, 0x90, 0x90];
 const OLDER: [&str; 6] = [
     "_ZN6rustls12common_state11CommonState20send_appdata_encrypt17hbee6776002df3943E.llvm.14349970212291922262",
     "_ZN6rustls12common_state11CommonState19send_some_plaintext17h10befef9174614d3E",
@@ -101,6 +122,6 @@ const NEWER: [&str; 6] = [
     "_RNvMNtCsheqaE6c4Vty_6rustls12common_stateNtB2_11CommonState19send_some_plaintext",
     "_RNvMNtCsheqaE6c4Vty_6rustls12common_stateNtB2_11CommonState23take_received_plaintext",
     "_RNvXs4_NtNtCsd73RIiL4s0_6rustls6server5tls12NtB5_13ExpectTrafficINtNtB9_12common_state5StateNtNtB7_11server_conn20ServerConnectionDataE6handle",
-    "_RNvMNtCsheqaE6c4Vty_6rustls6vecbufNtB2_14ChunkVecBuffer8write_to",
+    "_RNvMs_NtCsheqaE6c4Vty_6rustls6vecbufNtB4_14ChunkVecBuffer8write_to",
     "_RINvNtCs8NwYtU1Mohg_4core3ptr9drop_glueNtNtCsheqaE6c4Vty_6rustls6vecbuf14ChunkVecBufferEBF_.llvm.10725574049219166164",
 ];
