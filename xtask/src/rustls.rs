@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 /// Builds what is not up to date. The tests look for it at this place.
 pub fn ensure(workspace: &Workspace) -> Result<()> {
     let folder = workspace.tools().join("rustls");
-    note(format!("building tests/rustls into {}: about two minutes, once", folder.display()));
+    note(format!("building tests/rustls into {}: a minute, the first time", folder.display()));
     for (profile, programs) in BUILDS {
         let mut command = workspace.cargo();
         command.args(["build", "--quiet", "--locked", "--manifest-path", MANIFEST]);
