@@ -8,9 +8,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::process;
-use crate::step::note;
 use crate::workspace::Workspace;
+use crate::{pip, process};
 
 /// Installs it where it is not there yet, or no longer fits. The tests look for it at this place.
 pub fn ensure(workspace: &Workspace) -> Result<()> {
@@ -19,12 +18,9 @@ pub fn ensure(workspace: &Workspace) -> Result<()> {
     if process::succeeds(import.env("PYTHONPATH", &folder).args(["-S", "-c", "import curl_cffi"])) {
         return Ok(());
     }
-    note(format!("installing {} into {}", PACKAGES.join(", "), folder.display()));
     let version = process::output(Command::new(python()).args(["-c", VERSION]))?;
-    let mut command = Command::new("python3");
-    command.args(["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]);
-    command.args(["--only-binary", ":all:", "--python-version", version.trim(), "--target"]);
-    process::run(command.arg(folder).args(PACKAGES))
+    let compiled = ["--only-binary", ":all:", "--python-version", version.trim()];
+    pip::install(&folder, PACKAGES, &compiled)
 }
 
 /// The one that the tests take: the distribution's before any other.

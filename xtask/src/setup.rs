@@ -10,7 +10,7 @@ use crate::packages::{self, Need};
 use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
-use crate::{curl_cffi, go, toolchain};
+use crate::{curl_cffi, go, rustls, toolchain};
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
 #[derive(clap::Args)]
@@ -39,7 +39,8 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
         steps.take("programs that the tests use", || {
             packages::ensure(&test_needs(), &host, privilege)?;
             go::ensure(workspace)?;
-            curl_cffi::ensure(workspace)
+            curl_cffi::ensure(workspace)?;
+            rustls::ensure(workspace)
         })?;
     }
     Ok(())

@@ -10,3 +10,4 @@ pub mod java;
 pub mod linked;
 pub mod log;
 pub mod nginx;
+pub mod rustls;

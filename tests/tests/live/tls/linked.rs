@@ -3,22 +3,20 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use live_tests::agent::{self, Ended};
+use live_tests::agent::Ended;
 use live_tests::certificates::Certificates;
-use live_tests::clients::{Asker, Held};
-use live_tests::compare;
+use live_tests::clients::Asker;
 use live_tests::curl_cffi;
 use live_tests::process;
 use live_tests::record::Record;
 use live_tests::scene::Scene;
 use live_tests::script::text;
-use live_tests::servers::app::{App, Mode};
 use live_tests::servers::linked::{self, Link};
 use live_tests::servers::nginx::{Nginx, Options};
-use serde_json::Value;
 
-use super::go::{agreed, client};
-use super::{Seen, curl_answers, told};
+use super::doctor::Users;
+use super::program::Program;
+use super::{Seen, told};
 
 crate::tests![
     stripped_static_server,
@@ -44,48 +42,27 @@ fn upload_to_stripped_static_server(scene: &Scene) -> Result<()> {
     served(scene, Link::Movable, &["--data-binary", &data], &["/first", "/second?x=1"])
 }
 
-/// curl asks for each path over one connection.
 fn served(scene: &Scene, how: Link, more: &[&str], paths: &[&str]) -> Result<()> {
-    let certificates = Certificates::new(scene)?;
-    let program = linked::build(scene, how)?;
-    let app = linked::start(scene, &program, &certificates)?;
-    let agent = scene.agent().port(app.port).start()?;
-    let answers = curl_answers(app.port, &certificates, more, paths)?;
-    let log = app.log(paths.len())?;
-    compare::both_ends(&answers, &log)?;
-    let ended = agent.finish(paths.len())?;
-    found(&ended, &program, "signature")?;
-    Seen::openssl(app.port, "curl", &program.to_string_lossy()).check(&ended, &log)
+    let program = program(scene, how)?;
+    let ended = program.answers_curl(scene, more, paths)?;
+    found(&ended, &program.path, "signature")
 }
 
 /// Each from several threads at a time.
 fn stripped_static_client_and_server(scene: &Scene) -> Result<()> {
-    let certificates = Certificates::new(scene)?;
-    let program = linked::build(scene, Link::Movable)?;
-    let app = linked::start(scene, &program, &certificates)?;
-    let agent = scene.agent().port(app.port).start()?;
-    let mut client = client(&program, &app, &certificates, CONNECTIONS);
-    let printed = process::run(&mut client, 30)?.good()?;
-    let log = agreed(&app, &printed, CONNECTIONS)?;
-    let ended = agent.finish(log.len())?;
-    let path = program.to_string_lossy();
-    Seen::openssl(app.port, &path, &path).check(&ended, &log)
+    program(scene, Link::Movable)?.asks_itself(scene, CONNECTIONS).map(drop)
 }
 
 /// A server that nobody asks runs the same program, which is known by that.
 fn stripped_static_client_alone_is_watched(scene: &Scene) -> Result<()> {
-    let certificates = Certificates::new(scene)?;
-    let program = linked::build(scene, Link::Movable)?;
-    let _other = linked::start(scene, &program, &certificates)?;
-    let app = App::python_tls(scene, Mode::Thread, &certificates)?;
-    let held = Held::new(scene, &client(&program, &app, &certificates, CONNECTIONS))?;
-    let agent = scene.agent().pid(held.pid()).start()?;
-    let log = agreed(&app, &held.go()?, CONNECTIONS)?;
-    let ended = agent.finish(log.len())?;
-    found(&ended, &program, "signature")?;
-    let path = program.to_string_lossy();
-    let seen = Seen::openssl(app.port, &path, "python3");
-    Seen { side: "client", server: None, ..seen }.check(&ended, &told(log))
+    let program = program(scene, Link::Movable)?;
+    let ended = program.asks_python(scene, CONNECTIONS)?;
+    found(&ended, &program.path, "signature")
+}
+
+fn program(scene: &Scene, how: Link) -> Result<Program> {
+    let path = linked::build(scene, how)?;
+    Ok(Program { path, library: "openssl", version: "1.3", start: linked::start })
 }
 
 fn doctor_finds_stripped_ones(scene: &Scene) -> Result<()> {
@@ -95,21 +72,9 @@ fn doctor_finds_stripped_ones(scene: &Scene) -> Result<()> {
     let stripped = curl_cffi::stripped_packages(scene)?;
     let mut asker = Asker::run(&mut curl_cffi::client(&stripped, app.port, &certificates)?)?;
     ensure!(asker.ask("ready")? == (0, 0), "the client is not ready");
-    let printed = agent::run(&["doctor", "--json"])?;
-    ensure!([0, 1].contains(&printed.code()), "exit code {}:\n{}", printed.code(), printed.stderr);
-    let answer: Value = serde_json::from_str(&printed.stdout).context("no JSON")?;
-    let of = |value: &Value, key| value.get(key).and_then(Value::as_array).cloned();
-    let checks = of(&answer, "checks").unwrap_or_default();
-    let users: Vec<Value> = checks.iter().filter_map(|check| of(check, "tls")).flatten().collect();
-    let has = |pid: u32, library: &str, executable: &Path| {
-        let user = serde_json::json!({
-            "pid": pid, "executable": executable, "library": library, "how": "signature",
-        });
-        ensure!(users.contains(&user), "{user} is not among {users:?}");
-        Ok(())
-    };
-    has(app.pid(), "OpenSSL", &program)?;
-    has(asker.pid(), "BoringSSL", &process::find("python3")?)
+    let users = Users::told()?;
+    users.must_have(app.pid(), &program, "OpenSSL", "signature")?;
+    users.must_have(asker.pid(), &process::find("python3")?, "BoringSSL", "signature")
 }
 
 fn static_boringssl_client(scene: &Scene) -> Result<()> {

@@ -4,6 +4,7 @@
 //! In: servers' own logs, which are ground truth as elsewhere. Out: what all files here check alike.
 
 mod connections;
+mod doctor;
 mod faults;
 mod go;
 mod libraries;
@@ -12,7 +13,9 @@ mod nginx;
 mod node;
 mod opaque;
 mod places;
+mod program;
 mod python;
+mod rustls;
 mod spared;
 
 use anyhow::{Result, ensure};
@@ -34,6 +37,7 @@ pub fn tests() -> Vec<crate::Test> {
         node::tests(),
         libraries::tests(),
         go::tests(),
+        rustls::tests(),
         linked::tests(),
         connections::tests(),
         opaque::tests(),

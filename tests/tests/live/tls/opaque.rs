@@ -1,5 +1,7 @@
 //! TLS that cannot be read: what is not seen is told, with the ends and the name that were asked for.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, ensure};
 use live_tests::agent::Ended;
 use live_tests::certificates::{Certificates, NAME};
@@ -23,7 +25,7 @@ fn client_alone_is_watched(scene: &Scene) -> Result<()> {
     let answers = held.go()?;
     let answers = answers.lines().map(Entry::parse).collect::<Result<Vec<_>>>()?;
     compare::both_ends(&answers, &app.log(2)?)?;
-    told(&agent.stop()?, app.port)
+    told(&agent.stop()?, app.port, &process::find("java")?)
 }
 
 fn neither_end_is_read(scene: &Scene) -> Result<()> {
@@ -32,7 +34,7 @@ fn neither_end_is_read(scene: &Scene) -> Result<()> {
     let agent = scene.agent().port(app.port).start()?;
     process::run(&mut java::client(scene, app.port, &certificates)?, 30)?.good()?;
     ensure!(app.log(2)?.len() == 2, "the server has not answered twice");
-    told(&agent.stop()?, app.port)
+    told(&agent.stop()?, app.port, &process::find("java")?)
 }
 
 /// What one end can read is not lost.
@@ -48,8 +50,8 @@ fn server_is_read_from_its_client(scene: &Scene) -> Result<()> {
     Seen { side: "client", server: None, ..seen }.check(&ended, &log)
 }
 
-/// Fails unless one connection of Java to this port is told as lost.
-fn told(ended: &Ended, port: u16) -> Result<()> {
+/// Fails unless one connection of this program to this port is told as lost, and nothing is recorded.
+pub(super) fn told(ended: &Ended, port: u16, program: &Path) -> Result<()> {
     ensure!(ended.exchanges().is_empty(), "exchanges of what cannot be read");
     let losses = ended.losses();
     let opaque: Vec<_> =
@@ -58,8 +60,7 @@ fn told(ended: &Ended, port: u16) -> Result<()> {
         opaque.iter().filter_map(|record| record.number("/loss/connections")).sum();
     ensure!(connections == 1, "{connections} connections are told as opaque: {opaque:?}");
     let record = opaque.first().context("no loss by opaque_tls")?;
-    let java = process::find("java")?;
-    record.must_be("/loss/process/executable/path", &java.to_string_lossy())?;
+    record.must_be("/loss/process/executable/path", &program.to_string_lossy())?;
     record.must_be("/tls/server_name", NAME)?;
     let told = record.number("/loss/server/port");
     ensure!(told == Some(port.into()), "the server's port is {port}: {record}");
