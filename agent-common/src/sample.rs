@@ -25,6 +25,8 @@ pub const KIND_IO_URING: u8 = 8;
 /// `ProcessHead`: a process mapped a file as code that no process had mapped before, or of which it
 /// is wanted each time.
 pub const KIND_MAPPED: u8 = 9;
+/// `DatagramHead` and the captured bytes: a UDP datagram that may open a QUIC connection.
+pub const KIND_DATAGRAM: u8 = 10;
 
 /// Bytes that the watched process received.
 pub const INGRESS: u8 = 0;
@@ -184,6 +186,39 @@ pub struct EndHead {
     pub egress_bytes: u64,
 }
 const _: () = assert!(size_of::<EndHead>() == 40);
+
+/// Head of `KIND_DATAGRAM`; `data_bytes` captured bytes follow it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
+pub struct DatagramHead {
+    /// `KIND_DATAGRAM`.
+    pub kind: u8,
+    /// `INGRESS` or `EGRESS`.
+    pub direction: u8,
+    /// `FAMILY_INET` or `FAMILY_INET6`.
+    pub family: u8,
+    /// Zero.
+    pub pad: u8,
+    /// Captured bytes after this head.
+    pub data_bytes: u32,
+    /// CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// Own address in network byte order, as the socket is bound; IPv4 uses the first four bytes.
+    pub local: [u8; 16],
+    /// Peer's address in network byte order.
+    pub remote: [u8; 16],
+    /// Own port, host byte order.
+    pub local_port: u16,
+    /// Peer's port, host byte order; 0 if not known.
+    pub remote_port: u16,
+    /// Process that made the call.
+    pub tgid: u32,
+    /// Its real user id.
+    pub uid: u32,
+    /// Zero.
+    pub pad2: u32,
+}
+const _: () = assert!(size_of::<DatagramHead>() == 64);
 
 /// Head of `KIND_EXEC`, `KIND_EXIT`, `KIND_FORK`, `KIND_IO_URING` and `KIND_MAPPED`.
 #[repr(C)]

@@ -193,14 +193,20 @@ fn fill_open(head: &mut OpenHead, connection: &Connection, sk: u64) {
 #[inline(always)]
 fn fill_inet(head: &mut OpenHead, base: *const u8, family: u8) {
     (head.local_port, head.remote_port) = table::ports(base, family);
+    addresses(&mut head.local, &mut head.remote, base, family);
+}
+
+/// Own and peer's address of an IP socket into what is zero. IPv4 takes the first four bytes.
+#[inline(always)]
+pub fn addresses(own: &mut [u8; 16], peer: &mut [u8; 16], base: *const u8, family: u8) {
     if family == FAMILY_INET {
         let local: u32 = kernel::read(base, offset!(skc_rcv_saddr)).unwrap_or(0);
         let remote: u32 = kernel::read(base, offset!(skc_daddr)).unwrap_or(0);
-        [head.local[0], head.local[1], head.local[2], head.local[3]] = local.to_ne_bytes();
-        [head.remote[0], head.remote[1], head.remote[2], head.remote[3]] = remote.to_ne_bytes();
+        [own[0], own[1], own[2], own[3]] = local.to_ne_bytes();
+        [peer[0], peer[1], peer[2], peer[3]] = remote.to_ne_bytes();
     } else {
-        head.local = kernel::read(base, offset!(skc_v6_rcv_saddr)).unwrap_or([0; 16]);
-        head.remote = kernel::read(base, offset!(skc_v6_daddr)).unwrap_or([0; 16]);
+        *own = kernel::read(base, offset!(skc_v6_rcv_saddr)).unwrap_or([0; 16]);
+        *peer = kernel::read(base, offset!(skc_v6_daddr)).unwrap_or([0; 16]);
     }
 }
 

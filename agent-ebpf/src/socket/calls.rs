@@ -20,6 +20,7 @@ use earwitness_common::{
 
 use super::{
     copy::{self, MMSGHDR_BYTES, MSG_LEN_AT, Msghdr, Transfer},
+    datagram::{self, Datagram},
     quiet, table,
 };
 use crate::{
@@ -204,6 +205,9 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
         return;
     }
     let Some(entry) = table::of_socket(settings, &socket) else {
+        if datagram::is_udp(&socket) {
+            datagrams(&socket, kind, call, direction);
+        }
         return;
     };
     // SAFETY: a live map element.
@@ -228,6 +232,29 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
     } else {
         aim(&transfer, kind, call);
         transfer.capture();
+    }
+}
+
+/// Datagrams have moved.
+#[inline(always)]
+fn datagrams(socket: &SocketFile, kind: u8, call: &Call, direction: u8) {
+    let [_, second, ..] = call.args;
+    match kind & syscall::SHAPE {
+        syscall::HEADERS => {
+            let messages = call.result.min(MESSAGES as i64) as u32;
+            datagram::look_at_all(socket.sk, second, messages, direction);
+        }
+        syscall::HEADER => {
+            datagram::look(&datagram::of_header(socket.sk, second, call.result as u64, direction));
+        }
+        syscall::BUFFER | syscall::VECTOR => {
+            let (from, size_bytes) = first_buffer(kind, call);
+            let has_name = kind & syscall::FLAGS_FOURTH != 0;
+            // SAFETY: the typed registers.
+            let name = if has_name { unsafe { load(call.regs, offset!(regs_arg4)) } } else { 0 };
+            datagram::look(&Datagram { sk: socket.sk, from, size_bytes, name, direction });
+        }
+        _ => {}
     }
 }
 

@@ -54,7 +54,8 @@ struct Iovec {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Msghdr {
-    name: u64,
+    /// `struct sockaddr *` of the peer, if the socket is not connected.
+    pub name: u64,
     name_bytes: u64,
     /// `struct iovec *`
     pub vector: u64,

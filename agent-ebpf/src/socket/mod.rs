@@ -1,11 +1,12 @@
 //! Sockets: which there are (`table`), what system calls move (`calls`), when TCP begins and ends
-//! (`tcp`).
+//! (`tcp`), UDP datagrams that open QUIC connections (`datagram`).
 //!
 //! In: programs' contexts. Out: samples (`emit`). Always: see each file.
 //! Not here: processes (`process`), reading kernel memory (`kernel`).
 
 pub mod calls;
 pub mod copy;
+pub mod datagram;
 pub mod quiet;
 pub mod table;
 pub mod tcp;

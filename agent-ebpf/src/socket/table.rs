@@ -216,8 +216,9 @@ pub fn tcp_shard(settings: &Settings, sk: *const u8, family: u8) -> u8 {
     spread(settings, u64::from(local ^ remote))
 }
 
+/// One of the shards, by a number.
 #[inline(always)]
-fn spread(settings: &Settings, key: u64) -> u8 {
+pub fn spread(settings: &Settings, key: u64) -> u8 {
     let hash = mix(key) >> 56;
     (hash as u32 & settings.shards.wrapping_sub(1)) as u8 & 7
 }

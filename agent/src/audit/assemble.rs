@@ -123,7 +123,7 @@ fn network<'a>(exchange: &Exchange, origin: &Origin) -> Network<'a> {
         transport: match origin.transport {
             origin::Transport::Tcp => Some(Transport::Tcp),
             origin::Transport::Unix => Some(Transport::Unix),
-            origin::Transport::Unknown => None,
+            origin::Transport::Udp | origin::Transport::Unknown => None,
         },
         family: match address {
             Some(origin::Address::Ip(address)) if address.is_ipv4() => Some(Family::Ipv4),

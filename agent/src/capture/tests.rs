@@ -201,6 +201,7 @@ fn describe(sample: &Sample<'_>) -> String {
             format!("close {ingress_bytes} {egress_bytes} at {}ms", time_ns / 1_000_000)
         }
         Sample::Process(event) => format!("{:?} {}", event.kind, event.tgid),
+        Sample::Datagram(datagram) => format!("datagram {:?}", datagram.direction),
     }
 }
 

@@ -48,6 +48,8 @@ pub enum Reason {
     IoUring,
     /// TLS that is not read.
     OpaqueTls,
+    /// QUIC, and with it HTTP/3, which is not read.
+    OpaqueQuic,
     /// TLS was read, but not which socket carried it; and only some connections are to be recorded.
     UnplacedTls,
     /// A TLS call returned in a way that could not be matched with its beginning.
@@ -86,6 +88,7 @@ impl Reason {
             Self::Unparsed => "unparsed",
             Self::IoUring => "io_uring",
             Self::OpaqueTls => "opaque_tls",
+            Self::OpaqueQuic => "opaque_quic",
             Self::UnplacedTls => "unplaced_tls",
             Self::TlsCall => "tls_call",
             Self::Http2 => "http2",
@@ -94,6 +97,11 @@ impl Reason {
             Self::JournalWrite => "journal_write",
             Self::Crash => "crash",
         }
+    }
+
+    /// Whether it is a connection that shows its handshake and nothing else.
+    pub fn is_opaque(self) -> bool {
+        matches!(self, Self::OpaqueTls | Self::OpaqueQuic)
     }
 
     /// The reason in a `DataHead`, `None` for "nothing missing" and for unknown numbers.

@@ -51,6 +51,8 @@ pub enum Transport {
     Tcp,
     /// Unix stream socket.
     Unix,
+    /// UDP: only of QUIC's beginnings, never of an exchange.
+    Udp,
     /// Not known.
     Unknown,
 }

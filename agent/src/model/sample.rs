@@ -68,6 +68,8 @@ pub enum Sample<'a> {
     },
     /// Something happened to a process.
     Process(ProcessEvent),
+    /// A UDP datagram that may open a QUIC connection.
+    Datagram(Datagram<'a>),
 }
 
 /// A connection's addresses and owner.
@@ -184,6 +186,25 @@ pub struct Data<'a> {
     pub uid: u32,
 }
 
+/// A UDP datagram that may open a QUIC connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Which way.
+    pub direction: Direction,
+    /// CLOCK_MONOTONIC at the exit of the call.
+    pub time_ns: u64,
+    /// Own address, as the socket is bound, and port.
+    pub local: (IpAddr, u16),
+    /// Peer's address and port; 0 if not known.
+    pub remote: (IpAddr, u16),
+    /// What was captured, from the front.
+    pub bytes: &'a [u8],
+    /// Process that made the call.
+    pub tgid: u32,
+    /// Its real user id.
+    pub uid: u32,
+}
+
 /// Something happened to a process.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProcessEvent {
@@ -250,6 +271,7 @@ impl<'a> Sample<'a> {
             Some(&raw::KIND_OPEN) => decode_open(bytes),
             Some(&(raw::KIND_END | raw::KIND_CLOSE)) => decode_end(bytes),
             Some(&(raw::KIND_EXEC..=raw::KIND_MAPPED)) => decode_process(bytes),
+            Some(&raw::KIND_DATAGRAM) => decode_datagram(bytes),
             Some(&kind) => Err(SampleError::Kind(kind)),
             None => Err(SampleError::Short { len_bytes: 0 }),
         }
@@ -262,6 +284,7 @@ impl<'a> Sample<'a> {
             Self::Data(data) => data.time_ns,
             Self::End { time_ns, .. } | Self::Close { time_ns, .. } => *time_ns,
             Self::Process(event) => event.time_ns,
+            Self::Datagram(datagram) => datagram.time_ns,
         }
     }
 }
@@ -296,6 +319,24 @@ fn decode_data(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
         reason: Reason::of_gap(head.reason),
         call_start: head.flags & raw::DATA_CALL_START != 0,
         turn_start: head.flags & raw::DATA_TURN_START != 0,
+        tgid: head.tgid,
+        uid: head.uid,
+    }))
+}
+
+fn decode_datagram(bytes: &[u8]) -> Result<Sample<'_>, SampleError> {
+    let (head, rest) = head::<raw::DatagramHead>(bytes)?;
+    let captured = rest.get(..head.data_bytes as usize);
+    let captured = captured.ok_or(SampleError::Short { len_bytes: bytes.len() })?;
+    if ![raw::FAMILY_INET, raw::FAMILY_INET6].contains(&head.family) {
+        return Err(SampleError::Field { field: "family", value: u64::from(head.family) });
+    }
+    Ok(Sample::Datagram(Datagram {
+        direction: direction(head.direction)?,
+        time_ns: head.time_ns,
+        local: (address(head.family, head.local), head.local_port),
+        remote: (address(head.family, head.remote), head.remote_port),
+        bytes: captured,
         tgid: head.tgid,
         uid: head.uid,
     }))

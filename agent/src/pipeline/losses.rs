@@ -1,7 +1,7 @@
 //! Losses added up over time, so that a thousand holes a second make one record.
 //!
 //! In: losses with what they concern. Out: `loss` records: each second for what was missed, each
-//! minute for what cannot be read at all (TLS, HTTP/2), everything at a stop.
+//! minute for what cannot be read at all (TLS, QUIC, HTTP/2), everything at a stop.
 //! Always: sums only, nothing is dropped: when too many processes and servers are concerned, the sum
 //! goes on without naming them.
 //! Not here: finding losses.
@@ -101,7 +101,7 @@ impl Key {
     fn of(reason: Reason, origin: Option<&Origin>) -> Self {
         let server = origin.map(|origin| &origin.server).filter(|server| server.process.is_none());
         let address = server.and_then(|server| server.address.clone());
-        let opaque = origin.filter(|_| reason == Reason::OpaqueTls);
+        let opaque = origin.filter(|_| reason.is_opaque());
         let client = opaque.map(|origin| &origin.client);
         let client = client.filter(|client| client.process.is_none());
         let tls = opaque.and_then(|origin| origin.tls.as_ref());
@@ -121,7 +121,7 @@ impl Key {
 fn here(reason: Reason, origin: &Origin) -> Option<&Process> {
     let (server, client) = (origin.server.process.as_deref(), origin.client.process.as_deref());
     match reason {
-        Reason::OpaqueTls if origin.side == Side::Client => client.or(server),
+        opaque if opaque.is_opaque() && origin.side == Side::Client => client.or(server),
         _ => server.or(client),
     }
 }
@@ -137,7 +137,7 @@ impl Sum {
 
     fn record(&self, now_ns: u64, clock: ClockOffset, observer: &Observer) -> EncodedRecord {
         let at = |time_ns: u64| clock.wall_ns(if time_ns == 0 { now_ns } else { time_ns });
-        let opaque = self.origin.as_ref().filter(|_| self.loss.reason == Reason::OpaqueTls);
+        let opaque = self.origin.as_ref().filter(|_| self.loss.reason.is_opaque());
         let concerns = Concerns {
             process: self.origin.as_ref().and_then(|origin| here(self.loss.reason, origin)),
             server: self.origin.as_ref().map(|origin| &origin.server),
@@ -155,7 +155,7 @@ fn both(one: Option<u64>, other: Option<u64>) -> Option<u64> {
 
 fn period_ns(reason: Reason) -> u64 {
     match reason {
-        Reason::OpaqueTls | Reason::Http2 | Reason::Upgraded => UNREADABLE_NS,
+        Reason::OpaqueTls | Reason::OpaqueQuic | Reason::Http2 | Reason::Upgraded => UNREADABLE_NS,
         _ => MISSED_NS,
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! sample ─▶ tracker (connection, positions, both ends) ─▶ protocol ─▶ exchange
+//! datagram ─▶ quic ─▶ loss
 //!                                                                       │ origin
 //!                                      record ◀── policy, redaction ◀───┘
 //! ```
@@ -17,6 +18,7 @@ mod followed;
 mod kept;
 pub mod losses;
 pub mod origin;
+mod quic;
 pub mod tracker;
 
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use crate::model::sample::{ConnId, ProcessEvent, Sample};
 use crate::model::time::ClockOffset;
 use event::Event;
 use losses::Losses;
+use quic::Quic;
 use tracker::Tracker;
 
 /// Who a process is. Behind it: `/proc` and process events, or a capture file.
@@ -64,6 +67,7 @@ pub struct Pipeline {
     names: Arc<dyn Names>,
     clock: ClockOffset,
     losses: Losses,
+    quic: Quic,
     /// Kept for its memory.
     events: Vec<Event>,
 }
@@ -83,6 +87,7 @@ impl Pipeline {
             names,
             clock,
             losses: Losses::default(),
+            quic: Quic::default(),
             events: Vec::new(),
         }
     }
@@ -93,6 +98,10 @@ impl Pipeline {
             Ok(Sample::Process(event)) => {
                 self.names.event(&event);
                 out.processes.push(event);
+            }
+            Ok(Sample::Datagram(datagram)) => {
+                self.quic.datagram(&datagram, &*self.names, &mut self.events);
+                self.settle(datagram.time_ns, out);
             }
             Ok(sample) => {
                 let time_ns = sample.time_ns();
@@ -110,6 +119,7 @@ impl Pipeline {
     /// Time passes: waits end, losses are told. `now_ns`: CLOCK_MONOTONIC.
     pub fn tick(&mut self, now_ns: u64, out: &mut Outcome) {
         self.tracker.tick(now_ns, &mut self.events);
+        self.quic.tick(now_ns, &mut self.events);
         self.settle(now_ns, out);
         self.losses.flush(now_ns, self.clock, self.policy.observer(), &mut out.records);
     }
@@ -128,6 +138,7 @@ impl Pipeline {
     /// The agent stops: what is in flight becomes records that say so.
     pub fn stop(&mut self, now_ns: u64, out: &mut Outcome) {
         self.tracker.stop(now_ns, &mut self.events);
+        self.quic.stop(&mut self.events);
         self.settle(now_ns, out);
         self.losses.flush_all(now_ns, self.clock, self.policy.observer(), &mut out.records);
     }

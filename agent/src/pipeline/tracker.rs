@@ -105,7 +105,7 @@ impl Tracker {
             Sample::Close { time_ns, conn, ingress_bytes, egress_bytes } => {
                 self.close(conn, time_ns, Some((ingress_bytes, egress_bytes)), events);
             }
-            Sample::Process(_) => {}
+            Sample::Process(_) | Sample::Datagram(_) => {}
         }
     }
 

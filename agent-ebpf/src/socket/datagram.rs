@@ -1,0 +1,207 @@
+//! Datagrams that may open a QUIC connection.
+//!
+//! In: what was sent or received over UDP. Out: `DatagramHead` samples of client's Initial packets, by the
+//! looks of their first bytes.
+//! Always: any other datagram costs one look at its first bytes; nothing is remembered of a UDP socket.
+//! Not here: whether it really is one, and what it says (`earwitness::protocol::quic`).
+//! Source: RFC 9000 sections 14.1 and 17.2, RFC 9369 section 3.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
+};
+use earwitness_common::{
+    loss::KernelLoss,
+    sample::{DatagramHead, FAMILY_INET, FAMILY_INET6, KIND_DATAGRAM},
+};
+
+use super::{
+    copy::{MMSGHDR_BYTES, MSG_LEN_AT, Msghdr},
+    table,
+};
+use crate::{
+    emit::{self, read_user},
+    filter,
+    kernel::{self, SocketFile},
+    loss,
+    maps::{SETTINGS, offset},
+};
+
+const SOCK_DGRAM: u16 = 2;
+const IPPROTO_UDP: u16 = 17;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+/// A client's first datagrams are as long, at least.
+const LEAST_BYTES: u64 = 1_200;
+/// More than a datagram that goes over Ethernet.
+const MOST_BYTES: usize = 2_048;
+/// Long header. The bit that follows may be anything (RFC 9287).
+const LONG: u8 = 0x80;
+const TYPE: u8 = 0x30;
+const VERSION_1: [u8; 4] = [0, 0, 0, 1];
+const VERSION_2: [u8; 4] = [0x6b, 0x33, 0x43, 0xcf];
+/// `TYPE` of an Initial packet in each.
+const INITIAL_1: u8 = 0;
+const INITIAL_2: u8 = 0x10;
+
+/// One datagram of a call, or several of one size.
+pub struct Datagram {
+    /// `struct sock *`.
+    pub sk: u64,
+    /// User address of its first bytes.
+    pub from: u64,
+    /// How many are there, or may be.
+    pub size_bytes: u64,
+    /// User address of the peer's `struct sockaddr`, 0 if the call has none.
+    pub name: u64,
+    /// `INGRESS` or `EGRESS`.
+    pub direction: u8,
+}
+
+/// The messages of one call.
+struct Messages {
+    sk: u64,
+    /// User address of the first `struct mmsghdr`.
+    headers: u64,
+    direction: u8,
+}
+
+/// The sample.
+#[repr(C)]
+struct Slot {
+    head: DatagramHead,
+    data: [u8; MOST_BYTES],
+}
+
+/// The peer's address.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Name {
+    family: u16,
+    /// Network byte order.
+    port: [u8; 2],
+    /// IPv4: the address. IPv6: the flow.
+    four: [u8; 4],
+    sixteen: [u8; 16],
+}
+
+/// Whether the socket is one of UDP.
+#[inline(always)]
+pub fn is_udp(socket: &SocketFile) -> bool {
+    let kind: u16 = kernel::read(socket.socket, offset!(socket_type)).unwrap_or(0);
+    kind == SOCK_DGRAM
+        && kernel::read(socket.sk as *const u8, offset!(sock_protocol)) == Some(IPPROTO_UDP)
+}
+
+/// The same for each message of a call.
+#[inline(always)]
+pub fn look_at_all(sk: u64, headers: u64, count: u32, direction: u8) {
+    let mut messages = Messages { sk, headers, direction };
+    // SAFETY: the callback has the signature that the helper expects and gets its own type back.
+    unsafe {
+        bpf_loop(count, one as *mut c_void, (&raw mut messages).cast(), 0);
+    }
+}
+
+extern "C" fn one(index: u64, messages: *mut c_void) -> u64 {
+    // SAFETY: what `look_at_all` gave to the helper.
+    let messages = unsafe { &*messages.cast::<Messages>() };
+    let header = messages.headers.wrapping_add(index * MMSGHDR_BYTES);
+    let moved_bytes = read_user::<u32>(header.wrapping_add(MSG_LEN_AT) as *const u8).unwrap_or(0);
+    look(&of_header(messages.sk, header, u64::from(moved_bytes), messages.direction));
+    0
+}
+
+/// What the first buffer of a message holds, of which so many bytes have moved.
+#[inline(always)]
+pub fn of_header(sk: u64, header: u64, moved_bytes: u64, direction: u8) -> Datagram {
+    let mut datagram = Datagram { sk, from: 0, size_bytes: 0, name: 0, direction };
+    if let Some(header) = read_user::<Msghdr>(header as *const u8) {
+        datagram.name = header.name;
+        if let Some([base, len]) = read_user::<[u64; 2]>(header.vector as *const u8) {
+            (datagram.from, datagram.size_bytes) = (base, len.min(moved_bytes));
+        }
+    }
+    datagram
+}
+
+/// Tells a datagram if it looks like a client's first.
+#[inline(never)]
+pub fn look(datagram: &Datagram) {
+    if datagram.size_bytes < LEAST_BYTES || !is_initial(datagram.from) {
+        return;
+    }
+    let Some(settings) = SETTINGS.get(0) else {
+        return;
+    };
+    let sk = datagram.sk;
+    let sk = sk as *const u8;
+    let Some(family) = kernel::read::<u16>(sk, offset!(skc_family)) else {
+        return;
+    };
+    let family = match family {
+        AF_INET => FAMILY_INET,
+        AF_INET6 => FAMILY_INET6,
+        _ => return,
+    };
+    let (local_port, remote_port) = table::ports(sk, family);
+    let name = if remote_port == 0 { name(datagram.name) } else { None };
+    let remote_port = name.map_or(remote_port, |name| u16::from_be_bytes(name.port));
+    if !filter::is_watched(settings, local_port, remote_port) {
+        return;
+    }
+    let Some(ring) = emit::ring(table::spread(settings, u64::from(local_port ^ remote_port)))
+    else {
+        return;
+    };
+    let Some(mut slot) = ring.reserve_untyped::<Slot>(0) else {
+        loss::count(KernelLoss::RingFull, datagram.size_bytes);
+        return;
+    };
+    let slot_ptr = slot.as_mut_ptr();
+    // SAFETY: the reservation is a `Slot`; every field of its head is written before it is submitted.
+    let head = unsafe { &mut (*slot_ptr).head };
+    head.kind = KIND_DATAGRAM;
+    head.direction = datagram.direction;
+    head.family = family;
+    head.pad = 0;
+    // SAFETY: a helper without pointers.
+    head.time_ns = unsafe { bpf_ktime_get_ns() };
+    (head.local_port, head.remote_port) = (local_port, remote_port);
+    head.tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    head.uid = bpf_get_current_uid_gid() as u32;
+    head.pad2 = 0;
+    (head.local, head.remote) = ([0; 16], [0; 16]);
+    emit::addresses(&mut head.local, &mut head.remote, sk, family);
+    if let Some(name) = name {
+        head.remote = [0; 16];
+        if family == FAMILY_INET {
+            head.remote[..4].copy_from_slice(&name.four);
+        } else {
+            head.remote = name.sixteen;
+        }
+    }
+    let bytes = datagram.size_bytes.min(MOST_BYTES as u64) as u32;
+    // SAFETY: the reservation has room for as many.
+    let data = unsafe { (&raw mut (*slot_ptr).data).cast() };
+    let is_copied = emit::copy_user::<MOST_BYTES>(data, 0, bytes, datagram.from as *const u8);
+    head.data_bytes = if is_copied { bytes } else { 0 };
+    slot.submit(emit::wake(ring, settings, size_of::<Slot>() as u64));
+}
+
+/// Whether it begins as an Initial packet of a version that is known.
+#[inline(always)]
+fn is_initial(from: u64) -> bool {
+    let Some([first, version @ ..]) = read_user::<[u8; 5]>(from as *const u8) else {
+        return false;
+    };
+    first & LONG == LONG
+        && (version == VERSION_1 && first & TYPE == INITIAL_1
+            || version == VERSION_2 && first & TYPE == INITIAL_2)
+}
+
+#[inline(always)]
+fn name(at: u64) -> Option<Name> {
+    if at == 0 { None } else { read_user(at as *const u8) }
+}
