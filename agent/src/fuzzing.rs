@@ -11,6 +11,7 @@ use crate::discover::binary;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::{Direction, Sample};
+use crate::protocol::quic::{self, Opening, Version};
 use crate::protocol::tls::Handshake;
 use crate::protocol::{Chunk, Connection, Hole};
 
@@ -48,6 +49,26 @@ pub fn handshake(bytes: &[u8]) {
     }
     assert_eq!(whole.facts(), cut.facts(), "a cut changes what is known");
     assert_eq!(whole.is_done(), cut.is_done(), "a cut changes when it ends");
+}
+
+/// Datagrams of a QUIC client: some as they are, some sealed by its keys.
+pub fn quic_initial(bytes: &[u8]) {
+    let mut opening = None::<Opening>;
+    for Piece { kind, direction, bytes } in pieces(bytes) {
+        let version = if direction == Direction::Egress { Version::V2 } else { Version::V1 };
+        let datagram = match kind {
+            Kind::Bytes => quic::sealed(version, &QUIC_ID, &[0], bytes).unwrap_or_default(),
+            Kind::Hole | Kind::End => bytes.to_vec(),
+        };
+        match &mut opening {
+            Some(opening) => drop(opening.datagram(&datagram)),
+            None => opening = Opening::new(&datagram),
+        }
+        let Some(opening) = &opening else { continue };
+        assert!(opening.is_over() || opening.hello().is_none(), "a hello is there too early");
+        let held = opening.memory_bytes();
+        assert!(held <= MOST_OPENING_BYTES, "{held} bytes are held");
+    }
 }
 
 /// A sample of the kernel side, or of a capture file.
@@ -124,5 +145,9 @@ const LONG: u8 = 2;
 const STEP_NS: u64 = 1_000_000;
 /// Two messages that are put together, and what is kept of them.
 const MOST_HANDSHAKE_BYTES: usize = 1 << 18;
+/// Pieces of a ClientHello, and where they are.
+const MOST_OPENING_BYTES: usize = 1 << 15;
+/// Where a QUIC client sends its first packets.
+const QUIC_ID: [u8; 8] = *b"8 bytes.";
 /// Heads of both directions, and what waits for the other one.
 const MOST_CONNECTION_BYTES: usize = 4 << 20;

@@ -31,6 +31,34 @@ fn damaged_handshakes_are_survived() {
 }
 
 #[test]
+fn damaged_datagrams_are_survived() {
+    for captured in [
+        include_str!("../protocol/quic/tests/rfc9001.txt"),
+        include_str!("../protocol/quic/tests/rfc9369.txt"),
+    ] {
+        let (_, hex) = captured.lines().next().and_then(|line| line.split_once(' ')).unwrap();
+        // 1200 bytes, and 19 times 64 take them.
+        let input = [&[LONG, 19][..], &bytes_of(hex)].concat();
+        survived(&input, super::quic_initial, 1_000);
+    }
+    // A ClientHello in three frames, the last one first, among others.
+    let hello = include_str!("../protocol/quic/tests/hello.txt").trim_end();
+    let hello = bytes_of(hello);
+    let frame = |from: usize, to: usize| {
+        let offset = (from as u16 | 0x4000).to_be_bytes();
+        let length = ((to - from) as u16 | 0x4000).to_be_bytes();
+        [&[6], &offset[..], &length, &hello[from..to]].concat()
+    };
+    let first = [&frame(170, hello.len())[..], &[1, 0, 2, 5, 0, 0, 5]].concat();
+    let second = [&[0; 9][..], &frame(90, 180), &frame(0, 90)].concat();
+    for version in [0, EGRESS] {
+        let first = piece(version | BYTES, &first);
+        let input = [first, piece(version | BYTES, &second)].concat();
+        survived(&input, super::quic_initial, 2_000);
+    }
+}
+
+#[test]
 fn damaged_samples_are_survived() {
     let mut random = Damage::new(3);
     for kind in 0..16 {
@@ -75,9 +103,12 @@ fn programs() -> Vec<Vec<u8>> {
 /// Its direction, then the bytes in hexadecimal.
 fn line_of_capture(line: &str) -> Vec<u8> {
     let (from, hex) = line.split_once(' ').unwrap();
+    piece(BYTES | u8::from(from == "<"), &bytes_of(hex))
+}
+
+fn bytes_of(hex: &str) -> Vec<u8> {
     let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    let bytes: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-    piece(BYTES | u8::from(from == "<"), &bytes)
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
 /// As `pieces` reads it.

@@ -9,6 +9,7 @@ pub mod detect;
 pub mod exchange;
 pub mod http1;
 mod probe;
+pub mod quic;
 #[cfg(test)]
 mod tests;
 pub mod tls;

@@ -15,10 +15,14 @@ use tls_parser::{
 use crate::model::tls::Version;
 
 /// What a client offers.
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientHello {
-    /// SNI.
+    /// SNI: a DNS name or an address, lower case. With Encrypted ClientHello this is the public name
+    /// in front of the hidden one.
     pub server_name: Option<String>,
+    /// Protocols of the application, most wanted first; at most `PROTOCOLS`. Those whose name is no
+    /// text are left out.
+    pub alpn: Vec<String>,
 }
 
 /// What a server chose.
@@ -37,8 +41,11 @@ pub struct ServerHello {
 /// Reads a ClientHello.
 pub fn client(body: &[u8]) -> Option<ClientHello> {
     let (_, hello) = parse_tls_handshake_client_hello(body).ok()?;
-    let server_name = extension(hello.ext.unwrap_or_default(), SERVER_NAME).and_then(server_name);
-    Some(ClientHello { server_name })
+    let extensions = hello.ext.unwrap_or_default();
+    Some(ClientHello {
+        server_name: extension(extensions, SERVER_NAME).and_then(server_name),
+        alpn: extension(extensions, ALPN).map(protocol_names).unwrap_or_default(),
+    })
 }
 
 /// Reads a ServerHello.
@@ -55,6 +62,15 @@ pub fn server(body: &[u8]) -> Option<ServerHello> {
         alpn: extension(extensions, ALPN).and_then(protocol_name),
         retry: hello.random == RETRY,
     })
+}
+
+impl ClientHello {
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let name = self.server_name.as_ref().map_or(0, String::capacity);
+        let texts: usize = self.alpn.iter().map(String::capacity).sum();
+        name + self.alpn.capacity() * size_of::<String>() + texts
+    }
 }
 
 /// Name of a cipher suite in IANA's registry.
@@ -107,9 +123,24 @@ fn protocol_name(content: &[u8]) -> Option<String> {
         return None;
     };
     let &[name] = names.as_slice() else { return None };
+    protocol(name)
+}
+
+/// Those that are offered.
+fn protocol_names(content: &[u8]) -> Vec<String> {
+    let Ok((_, TlsExtension::ALPN(names))) = parse_tls_extension_alpn_content(content) else {
+        return Vec::new();
+    };
+    names.into_iter().filter_map(protocol).take(PROTOCOLS).collect()
+}
+
+fn protocol(name: &[u8]) -> Option<String> {
     let is_text = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
     is_text.then(|| String::from_utf8_lossy(name).into_owned())
 }
+
+/// Offered protocols that are kept.
+const PROTOCOLS: usize = 64;
 
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
@@ -125,7 +156,7 @@ const RETRY: [u8; 32] = [
 mod tests {
     use sha2::{Digest, Sha256};
 
-    use super::{RETRY, extension, protocol_name};
+    use super::{PROTOCOLS, RETRY, extension, protocol_name, protocol_names};
 
     #[test]
     fn a_retry_is_the_digest_of_its_name() {
@@ -147,5 +178,14 @@ mod tests {
         assert_eq!(protocol_name(&[0, 2, 1, b'\n']), None);
         assert_eq!(protocol_name(&[0, 1, 0]), None);
         assert_eq!(protocol_name(&[0, 9, 1, b'h']), None);
+    }
+
+    #[test]
+    fn protocols_are_offered() {
+        let grease = [0, 9, 2, 0x0a, 0x0a, 2, b'h', b'3', 2, b'h', b'2'];
+        assert_eq!(protocol_names(&grease), ["h3", "h2"]);
+        assert!(protocol_names(&[0, 9, 1, b'h']).is_empty());
+        let many = [&[0, 200][..], &[1, b'h'].repeat(100)].concat();
+        assert_eq!(protocol_names(&many), vec!["h"; PROTOCOLS]);
     }
 }

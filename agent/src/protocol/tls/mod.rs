@@ -13,8 +13,8 @@
 
 mod certificate;
 pub mod ciphertext;
-mod hello;
-mod message;
+pub mod hello;
+pub mod message;
 mod name;
 mod record;
 #[cfg(test)]
