@@ -120,6 +120,12 @@ impl Opening {
     }
 }
 
+/// The source connection id of a datagram's first Initial packet, by which one client's belong
+/// together, even after a Retry. Empty where clients know their connections by their ports.
+pub fn source_id(datagram: &[u8]) -> Option<&[u8]> {
+    Packets::of(datagram).next().map(|packet| packet.source)
+}
+
 /// The message that the handshake begins with. `None`: it is not whole; `Some(None)`: it is none that
 /// we can read.
 fn client_hello(front: &[u8]) -> Option<Option<ClientHello>> {

@@ -23,6 +23,8 @@ pub struct Packet<'a> {
     pub version: Version,
     /// Destination connection id.
     pub destination: &'a [u8],
+    /// Source connection id.
+    pub source: &'a [u8],
     /// All that comes before the packet number.
     pub header: &'a [u8],
     /// Packet number and payload, encrypted.
@@ -85,7 +87,7 @@ impl<'a> Packets<'a> {
         let first = *rest.split_off_first().filter(|first| *first & LONG != 0)?;
         let version = Version::of(u32::from_be_bytes(*rest.split_off(..4)?.first_chunk()?))?;
         let destination = connection_id(&mut rest)?;
-        connection_id(&mut rest)?;
+        let source = connection_id(&mut rest)?;
         let kind = version.kind(first);
         match kind {
             Kind::Initial => drop(varint::take_bytes(&mut rest)?),
@@ -96,7 +98,7 @@ impl<'a> Packets<'a> {
         let header = start.get(..start.len() - rest.len())?;
         let protected = rest.split_off(..length_bytes)?;
         self.rest = rest;
-        Some((kind, Packet { version, destination, header, protected }))
+        Some((kind, Packet { version, destination, source, header, protected }))
     }
 }
 
