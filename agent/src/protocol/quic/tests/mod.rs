@@ -103,7 +103,7 @@ fn a_hello_in_two_datagrams_is_put_together() {
     assert!(whole.ends_with(",h3"), "{whole}");
     for two_datagrams in [[one, two], [two, one]] {
         let [first, second] = two_datagrams.map(Clone::clone);
-        assert_eq!(text(&follow(&[first.clone()])), "more");
+        assert_eq!(text(&follow(std::slice::from_ref(&first))), "more");
         assert_eq!(text(&follow(&[first.clone(), first.clone(), second.clone()])), whole);
         // One call may send both (`UDP_SEGMENT`).
         assert_eq!(text(&follow(&[[first, second].concat()])), whole);
