@@ -14,6 +14,7 @@ use aya_ebpf::helpers::{
 use earwitness_common::{
     loss::KernelLoss,
     sample::{DatagramHead, FAMILY_INET, FAMILY_INET6, KIND_DATAGRAM},
+    settings::Settings,
 };
 
 use super::{
@@ -57,6 +58,16 @@ pub struct Datagram {
     pub name: u64,
     /// `INGRESS` or `EGRESS`.
     pub direction: u8,
+}
+
+/// Both ends.
+struct Ends {
+    /// `FAMILY_*`.
+    family: u8,
+    local_port: u16,
+    remote_port: u16,
+    /// The peer, if the socket is not connected.
+    name: Option<Name>,
 }
 
 /// The messages of one call.
@@ -132,25 +143,33 @@ pub fn look(datagram: &Datagram) {
     if datagram.size_bytes < LEAST_BYTES || !is_initial(datagram.from) {
         return;
     }
-    let Some(settings) = SETTINGS.get(0) else {
-        return;
-    };
-    let sk = datagram.sk;
-    let sk = sk as *const u8;
-    let Some(family) = kernel::read::<u16>(sk, offset!(skc_family)) else {
-        return;
-    };
-    let family = match family {
+    if let Some(settings) = SETTINGS.get(0)
+        && let Some(ends) = ends(datagram)
+        && filter::is_watched(settings, ends.local_port, ends.remote_port)
+    {
+        tell(settings, datagram, &ends);
+    }
+}
+
+/// Who sends to whom.
+#[inline(always)]
+fn ends(datagram: &Datagram) -> Option<Ends> {
+    let sk = datagram.sk as *const u8;
+    let family = match kernel::read::<u16>(sk, offset!(skc_family))? {
         AF_INET => FAMILY_INET,
         AF_INET6 => FAMILY_INET6,
-        _ => return,
+        _ => return None,
     };
     let (local_port, remote_port) = table::ports(sk, family);
     let name = if remote_port == 0 { name(datagram.name) } else { None };
     let remote_port = name.map_or(remote_port, |name| u16::from_be_bytes(name.port));
-    if !filter::is_watched(settings, local_port, remote_port) {
-        return;
-    }
+    Some(Ends { family, local_port, remote_port, name })
+}
+
+#[inline(always)]
+fn tell(settings: &Settings, datagram: &Datagram, ends: &Ends) {
+    let sk = datagram.sk as *const u8;
+    let &Ends { family, local_port, remote_port, name } = ends;
     let Some(ring) = emit::ring(table::spread(settings, u64::from(local_port ^ remote_port)))
     else {
         return;
