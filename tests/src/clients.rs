@@ -149,6 +149,7 @@ impl Held {
         let mut shell = process::command("sh")?;
         shell.args(["-c", "read -r _; exec \"$@\"", "sh"]);
         shell.arg(command.get_program()).args(command.get_args());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         shell.stdin(Stdio::piped()).stdout(process::output_file(&output)?);
         shell.stderr(process::output_file(&scene.path("held.log"))?);
         let mut process = Process::start_with_input("a held client", &mut shell)?;

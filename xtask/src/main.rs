@@ -4,6 +4,7 @@
 //! it, can be run again harmlessly, and ends with what to do next. Exit codes: 0 done, 1 something
 //! failed, 2 usage; `vm` passes on the code of what ran in the guest.
 
+mod aioquic;
 mod bench;
 mod build;
 mod curl_cffi;

@@ -10,7 +10,7 @@ use crate::packages::{self, Need};
 use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
-use crate::{curl_cffi, go, rustls, toolchain};
+use crate::{aioquic, curl_cffi, go, rustls, toolchain};
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
 #[derive(clap::Args)]
@@ -40,6 +40,7 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
             packages::ensure(&test_needs(), &host, privilege)?;
             go::ensure(workspace)?;
             curl_cffi::ensure(workspace)?;
+            aioquic::ensure(workspace)?;
             rustls::ensure(workspace)
         })?;
     }

@@ -10,4 +10,5 @@ pub mod java;
 pub mod linked;
 pub mod log;
 pub mod nginx;
+pub mod quic;
 pub mod rustls;

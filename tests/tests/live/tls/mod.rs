@@ -15,6 +15,7 @@ mod opaque;
 mod places;
 mod program;
 mod python;
+mod quic;
 mod rustls;
 mod spared;
 
@@ -41,6 +42,7 @@ pub fn tests() -> Vec<crate::Test> {
         linked::tests(),
         connections::tests(),
         opaque::tests(),
+        quic::tests(),
         places::tests(),
         spared::tests(),
         faults::tests(),

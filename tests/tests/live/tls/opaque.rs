@@ -8,6 +8,7 @@ use live_tests::certificates::{Certificates, NAME};
 use live_tests::clients::Held;
 use live_tests::compare;
 use live_tests::process;
+use live_tests::record::Record;
 use live_tests::scene::Scene;
 use live_tests::servers::app::{App, Mode};
 use live_tests::servers::java;
@@ -52,14 +53,27 @@ fn server_is_read_from_its_client(scene: &Scene) -> Result<()> {
 
 /// Fails unless one connection of this program to this port is told as lost, and nothing is recorded.
 pub(super) fn told(ended: &Ended, port: u16, program: &Path) -> Result<()> {
-    ensure!(ended.exchanges().is_empty(), "exchanges of what cannot be read");
-    let losses = ended.losses();
-    let opaque: Vec<_> =
-        losses.iter().filter(|record| record.reason() == Some("opaque_tls")).collect();
-    let connections: u64 =
-        opaque.iter().filter_map(|record| record.number("/loss/connections")).sum();
-    ensure!(connections == 1, "{connections} connections are told as opaque: {opaque:?}");
+    let opaque = unread(ended, "opaque_tls", 1)?;
     let record = opaque.first().context("no loss by opaque_tls")?;
+    of_server(record, port, program)
+}
+
+/// The losses for this reason, which must tell of so many connections while nothing is recorded.
+pub(super) fn unread<'a>(
+    ended: &'a Ended,
+    reason: &str,
+    connections: u64,
+) -> Result<Vec<&'a Record>> {
+    ensure!(ended.exchanges().is_empty(), "exchanges of what cannot be read");
+    let mut losses = ended.losses();
+    losses.retain(|record| record.reason() == Some(reason));
+    let told: u64 = losses.iter().filter_map(|record| record.number("/loss/connections")).sum();
+    ensure!(told == connections, "{told} of {connections} connections are told: {losses:?}");
+    Ok(losses)
+}
+
+/// Fails unless a loss names this program, the server's port and the name that was asked for.
+pub(super) fn of_server(record: &Record, port: u16, program: &Path) -> Result<()> {
     record.must_be("/loss/process/executable/path", &program.to_string_lossy())?;
     record.must_be("/tls/server_name", NAME)?;
     let told = record.number("/loss/server/port");
