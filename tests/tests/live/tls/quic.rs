@@ -93,12 +93,7 @@ fn told_by_client(scene: &Scene, asking: Asking) -> Result<()> {
 
 /// The losses, which must tell of the connections and of nothing else. Connections between
 /// the same processes may share a record, so that it names no port of a client.
-fn told<'a>(
-    ended: &'a Ended,
-    address: IpAddr,
-    port: u16,
-    asking: Asking,
-) -> Result<Vec<&'a Record>> {
+fn told(ended: &Ended, address: IpAddr, port: u16, asking: Asking) -> Result<Vec<&Record>> {
     let losses = unread(ended, "opaque_quic", asking.connections as u64)?;
     let others = ended.losses().len() - losses.len();
     ensure!(others == 0, "{others} losses of another kind");
