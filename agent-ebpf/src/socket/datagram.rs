@@ -6,7 +6,7 @@
 //! Not here: whether it really is one, and what it says (`earwitness::protocol::quic`).
 //! Source: RFC 9000 sections 14.1 and 17.2, RFC 9369 section 3.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, mem::offset_of};
 
 use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns, generated::bpf_loop,
@@ -60,14 +60,12 @@ pub struct Datagram {
     pub direction: u8,
 }
 
-/// Both ends.
+/// `FAMILY_*` and both ports, in host byte order.
+#[derive(Clone, Copy)]
 struct Ends {
-    /// `FAMILY_*`.
     family: u8,
     local_port: u16,
     remote_port: u16,
-    /// The peer, if the socket is not connected.
-    name: Option<Name>,
 }
 
 /// The messages of one call.
@@ -137,7 +135,8 @@ pub fn of_header(sk: u64, header: u64, moved_bytes: u64, direction: u8) -> Datag
     datagram
 }
 
-/// Tells a datagram if it looks like a client's first.
+/// Tells a datagram if it looks like a client's first. What it needs memory for lies in functions that
+/// are called in turn: older kernels give all frames of a chain of calls together 512 bytes.
 #[inline(never)]
 pub fn look(datagram: &Datagram) {
     if datagram.size_bytes < LEAST_BYTES || !is_initial(datagram.from) {
@@ -147,7 +146,7 @@ pub fn look(datagram: &Datagram) {
         && let Some(ends) = ends(datagram)
         && filter::is_watched(settings, ends.local_port, ends.remote_port)
     {
-        tell(settings, datagram, &ends);
+        tell(settings, datagram, ends);
     }
 }
 
@@ -160,16 +159,18 @@ fn ends(datagram: &Datagram) -> Option<Ends> {
         AF_INET6 => FAMILY_INET6,
         _ => return None,
     };
-    let (local_port, remote_port) = table::ports(sk, family);
-    let name = if remote_port == 0 { name(datagram.name) } else { None };
-    let remote_port = name.map_or(remote_port, |name| u16::from_be_bytes(name.port));
-    Some(Ends { family, local_port, remote_port, name })
+    let (local_port, mut remote_port) = table::ports(sk, family);
+    if remote_port == 0 && datagram.name != 0 {
+        let port = datagram.name.wrapping_add(offset_of!(Name, port) as u64);
+        remote_port = u16::from_be_bytes(read_user(port as *const u8).unwrap_or_default());
+    }
+    Some(Ends { family, local_port, remote_port })
 }
 
-#[inline(always)]
-fn tell(settings: &Settings, datagram: &Datagram, ends: &Ends) {
+#[inline(never)]
+fn tell(settings: &Settings, datagram: &Datagram, ends: Ends) {
     let sk = datagram.sk as *const u8;
-    let &Ends { family, local_port, remote_port, name } = ends;
+    let Ends { family, local_port, remote_port } = ends;
     let Some(ring) = emit::ring(table::spread(settings, u64::from(local_port ^ remote_port)))
     else {
         return;
@@ -193,7 +194,10 @@ fn tell(settings: &Settings, datagram: &Datagram, ends: &Ends) {
     head.pad2 = 0;
     (head.local, head.remote) = ([0; 16], [0; 16]);
     emit::addresses(&mut head.local, &mut head.remote, sk, family);
-    if let Some(name) = name {
+    // The peer, if the socket is not connected.
+    if table::ports(sk, family).1 == 0
+        && let Some(name) = name(datagram.name)
+    {
         head.remote = [0; 16];
         if family == FAMILY_INET {
             head.remote[..4].copy_from_slice(&name.four);
