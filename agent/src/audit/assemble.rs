@@ -7,6 +7,7 @@
 
 use super::observer::{self, Observer};
 use super::record::capture::{Attribution, Capture, End, Ends, Extra, Gap, Lost, Seen};
+use super::record::http2::{Frame, Reset, Stream};
 use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
 use super::record::party::{Family, Network, Party, Protocol, Transport};
 use super::record::value::{Headers, Text, Timestamp};
@@ -19,7 +20,7 @@ use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead,
+    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead, StreamRef,
 };
 
 /// The policy that an exchange met.
@@ -53,7 +54,7 @@ pub(super) fn record<'a>(
         None => (None, None, None),
     };
     let response_group = response.map(|message| answered(message, table, &mut notes, &mut extra));
-    let status = response.map(|message| message.head.status);
+    let status = response.and_then(|message| message.head.status);
     let side = match origin.side {
         origin::Side::Server => record::Side::Server,
         origin::Side::Client => record::Side::Client,
@@ -155,11 +156,12 @@ fn asked<'a>(
 ) -> Asked<'a> {
     let head = &message.head;
     let mut kept = table.keep(&head.fields, Side::Request, notes);
-    let url = url(&head.target, scheme, &*head.method == "CONNECT", kept.host, notes);
+    let host = head.authority.as_deref().or(kept.host);
+    let url = url(head.target.as_deref(), scheme, head.is_connect(), host, notes);
     let agent = kept.user_agent.take();
     let user_agent = agent.map(|value| named(value, "user_agent.original", notes, extra));
-    let method = Value::new(head.method.as_bytes());
-    let method = named(method, "http.request.method", notes, extra);
+    let method = head.method.as_deref().map(|method| Value::new(method.as_bytes()));
+    let method = method.map(|method| named(method, "http.request.method", notes, extra));
     let (header, body) = kept_and_body(kept, message.body_bytes, extra);
     Asked {
         url,
@@ -258,18 +260,32 @@ fn seen<H>(message: &Message<H>) -> Seen {
         at: gap.at,
         bytes: gap.bytes,
         reason: gap.reason,
+        fields: None,
     };
+    // Its bytes are there, but not what they refer to.
+    let unknown = message.unknown_fields.map(|unknown| Gap {
+        at: 0,
+        bytes: 0,
+        reason: unknown.reason,
+        fields: Some(unknown.fields),
+    });
     Seen {
         seen_bytes: message.seen_bytes,
         captured_bytes: message.captured_bytes,
-        gaps: message.gaps.iter().map(gap).collect(),
+        gaps: unknown.into_iter().chain(message.gaps.iter().map(gap)).collect(),
     }
 }
 
 /// Both messages are there to their last byte, and nothing of a head had to be left out.
 fn is_complete(exchange: &Exchange) -> bool {
     let left_out = |anomaly: &Anomaly| {
-        matches!(anomaly, Anomaly::HeadTooLong | Anomaly::TooManyFields | Anomaly::InvalidField)
+        matches!(
+            anomaly,
+            Anomaly::HeadTooLong
+                | Anomaly::TooManyFields
+                | Anomaly::InvalidField
+                | Anomaly::InvalidFieldBlock
+        )
     };
     exchange.request.as_ref().is_some_and(is_whole)
         && exchange.response.as_ref().is_some_and(is_whole)
@@ -280,6 +296,7 @@ fn is_complete(exchange: &Exchange) -> bool {
 
 fn is_whole<H>(message: &Message<H>) -> bool {
     message.end == MessageEnd::Whole
+        && message.unknown_fields.is_none()
         && message.gaps.is_empty()
         && message.captured_bytes >= message.seen_bytes
 }
@@ -296,7 +313,21 @@ fn extra(exchange: &Exchange) -> Extra<'_> {
         interim: exchange.interim.clone(),
         end: Some(ends).filter(|ends| *ends != Ends::default()),
         lost: Some(lost).filter(|lost| *lost != Lost::default()),
+        http2: exchange.stream.map(stream),
         escaped: Vec::new(),
+    }
+}
+
+fn stream(stream: StreamRef) -> Stream<'static> {
+    Stream {
+        stream_id: stream.id,
+        pushed: stream.pushed,
+        reset: stream.reset.map(|reset| Reset {
+            error_code: reset.code,
+            error: reset.name().map(Text::Borrowed),
+            by: if reset.by_client { record::Side::Client } else { record::Side::Server },
+            frame: if reset.goaway { Frame::Goaway } else { Frame::RstStream },
+        }),
     }
 }
 
@@ -306,5 +337,6 @@ fn end(end: MessageEnd) -> Option<End> {
         MessageEnd::Truncated => Some(End::Truncated),
         MessageEnd::Unfinished => Some(End::Unfinished),
         MessageEnd::Unknown => Some(End::Unknown),
+        MessageEnd::Reset => Some(End::Reset),
     }
 }

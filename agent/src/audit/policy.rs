@@ -143,19 +143,20 @@ impl Policy {
 /// Calls with what rules look at.
 fn with_facts<T>(exchange: &Exchange, origin: &Origin, call: impl FnOnce(&Facts<'_>) -> T) -> T {
     let head = exchange.request.as_ref().map(|request| &request.head);
-    let connect = head.is_some_and(|head| &*head.method == "CONNECT");
-    let target = head.map(|head| Target::parse(&head.target, connect));
+    let target =
+        head.and_then(|head| Some(Target::parse(head.target.as_deref()?, head.is_connect())));
     let path = target.and_then(|target| target.path).map(|path| text::decode(path, false));
     let authority = target.and_then(|target| target.authority).or_else(|| {
-        let host = head.and_then(|head| head.fields.all("host").next());
-        host.map(Authority::parse)
+        let named = head.and_then(|head| head.authority.as_deref());
+        let host = || head.and_then(|head| head.fields.all("host").next());
+        named.or_else(host).map(Authority::parse)
     });
     let host = authority.and_then(|one| one.host).map(str::to_ascii_lowercase);
     call(&Facts {
-        method: head.map(|head| &*head.method),
+        method: head.and_then(|head| head.method.as_deref()),
         path: path.as_deref(),
         host: host.as_deref(),
-        status: exchange.response.as_ref().map(|response| response.head.status),
+        status: exchange.response.as_ref().and_then(|response| response.head.status),
         origin,
     })
 }

@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod capture;
+pub mod http2;
 pub mod message;
 pub mod party;
 pub mod tls;

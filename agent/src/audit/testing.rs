@@ -48,21 +48,19 @@ pub(super) fn message<H>(head: H, first_ns: u64, body_bytes: u64) -> Message<H> 
         end: MessageEnd::Whole,
         tgid: 402,
         uid: 33,
+        trailers: Fields::default(),
+        unknown_fields: None,
     }
 }
 
 pub(super) fn request(method: &str, target: &[u8], lines: &[u8]) -> Message<RequestHead> {
-    let head = RequestHead {
-        method: method.into(),
-        target: target.into(),
-        version: Version::Http11,
-        fields: fields(lines),
-    };
+    let head = RequestHead::http1(method, target, Version::Http11, fields(lines));
     message(head, 1_000, 0)
 }
 
 pub(super) fn response(status: u16, lines: &[u8]) -> Message<ResponseHead> {
-    let head = ResponseHead { status, version: Version::Http11, fields: fields(lines) };
+    let head =
+        ResponseHead { status: Some(status), version: Version::Http11, fields: fields(lines) };
     message(head, 3_000, 2_048)
 }
 
@@ -70,14 +68,7 @@ pub(super) fn exchange(
     request: Option<Message<RequestHead>>,
     response: Option<Message<ResponseHead>>,
 ) -> Exchange {
-    Exchange {
-        request,
-        response,
-        interim: Vec::new(),
-        lost_response: None,
-        lost_request: None,
-        anomalies: Vec::new(),
-    }
+    Exchange::of(request, response)
 }
 
 pub(super) fn process(pid: u32, executable: &str) -> Option<Arc<Process>> {

@@ -179,20 +179,8 @@ impl Explain {
             target.push(b'?');
             target.extend_from_slice(query);
         }
-        let head = RequestHead {
-            method: self.method.as_str().into(),
-            target: target.into(),
-            version: Version::Http11,
-            fields,
-        };
-        Exchange {
-            request: Some(Message::of(head)),
-            response: None,
-            interim: Vec::new(),
-            lost_response: None,
-            lost_request: None,
-            anomalies: Vec::new(),
-        }
+        let head = RequestHead::http1(&self.method, &target, Version::Http11, fields);
+        Exchange::of(Some(Message::of(head)), None)
     }
 
     fn origin(&self) -> Origin {

@@ -53,21 +53,9 @@ pub fn stop() -> EncodedRecord {
 }
 
 fn get(path: &str) -> Exchange {
-    let head = RequestHead {
-        method: "GET".into(),
-        target: path.as_bytes().into(),
-        version: Version::Http11,
-        fields: Fields::default(),
-    };
+    let head = RequestHead::http1("GET", path.as_bytes(), Version::Http11, Fields::default());
     let request = Message::of(head);
-    Exchange {
-        request: Some(request),
-        response: None,
-        interim: Vec::new(),
-        lost_response: None,
-        lost_request: None,
-        anomalies: Vec::new(),
-    }
+    Exchange::of(Some(request), None)
 }
 
 fn origin() -> Origin {

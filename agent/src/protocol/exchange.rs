@@ -24,6 +24,55 @@ pub struct Exchange {
     pub lost_request: Option<Reason>,
     /// What was odd about it; no duplicates, in order of appearance.
     pub anomalies: Vec<Anomaly>,
+    /// Its place on an HTTP/2 connection.
+    pub stream: Option<StreamRef>,
+}
+
+impl Exchange {
+    /// An exchange of which nothing but these is known.
+    pub fn of(
+        request: Option<Message<RequestHead>>,
+        response: Option<Message<ResponseHead>>,
+    ) -> Self {
+        Self {
+            request,
+            response,
+            interim: Vec::new(),
+            lost_response: None,
+            lost_request: None,
+            anomalies: Vec::new(),
+            stream: None,
+        }
+    }
+}
+
+/// The stream of an HTTP/2 connection that carried an exchange.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StreamRef {
+    /// Stream identifier (RFC 9113 section 5.1.1).
+    pub id: u32,
+    /// The server promised the response unasked (RFC 9113 section 8.4).
+    pub pushed: bool,
+    /// How it ended, if not as its messages say.
+    pub reset: Option<Reset>,
+}
+
+/// A stream that was ended early.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Reset {
+    /// Error code (RFC 9113 section 7).
+    pub code: u32,
+    /// The client did it.
+    pub by_client: bool,
+    /// With the whole connection (GOAWAY), not by RST_STREAM.
+    pub goaway: bool,
+}
+
+impl Reset {
+    /// Name of its error code (RFC 9113 section 7), if it has one.
+    pub fn name(self) -> Option<&'static str> {
+        ERRORS.get(usize::try_from(self.code).ok()?).copied()
+    }
 }
 
 /// One HTTP message (RFC 9110 section 6): head, content, trailers.
@@ -51,6 +100,19 @@ pub struct Message<H> {
     pub tgid: u32,
     /// Real user id of that process.
     pub uid: u32,
+    /// Fields of the trailer section (RFC 9110 section 6.5).
+    pub trailers: Fields,
+    /// Fields of head and trailers that were left out, since they refer to what was not seen.
+    pub unknown_fields: Option<Unknown>,
+}
+
+/// Fields that could not be told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unknown {
+    /// How many.
+    pub fields: u32,
+    /// Why what they refer to was not seen.
+    pub reason: Reason,
 }
 
 impl<H> Message<H> {
@@ -68,7 +130,26 @@ impl<H> Message<H> {
             end: MessageEnd::Whole,
             tgid: 0,
             uid: 0,
+            trailers: Fields::default(),
+            unknown_fields: None,
         }
+    }
+}
+
+impl Message<RequestHead> {
+    /// Heap memory of its head, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let head = &self.head;
+        let target = head.target.as_ref().map_or(0, |target| target.len());
+        let authority = head.authority.as_ref().map_or(0, |authority| authority.len());
+        head.fields.memory_bytes() + self.trailers.memory_bytes() + target + authority
+    }
+}
+
+impl Message<ResponseHead> {
+    /// Heap memory of its head, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.head.fields.memory_bytes() + self.trailers.memory_bytes()
     }
 }
 
@@ -83,6 +164,8 @@ pub enum MessageEnd {
     Unfinished,
     /// Its framing could not be followed; the end was taken from what came next.
     Unknown,
+    /// One end gave it up (RST_STREAM, GOAWAY).
+    Reset,
 }
 
 /// A hole in a message.
@@ -98,20 +181,44 @@ pub struct Gap {
 
 /// Head of a request.
 pub struct RequestHead {
-    /// Method token as sent (RFC 9110 section 9: case-sensitive, any token).
-    pub method: Box<str>,
-    /// Request target as sent: origin, absolute, authority or asterisk form (RFC 9112 section 3.2).
-    pub target: Box<[u8]>,
+    /// Method token as sent (RFC 9110 section 9: case-sensitive, any token). `None`: not known.
+    pub method: Option<Box<str>>,
+    /// Request target as sent: origin, absolute, authority or asterisk form (RFC 9112 section 3.2), or
+    /// `:path` (RFC 9113 section 8.3.1). `None`: there is none, or it is not known.
+    pub target: Option<Box<[u8]>>,
+    /// `:authority` of HTTP/2.
+    pub authority: Option<Box<[u8]>>,
+    /// `:protocol` of an extended CONNECT (RFC 8441 section 4).
+    pub protocol: Option<Box<str>>,
     /// Protocol version.
     pub version: Version,
     /// Fields in order of arrival.
     pub fields: Fields,
 }
 
+impl RequestHead {
+    /// The head of a request of HTTP/1.
+    pub fn http1(method: &str, target: &[u8], version: Version, fields: Fields) -> Self {
+        Self {
+            method: Some(method.into()),
+            target: Some(target.into()),
+            authority: None,
+            protocol: None,
+            version,
+            fields,
+        }
+    }
+
+    /// Whether it asks for a tunnel (RFC 9110 section 9.3.6): its target is an authority.
+    pub fn is_connect(&self) -> bool {
+        self.method.as_deref() == Some("CONNECT") && self.protocol.is_none()
+    }
+}
+
 /// Head of a response.
 pub struct ResponseHead {
-    /// Status code, 100 to 999.
-    pub status: u16,
+    /// Status code, 100 to 999. `None`: not known.
+    pub status: Option<u16>,
     /// Protocol version.
     pub version: Version,
     /// Fields in order of arrival.
@@ -125,14 +232,17 @@ pub enum Version {
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 impl Version {
-    /// `network.protocol.version`: `1.0` or `1.1`.
+    /// `network.protocol.version`: `1.0`, `1.1` or `2`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Http10 => "1.0",
             Self::Http11 => "1.1",
+            Self::Http2 => "2",
         }
     }
 }
@@ -247,6 +357,18 @@ pub enum Anomaly {
     EarlyResponse,
     /// More requests waited for a response than the limit.
     TooManyPipelined,
+    /// A frame that breaks RFC 9113; what followed could not be understood.
+    InvalidFrame,
+    /// A field block that breaks RFC 7541; fields are missing.
+    InvalidFieldBlock,
+    /// A pseudo-header field that is missing, repeated, unknown, out of place or malformed.
+    InvalidPseudoHeader,
+    /// A field that HTTP/2 does not allow: `Connection`, `Transfer-Encoding`, upper case.
+    ForbiddenField,
+    /// `Content-Length` and the length of the content differ.
+    ContentLengthMismatch,
+    /// More streams were open at once than the limit.
+    TooManyStreams,
 }
 
 impl Anomaly {
@@ -273,9 +395,33 @@ impl Anomaly {
             Self::ResponseTruncated => "response_truncated",
             Self::EarlyResponse => "early_response",
             Self::TooManyPipelined => "too_many_pipelined",
+            Self::InvalidFrame => "invalid_frame",
+            Self::InvalidFieldBlock => "invalid_field_block",
+            Self::InvalidPseudoHeader => "invalid_pseudo_header",
+            Self::ForbiddenField => "forbidden_field",
+            Self::ContentLengthMismatch => "content_length_mismatch",
+            Self::TooManyStreams => "too_many_streams",
         }
     }
 }
+
+/// Error codes of RFC 9113 section 7, in order.
+const ERRORS: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
 
 // === impl Debug: shapes, never values ===
 
@@ -284,7 +430,7 @@ impl fmt::Debug for RequestHead {
         write!(
             out,
             "RequestHead {{ target: {} bytes, fields: {} }}",
-            self.target.len(),
+            self.target.as_ref().map_or(0, |target| target.len()),
             self.fields.len()
         )
     }
@@ -292,7 +438,7 @@ impl fmt::Debug for RequestHead {
 
 impl fmt::Debug for ResponseHead {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "ResponseHead {{ status: {}, fields: {} }}", self.status, self.fields.len())
+        write!(out, "ResponseHead {{ status: {:?}, fields: {} }}", self.status, self.fields.len())
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::protocol::Hole;
-use crate::protocol::http1::meter::Span;
+use crate::protocol::meter::Span;
 
 /// One step of the input of one direction.
 pub enum Input<'a> {

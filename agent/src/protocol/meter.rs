@@ -5,7 +5,7 @@
 //! Not here: which bytes belong to the message (`half`).
 
 use crate::model::loss::Reason;
-use crate::protocol::exchange::{Gap, Message, MessageEnd};
+use crate::protocol::exchange::{Fields, Gap, Message, MessageEnd};
 
 /// A piece of one direction on its way through the parser.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub struct Span<'a> {
     pub time_ns: u64,
     /// `rest` begins where the direction of the connection's traffic changed.
     pub turn_start: bool,
+    /// `rest` begins where a call of the program did.
+    pub call_start: bool,
     /// Process.
     pub tgid: u32,
     /// Its real user id.
@@ -28,6 +30,7 @@ impl<'a> Span<'a> {
         let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, &[]));
         self.rest = rest;
         self.turn_start &= taken.is_empty();
+        self.call_start &= taken.is_empty();
         taken
     }
 }
@@ -110,6 +113,8 @@ impl Meter {
             end: MessageEnd::Unknown,
             tgid: self.tgid,
             uid: self.uid,
+            trailers: Fields::default(),
+            unknown_fields: None,
         }
     }
 

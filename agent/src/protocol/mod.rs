@@ -7,7 +7,10 @@
 
 pub mod detect;
 pub mod exchange;
+pub mod held;
 pub mod http1;
+pub mod http2;
+pub mod meter;
 mod probe;
 pub mod quic;
 #[cfg(test)]
@@ -18,9 +21,9 @@ use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::sample::Direction;
 use crate::protocol::exchange::{Exchange, MessageEnd};
-use crate::protocol::http1::held::Input;
-use crate::protocol::http1::meter::Span;
+use crate::protocol::held::Input;
 use crate::protocol::http1::{Http1, Next, Role};
+use crate::protocol::meter::Span;
 use crate::protocol::probe::{Probe, Verdict};
 use crate::protocol::tls::ciphertext::Ciphertext;
 
@@ -120,6 +123,7 @@ impl Connection {
             rest: c.bytes,
             time_ns: c.time_ns,
             turn_start: c.turn_start,
+            call_start: c.call_start,
             tgid: c.tgid,
             uid: c.uid,
         };

@@ -9,8 +9,8 @@ use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
 use crate::protocol::detect::{self, Match, Matcher};
-use crate::protocol::http1::held::Input;
-use crate::protocol::http1::meter::Span;
+use crate::protocol::held::Input;
+use crate::protocol::meter::Span;
 use crate::protocol::tls;
 
 /// What a connection speaks.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::http2::Stream;
 use super::value::Text;
 use crate::model::loss::Reason;
 
@@ -48,6 +49,9 @@ pub struct Gap {
     pub bytes: u64,
     /// Why.
     pub reason: Reason,
+    /// Fields that were left out, since they refer to what was not seen (HPACK); `at` and `bytes` are 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<u32>,
 }
 
 /// How a stream was tied to its socket.
@@ -82,6 +86,9 @@ pub struct Extra<'a> {
     /// Why a message is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
+    /// Its place on an HTTP/2 connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http2: Option<Stream<'a>>,
     /// Keys whose value had control characters or bytes outside UTF-8: these, and `%` itself, are
     /// written percent-encoded there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,6 +102,7 @@ impl Extra<'_> {
             && self.interim.is_empty()
             && self.end.is_none()
             && self.lost.is_none()
+            && self.http2.is_none()
             && self.escaped.is_empty()
     }
 }
@@ -122,6 +130,8 @@ pub enum End {
     Unfinished,
     /// Its framing could not be followed.
     Unknown,
+    /// One end gave it up.
+    Reset,
 }
 
 /// Why a message is missing.

@@ -45,12 +45,13 @@ pub struct Http<'a> {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Request<'a> {
-    /// Method token as sent.
-    pub method: Text<'a>,
+    /// Method token as sent; absent where it was not seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<Text<'a>>,
     /// Header fields that the policy keeps.
     #[serde(default, skip_serializing_if = "Headers::is_empty")]
     pub header: Headers<'a>,
-    /// Start line, fields and the empty line, in bytes on the wire.
+    /// Start line, fields and the empty line, or the frames of the field block, in bytes on the wire.
     pub header_size: u64,
     /// Content.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,12 +62,13 @@ pub struct Request<'a> {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Response<'a> {
-    /// Status code of the final response.
-    pub status_code: u16,
+    /// Status code of the final response; absent where it was not seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<u16>,
     /// Header fields that the policy keeps.
     #[serde(default, skip_serializing_if = "Headers::is_empty")]
     pub header: Headers<'a>,
-    /// Start line, fields and the empty line, in bytes on the wire.
+    /// Start line, fields and the empty line, or the frames of the field block, in bytes on the wire.
     pub header_size: u64,
     /// Content.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,15 +15,16 @@ use super::text::{decode, target_text};
 use super::value::{Place, inspect, is_opaque, look};
 use super::{MASK, name};
 
-/// The record's `url`. `host`: value of the Host field, if there is exactly one.
+/// The record's `url`. `target`: `None` if it is not known. `host`: `:authority`, or the value of the Host
+/// field, if there is exactly one.
 pub fn url<'a>(
-    target: &'a [u8],
+    target: Option<&'a [u8]>,
     scheme: &'static str,
     connect: bool,
     host: Option<&'a [u8]>,
     notes: &mut Notes,
 ) -> Url<'a> {
-    let parts = Target::parse(target, connect);
+    let parts = target.map(|target| Target::parse(target, connect)).unwrap_or_default();
     if parts.has_fragment {
         notes.add("url.fragment", Sensitive::Fragment, Action::Drop);
     }
@@ -158,7 +159,7 @@ mod tests {
 
     fn check(target: &str, host: &str, expected: Expect) {
         let mut notes = Notes::default();
-        let url = url(target.as_bytes(), "http", false, Some(host.as_bytes()), &mut notes);
+        let url = url(Some(target.as_bytes()), "http", false, Some(host.as_bytes()), &mut notes);
         let mut text = serde_json::to_string(&url).unwrap();
         for note in notes.into_list() {
             text += &format!("\n{} {:?} {:?} {}", note.path, note.kind, note.action, note.count);

@@ -36,21 +36,14 @@ pub struct Flight {
 impl Flight {
     /// Begins with the head of a request.
     pub fn new(request: Message<RequestHead>, notes: Vec<Anomaly>) -> Self {
-        let method = Method::of(&request.head.method);
+        let method = Method::of(request.head.method.as_deref().unwrap_or_default());
         let offer = match method {
             Method::Connect => Some(Offer::Tunnel),
             _ if request.head.fields.all("upgrade").next().is_some() => Some(Offer::Upgrade),
             _ => None,
         };
         Self {
-            exchange: Box::new(Exchange {
-                request: Some(request),
-                response: None,
-                interim: Vec::new(),
-                lost_response: None,
-                lost_request: None,
-                anomalies: notes,
-            }),
+            exchange: Box::new(Exchange { anomalies: notes, ..Exchange::of(Some(request), None) }),
             method,
             offer,
             request_over: false,
@@ -99,12 +92,9 @@ pub fn alone(
     reason: Reason,
 ) -> Box<Exchange> {
     Box::new(Exchange {
-        request: None,
-        response: Some(response),
-        interim: Vec::new(),
-        lost_response: None,
         lost_request: Some(reason),
         anomalies,
+        ..Exchange::of(None, Some(response))
     })
 }
 
@@ -123,11 +113,7 @@ pub fn split(
 /// Heap memory of an exchange's heads, in bytes.
 pub fn weight(exchange: &Exchange) -> usize {
     let half = size_of::<Exchange>() / 2;
-    let request = exchange
-        .request
-        .as_ref()
-        .map_or(0, |request| request.head.fields.memory_bytes() + request.head.target.len() + half);
-    let response =
-        exchange.response.as_ref().map_or(0, |response| response.head.fields.memory_bytes() + half);
+    let request = exchange.request.as_ref().map_or(0, |request| request.memory_bytes() + half);
+    let response = exchange.response.as_ref().map_or(0, |response| response.memory_bytes() + half);
     request + response
 }

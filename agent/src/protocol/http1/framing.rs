@@ -82,7 +82,7 @@ pub fn of_response(
     suspicious: bool,
     notes: &mut Vec<Anomaly>,
 ) -> Framing {
-    if method == Method::Head || matches!(head.status, 100..=199 | 204 | 304) {
+    if method == Method::Head || matches!(head.status, Some(100..=199 | 204 | 304)) {
         return Framing::Empty;
     }
     Facts::of(&head.fields).framing(head.version, suspicious, notes).unwrap_or(Framing::Close)

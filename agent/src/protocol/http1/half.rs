@@ -17,7 +17,7 @@ use crate::protocol::exchange::{Anomaly, MessageEnd};
 use crate::protocol::http1::chunked::{Chunked, Progress};
 use crate::protocol::http1::framing::Framing;
 use crate::protocol::http1::head;
-use crate::protocol::http1::meter::{Meter, Span};
+use crate::protocol::meter::{Meter, Span};
 
 /// What one look at a span gave.
 pub enum Step<'a> {

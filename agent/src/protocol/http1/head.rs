@@ -107,12 +107,12 @@ fn strict_request<'a>(
     check_target(target.as_bytes(), &mut notes);
     check_line_ends(bytes, &mut notes);
     Some(Parsed {
-        head: RequestHead {
-            method: method.into(),
-            target: target.as_bytes().into(),
-            version: version(minor),
-            fields: fields(bytes, request.headers),
-        },
+        head: RequestHead::http1(
+            method,
+            target.as_bytes(),
+            version(minor),
+            fields(bytes, request.headers),
+        ),
         notes,
         suspicious: false,
     })
@@ -134,7 +134,7 @@ fn strict_response<'a>(
     check_line_ends(bytes, &mut notes);
     Some(Parsed {
         head: ResponseHead {
-            status: code,
+            status: Some(code),
             version: version(minor),
             fields: fields(bytes, response.headers),
         },

@@ -24,12 +24,7 @@ pub fn request(bytes: &[u8], limits: &Limits) -> Option<Parsed<RequestHead>> {
     check_line_ends(bytes, &mut notes);
     let read = read_fields(rest, limits, &mut notes);
     Some(Parsed {
-        head: RequestHead {
-            method: method.into(),
-            target: target.into(),
-            version: version(minor),
-            fields: read.fields,
-        },
+        head: RequestHead::http1(method, target, version(minor), read.fields),
         notes,
         suspicious: read.suspicious,
     })
@@ -43,7 +38,7 @@ pub fn response(bytes: &[u8], limits: &Limits) -> Option<Parsed<ResponseHead>> {
     check_line_ends(bytes, &mut notes);
     let read = read_fields(rest, limits, &mut notes);
     Some(Parsed {
-        head: ResponseHead { status, version: version(minor), fields: read.fields },
+        head: ResponseHead { status: Some(status), version: version(minor), fields: read.fields },
         notes,
         suspicious: read.suspicious,
     })

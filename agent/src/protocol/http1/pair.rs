@@ -17,7 +17,7 @@ use crate::protocol::exchange::{
 use crate::protocol::http1::flight::{Flight, Offer, alone, split, weight};
 use crate::protocol::http1::framing::{Method, note};
 use crate::protocol::http1::half::Ended;
-use crate::protocol::http1::meter::Meter;
+use crate::protocol::meter::Meter;
 
 /// Where the direction of the responses stands when a request begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,14 +6,14 @@
 
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::exchange::{Anomaly, MessageEnd, RequestHead};
+use crate::protocol::held::Input;
 use crate::protocol::http1::framing::{self, Framing, note};
 use crate::protocol::http1::half::{Ended, Missed, Step};
 use crate::protocol::http1::head::{self, Parsed};
-use crate::protocol::http1::held::Input;
 use crate::protocol::http1::lenient;
-use crate::protocol::http1::meter::Span;
 use crate::protocol::http1::pair::{Missing, Place};
 use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
+use crate::protocol::meter::Span;
 use crate::protocol::{Hole, Output};
 
 impl Http1 {

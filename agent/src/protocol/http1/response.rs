@@ -8,16 +8,16 @@ use crate::model::loss::{Loss, Reason};
 use crate::protocol::Hole;
 use crate::protocol::detect::{Match, Matcher};
 use crate::protocol::exchange::{Anomaly, MessageEnd, ResponseHead};
+use crate::protocol::held::Input;
 use crate::protocol::http1::flight::Offer;
 use crate::protocol::http1::framing::{self, Framing, Method, note};
 use crate::protocol::http1::half::{Ended, Missed, Step};
 use crate::protocol::http1::head::{self, Parsed};
-use crate::protocol::http1::held::Input;
 use crate::protocol::http1::lenient;
-use crate::protocol::http1::meter::Span;
 use crate::protocol::http1::pair::{Missing, Place};
 use crate::protocol::http1::request::unreadable;
 use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
+use crate::protocol::meter::Span;
 
 impl Http1 {
     pub(super) fn response_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
@@ -110,7 +110,7 @@ impl Http1 {
         framing: Option<Framing>,
         around: &mut Around<'_>,
     ) {
-        let status = parsed.head.status;
+        let status = parsed.head.status.unwrap_or_default();
         let hand_over = self.hand_over(&parsed.head);
         self.found(Role::Response, around.out);
         if status < 200 && hand_over == Next::Stay {
@@ -143,7 +143,7 @@ impl Http1 {
 
     /// What a response makes of the connection (RFC 9110 sections 9.3.6 and 15.2.2).
     fn hand_over(&self, head: &ResponseHead) -> Next {
-        match (self.pair.answers(), head.status) {
+        match (self.pair.answers(), head.status.unwrap_or_default()) {
             (Some(flight), 200..=299) if flight.method == Method::Connect => Next::Tunnel,
             (Some(flight), 101) if flight.offer == Some(Offer::Upgrade) => Next::Ignore,
             (None, 101) => Next::Ignore,
@@ -238,5 +238,5 @@ impl Http1 {
 
 fn upgrades_to_http2(head: &ResponseHead) -> bool {
     let mut protocols = head.fields.all("upgrade");
-    head.status == 101 && protocols.any(|value| framing::contains(value, b"h2c"))
+    head.status == Some(101) && protocols.any(|value| framing::contains(value, b"h2c"))
 }

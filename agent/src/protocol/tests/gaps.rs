@@ -153,7 +153,8 @@ fn with_holes(events: &[Event], lost: &[Lost]) -> Vec<Event> {
 /// What a side of an exchange is: its number and, if whole, the length of its content.
 fn request_of(exchange: &Exchange) -> Option<(String, Option<u64>)> {
     let request = exchange.request.as_ref()?;
-    let target = String::from_utf8_lossy(&request.head.target).into_owned();
+    let target =
+        String::from_utf8_lossy(request.head.target.as_deref().unwrap_or_default()).into_owned();
     let whole = request.end == MessageEnd::Whole;
     Some((target, request.body_bytes.filter(|_| whole)))
 }
@@ -161,7 +162,7 @@ fn request_of(exchange: &Exchange) -> Option<(String, Option<u64>)> {
 fn response_of(exchange: &Exchange) -> Option<(u16, Option<u64>)> {
     let response = exchange.response.as_ref()?;
     let whole = response.end == MessageEnd::Whole && exchange.request.is_some();
-    Some((response.head.status, response.body_bytes.filter(|_| whole)))
+    Some((response.head.status?, response.body_bytes.filter(|_| whole)))
 }
 
 fn exchanges(outputs: &[Output]) -> impl Iterator<Item = &Exchange> {

@@ -220,8 +220,13 @@ fn render_exchange(exchange: &Exchange, text: &mut String) {
     match &exchange.request {
         Some(message) => {
             let head = &message.head;
-            let target = shorten(&head.target);
-            let _ = write!(text, "{} {target} {}", head.method, head.version.name());
+            let target = shorten(head.target.as_deref().unwrap_or_default());
+            let _ = write!(
+                text,
+                "{} {target} {}",
+                head.method.as_deref().unwrap_or("?"),
+                head.version.name()
+            );
             render_message(message, head.fields.len(), text);
         }
         None => text.push('-'),
@@ -236,7 +241,7 @@ fn render_exchange(exchange: &Exchange, text: &mut String) {
     match &exchange.response {
         Some(message) => {
             let head = &message.head;
-            let _ = write!(text, " {} {}", head.status, head.version.name());
+            let _ = write!(text, " {} {}", head.status.unwrap_or_default(), head.version.name());
             render_message(message, head.fields.len(), text);
         }
         None => text.push_str(" -"),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::model::loss::{Loss, Reason};
 use crate::model::sample::Direction;
 use crate::model::tls::Facts;
-use crate::protocol::http1::held::Input;
+use crate::protocol::held::Input;
 use crate::protocol::tls::Handshake;
 use crate::protocol::{Output, Wants};
 
