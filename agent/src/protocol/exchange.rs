@@ -371,6 +371,13 @@ pub enum Anomaly {
     TooManyStreams,
 }
 
+/// Adds an anomaly unless it was noted before.
+pub fn note(notes: &mut Vec<Anomaly>, anomaly: Anomaly) {
+    if !notes.contains(&anomaly) {
+        notes.push(anomaly);
+    }
+}
+
 impl Anomaly {
     /// The text in records.
     pub fn name(self) -> &'static str {

@@ -22,10 +22,19 @@ use crate::model::loss::{Loss, Reason};
 use crate::model::sample::Direction;
 use crate::protocol::exchange::{Exchange, MessageEnd};
 use crate::protocol::held::Input;
-use crate::protocol::http1::{Http1, Next, Role};
+use crate::protocol::http1::{Http1, Next};
 use crate::protocol::meter::Span;
 use crate::protocol::probe::{Probe, Verdict};
 use crate::protocol::tls::ciphertext::Ciphertext;
+
+/// What a direction carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// Requests.
+    Request,
+    /// Responses.
+    Response,
+}
 
 /// Bytes that moved and were captured.
 #[derive(Clone, Copy, Debug)]

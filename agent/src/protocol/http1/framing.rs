@@ -5,7 +5,7 @@
 //! `Framing::Unknown` is given unless RFC 9112 section 6.3 leaves one reading only.
 //! Not here: following the body (`half`, `chunked`).
 
-use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version};
+use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version, note};
 
 /// What follows a head.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,13 +43,6 @@ impl Method {
             "CONNECT" => Self::Connect,
             _ => Self::Other,
         }
-    }
-}
-
-/// Adds an anomaly unless it was noted before.
-pub fn note(notes: &mut Vec<Anomaly>, anomaly: Anomaly) {
-    if !notes.contains(&anomaly) {
-        notes.push(anomaly);
     }
 }
 

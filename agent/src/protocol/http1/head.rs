@@ -13,8 +13,7 @@ use memchr::memchr_iter;
 
 use crate::model::limits::Limits;
 use crate::protocol::detect::METHOD_BYTES;
-use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version};
-use crate::protocol::http1::framing::note;
+use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version, note};
 use crate::protocol::http1::lenient;
 
 /// A head and what was odd about it.

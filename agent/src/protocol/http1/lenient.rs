@@ -11,8 +11,8 @@ use memchr::{memchr, memchr_iter, memrchr2};
 
 use crate::model::limits::Limits;
 use crate::protocol::detect::{METHOD_BYTES, is_space, is_token};
-use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead};
-use crate::protocol::http1::framing::{contains, note};
+use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, note};
+use crate::protocol::http1::framing::contains;
 use crate::protocol::http1::head::{Parsed, check_target, version};
 
 /// Parses a request as far as possible. `None`: it does not begin with a request line.

@@ -27,16 +27,7 @@ use crate::protocol::held::{Held, Input, Item};
 use crate::protocol::http1::flight::Offer;
 use crate::protocol::http1::half::Half;
 use crate::protocol::http1::pair::{Missing, Pair, Place, Stand};
-use crate::protocol::{Output, Wants};
-
-/// What a direction carries.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// Requests.
-    Request,
-    /// Responses.
-    Response,
-}
+use crate::protocol::{Output, Role, Wants};
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

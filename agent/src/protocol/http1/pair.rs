@@ -12,10 +12,10 @@ use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::Output;
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead,
+    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead, note,
 };
 use crate::protocol::http1::flight::{Flight, Offer, alone, split, weight};
-use crate::protocol::http1::framing::{Method, note};
+use crate::protocol::http1::framing::Method;
 use crate::protocol::http1::half::Ended;
 use crate::protocol::meter::Meter;
 

@@ -5,16 +5,16 @@
 //! Not here: the responses (`response`), waiting (`http1`).
 
 use crate::model::loss::{Loss, Reason};
-use crate::protocol::exchange::{Anomaly, MessageEnd, RequestHead};
+use crate::protocol::exchange::{Anomaly, MessageEnd, RequestHead, note};
 use crate::protocol::held::Input;
-use crate::protocol::http1::framing::{self, Framing, note};
+use crate::protocol::http1::framing::{self, Framing};
 use crate::protocol::http1::half::{Ended, Missed, Step};
 use crate::protocol::http1::head::{self, Parsed};
 use crate::protocol::http1::lenient;
 use crate::protocol::http1::pair::{Missing, Place};
-use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
+use crate::protocol::http1::{Around, Http1, Next, push_loss};
 use crate::protocol::meter::Span;
-use crate::protocol::{Hole, Output};
+use crate::protocol::{Hole, Output, Role};
 
 impl Http1 {
     pub(super) fn request_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {

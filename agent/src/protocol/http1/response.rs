@@ -5,19 +5,19 @@
 //! Not here: the requests (`request`), waiting (`http1`).
 
 use crate::model::loss::{Loss, Reason};
-use crate::protocol::Hole;
 use crate::protocol::detect::{Match, Matcher};
-use crate::protocol::exchange::{Anomaly, MessageEnd, ResponseHead};
+use crate::protocol::exchange::{Anomaly, MessageEnd, ResponseHead, note};
 use crate::protocol::held::Input;
 use crate::protocol::http1::flight::Offer;
-use crate::protocol::http1::framing::{self, Framing, Method, note};
+use crate::protocol::http1::framing::{self, Framing, Method};
 use crate::protocol::http1::half::{Ended, Missed, Step};
 use crate::protocol::http1::head::{self, Parsed};
 use crate::protocol::http1::lenient;
 use crate::protocol::http1::pair::{Missing, Place};
 use crate::protocol::http1::request::unreadable;
-use crate::protocol::http1::{Around, Http1, Next, Role, push_loss};
+use crate::protocol::http1::{Around, Http1, Next, push_loss};
 use crate::protocol::meter::Span;
+use crate::protocol::{Hole, Role};
 
 impl Http1 {
     pub(super) fn response_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
