@@ -83,9 +83,8 @@ struct Slot {
     data: [u8; MOST_BYTES],
 }
 
-/// The peer's address.
+/// The peer's address, of which only the places of its fields are used.
 #[repr(C)]
-#[derive(Clone, Copy)]
 struct Name {
     family: u16,
     /// Network byte order.
@@ -195,15 +194,13 @@ fn tell(settings: &Settings, datagram: &Datagram, ends: Ends) {
     (head.local, head.remote) = ([0; 16], [0; 16]);
     emit::addresses(&mut head.local, &mut head.remote, sk, family);
     // The peer, if the socket is not connected.
-    if table::ports(sk, family).1 == 0
-        && let Some(name) = name(datagram.name)
-    {
-        head.remote = [0; 16];
-        if family == FAMILY_INET {
-            head.remote[..4].copy_from_slice(&name.four);
-        } else {
-            head.remote = name.sixteen;
-        }
+    if datagram.name != 0 && table::ports(sk, family).1 == 0 {
+        let (at, bytes) = match family {
+            FAMILY_INET => (offset_of!(Name, four), 4),
+            _ => (offset_of!(Name, sixteen), 16),
+        };
+        let from = datagram.name.wrapping_add(at as u64) as *const u8;
+        emit::copy_user::<16>((&raw mut head.remote).cast(), 0, bytes, from);
     }
     let bytes = datagram.size_bytes.min(MOST_BYTES as u64) as u32;
     // SAFETY: the reservation has room for as many.
@@ -222,9 +219,4 @@ fn is_initial(from: u64) -> bool {
     first & LONG == LONG
         && (version == VERSION_1 && first & TYPE == INITIAL_1
             || version == VERSION_2 && first & TYPE == INITIAL_2)
-}
-
-#[inline(always)]
-fn name(at: u64) -> Option<Name> {
-    if at == 0 { None } else { read_user(at as *const u8) }
 }

@@ -16,6 +16,8 @@ pub struct Limits {
     pub chunk_line_bytes: usize,
     /// Most requests of one connection that wait for their response.
     pub pipelined: usize,
+    /// Most streams of one connection that are open at once; beyond it the oldest is given up.
+    pub streams: usize,
     /// Bytes of one direction held while it waits for the other one.
     pub held_bytes: usize,
     /// How long a response waits for a request that has not been seen, in nanoseconds of sample
@@ -30,6 +32,7 @@ impl Default for Limits {
             fields: 16_384,
             chunk_line_bytes: 16_384,
             pipelined: 4_096,
+            streams: 16_384,
             held_bytes: 262_144,
             reorder_ns: 200_000_000,
         }

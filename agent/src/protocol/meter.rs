@@ -89,6 +89,11 @@ impl Meter {
         self.first_ns
     }
 
+    /// When its last byte so far was seen.
+    pub fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
     /// Bytes of the message so far.
     pub fn seen_bytes(&self) -> u64 {
         self.seen_bytes

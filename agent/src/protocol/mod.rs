@@ -21,8 +21,9 @@ use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::sample::Direction;
 use crate::protocol::exchange::{Exchange, MessageEnd};
-use crate::protocol::held::Input;
+use crate::protocol::held::{Input, Item};
 use crate::protocol::http1::{Http1, Next};
+use crate::protocol::http2::Http2;
 use crate::protocol::meter::Span;
 use crate::protocol::probe::{Probe, Verdict};
 use crate::protocol::tls::ciphertext::Ciphertext;
@@ -108,6 +109,7 @@ pub struct Connection {
 enum Mode {
     Probing(Box<Probe>),
     Http1(Box<Http1>),
+    Http2(Box<Http2>),
     Tls(Box<Ciphertext>),
     Ignored,
 }
@@ -170,6 +172,7 @@ impl Connection {
                 http.tick(now_ns, l, out);
                 self.follow(l, out);
             }
+            Mode::Http2(http) => http.tick(now_ns, l, out),
             Mode::Tls(ciphertext) => ciphertext.tick(now_ns, out),
             Mode::Probing(_) | Mode::Ignored => {}
         }
@@ -203,7 +206,7 @@ impl Connection {
 
     /// It is a protocol whose exchanges are told.
     pub fn is_read(&self) -> bool {
-        matches!(self.mode, Mode::Http1(_))
+        matches!(self.mode, Mode::Http1(_) | Mode::Http2(_))
     }
 
     /// What the kernel side should do.
@@ -211,6 +214,7 @@ impl Connection {
         match &self.mode {
             Mode::Probing(_) => Wants::Undecided,
             Mode::Http1(http) => http.wants(),
+            Mode::Http2(http) => http.wants(),
             Mode::Tls(ciphertext) if ciphertext.is_closed() => Wants::Ignore,
             Mode::Tls(ciphertext) => ciphertext.wants(),
             Mode::Ignored => Wants::Ignore,
@@ -226,6 +230,7 @@ impl Connection {
     pub fn awaits_tick(&self) -> bool {
         match &self.mode {
             Mode::Http1(http) => http.awaits_tick(),
+            Mode::Http2(http) => http.awaits_tick(),
             Mode::Tls(ciphertext) => ciphertext.awaits_tick(),
             Mode::Probing(_) | Mode::Ignored => false,
         }
@@ -236,6 +241,7 @@ impl Connection {
         match &self.mode {
             Mode::Probing(probe) => size_of::<Probe>() + probe.memory_bytes(),
             Mode::Http1(http) => size_of::<Http1>() + http.memory_bytes(),
+            Mode::Http2(http) => size_of::<Http2>() + http.memory_bytes(),
             Mode::Tls(ciphertext) if ciphertext.is_closed() => 0,
             Mode::Tls(ciphertext) => size_of::<Ciphertext>() + ciphertext.memory_bytes(),
             Mode::Ignored => 0,
@@ -254,19 +260,40 @@ impl Connection {
                 http.push(role, input, l, out);
                 self.follow(l, out);
             }
+            Mode::Http2(http) => {
+                if http.awaits_tick() {
+                    http.tick(input.time_ns(), l, out);
+                }
+                http.push(role, input, l, out);
+                if http.is_hopeless() {
+                    self.over(MessageEnd::Unknown, l, out);
+                    let loss = Loss::hole(Reason::Unparsed, 0);
+                    out.push(Output::Loss(Loss { connections: Some(1), ..loss }));
+                }
+            }
             Mode::Probing(probe) => match probe.push(d, &input, l) {
                 Verdict::More => {}
-                Verdict::Http1(_) | Verdict::Other(_) if self.carried => self.be_carried(),
-                Verdict::Http1(requests) => self.parse(requests, (d, input), l, out),
+                Verdict::Http1(_) | Verdict::Http2(_) | Verdict::Other if self.carried => {
+                    self.be_carried();
+                }
+                Verdict::Http1(requests) => {
+                    let parser = Mode::Http1(Box::new(Http1::new(probe.lost())));
+                    self.parse(parser, requests, (d, input), l, out);
+                }
+                Verdict::Http2(requests) => {
+                    let parser = Mode::Http2(Box::new(Http2::new(probe.lost())));
+                    self.parse(parser, requests, (d, input), l, out);
+                }
                 Verdict::Tls => self.follow_tls(d, &input),
-                Verdict::Other(reason) => self.ignore(reason, out),
+                Verdict::Other => self.mode = Mode::Ignored,
             },
         }
     }
 
-    /// It is HTTP/1, requests going that way: what was kept is parsed, then the last input.
+    /// It is HTTP, requests going that way: what was kept is parsed, then the last input.
     fn parse(
         &mut self,
+        parser: Mode,
         requests: Direction,
         last: (Direction, Input<'_>),
         l: &Limits,
@@ -284,7 +311,7 @@ impl Connection {
             let side = probe.side(d);
             (d, side.take(), side.ended_ns)
         });
-        self.mode = Mode::Http1(Box::new(Http1::new(probe.lost())));
+        self.mode = parser;
         let (last_direction, last) = last;
         let mut last = Some(last);
         for (d, kept, _) in &sides {
@@ -327,16 +354,6 @@ impl Connection {
         self.mode = Mode::Tls(Box::new(ciphertext));
     }
 
-    /// What follows is not read.
-    fn ignore(&mut self, reason: Option<Reason>, out: &mut Vec<Output>) {
-        self.mode = Mode::Ignored;
-        if let Some(reason) = reason {
-            let mut loss = Loss::hole(reason, 0);
-            loss.connections = Some(1);
-            out.push(Output::Loss(loss));
-        }
-    }
-
     /// Does what the HTTP/1 parser says is next.
     fn follow(&mut self, l: &Limits, out: &mut Vec<Output>) {
         let (Mode::Http1(http), Some(requests)) = (&mut self.mode, self.request_direction) else {
@@ -348,21 +365,25 @@ impl Connection {
             Next::Tunnel if self.tunnels >= TUNNELS => self.mode = Mode::Ignored,
             Next::Tunnel => {
                 self.tunnels += 1;
-                let mut held = Vec::new();
-                for role in [Role::Request, Role::Response] {
-                    let direction = match role {
-                        Role::Request => requests,
-                        Role::Response => requests.reverse(),
-                    };
-                    while let Some(item) = http.take_held(role) {
-                        held.push((direction, item));
-                    }
-                }
+                let held = held(http, requests);
                 self.mode = Mode::Probing(Box::new(Probe::new(true)));
-                for (direction, item) in held {
-                    self.push(direction, item.input(), l, out);
-                }
+                self.resume(held, l, out);
             }
+            Next::Http2 => {
+                let (request, held) = (http.take_upgraded(), held(http, requests));
+                self.mode = Mode::Http2(Box::new(match request {
+                    Some(request) => Http2::upgraded(request, l, out),
+                    None => Http2::new(None),
+                }));
+                self.resume(held, l, out);
+            }
+        }
+    }
+
+    /// Takes what has waited for what it is.
+    fn resume(&mut self, held: Vec<(Direction, Item)>, l: &Limits, out: &mut Vec<Output>) {
+        for (direction, item) in held {
+            self.push(direction, item.input(), l, out);
         }
     }
 
@@ -371,6 +392,7 @@ impl Connection {
         match &mut self.mode {
             Mode::Ignored => {}
             Mode::Http1(http) => http.close(how, l, out),
+            Mode::Http2(http) => http.close(how, out),
             // What its handshake has shown is still asked for.
             Mode::Tls(ciphertext) => return ciphertext.close(out),
             Mode::Probing(probe) => {
@@ -388,6 +410,17 @@ impl Connection {
             false => Role::Response,
         }
     }
+}
+
+/// What has waited for what it is.
+fn held(http: &mut Http1, requests: Direction) -> Vec<(Direction, Item)> {
+    let mut held = Vec::new();
+    for (role, direction) in [(Role::Request, requests), (Role::Response, requests.reverse())] {
+        while let Some(item) = http.take_held(role) {
+            held.push((direction, item));
+        }
+    }
+    held
 }
 
 /// Tunnels within tunnels that are followed.

@@ -20,10 +20,12 @@ pub enum Verdict {
     More,
     /// HTTP/1, requests going that way; the last input is still to be parsed.
     Http1(Direction),
+    /// HTTP/2, requests going that way; the last input is still to be parsed.
+    Http2(Direction),
     /// TLS; the last input is still to be followed.
     Tls,
-    /// Something that we do not read, named if we know it.
-    Other(Option<Reason>),
+    /// Something that we do not read.
+    Other,
 }
 
 /// A connection that is not known yet.
@@ -125,12 +127,13 @@ impl Probe {
             Look::Request => Verdict::Http1(direction),
             Look::Response => Verdict::Http1(direction.reverse()),
             Look::Tls => Verdict::Tls,
-            Look::Other(reason) => Verdict::Other(Some(reason)),
+            Look::Http2Client => Verdict::Http2(direction),
+            Look::Http2Server => Verdict::Http2(direction.reverse()),
             Look::Nothing if late => {
                 side.kept = None;
                 Verdict::More
             }
-            Look::Nothing => Verdict::Other(None),
+            Look::Nothing => Verdict::Other,
             Look::Undecided if span.rest.len() > room => {
                 // Perhaps a request line longer than any head: the response will tell.
                 let bytes = kept.bytes.len() + span.rest.len();
@@ -155,7 +158,7 @@ impl Probe {
     fn count_turn(&mut self, turn_start: bool) -> Verdict {
         self.turns += u8::from(turn_start);
         match self.turns > TURNS {
-            true => Verdict::Other(None),
+            true => Verdict::Other,
             false => Verdict::More,
         }
     }
@@ -174,7 +177,8 @@ enum Look {
     Request,
     Response,
     Tls,
-    Other(Reason),
+    Http2Client,
+    Http2Server,
     Undecided,
     Nothing,
 }
@@ -197,10 +201,16 @@ impl Kept {
             (Match::Yes, ..) => Look::Request,
             (_, Match::Yes, ..) => Look::Response,
             (_, _, Match::Yes, _) => Look::Tls,
-            (_, _, _, Match::Yes) => Look::Other(Reason::Http2),
+            (_, _, _, Match::Yes) if self.is_client(bytes) => Look::Http2Client,
+            (_, _, _, Match::Yes) => Look::Http2Server,
             (Match::No, Match::No, Match::No, Match::No) => Look::Nothing,
             _ => Look::Undecided,
         }
+    }
+
+    /// Of HTTP/2: only the client's side begins with letters.
+    fn is_client(&self, bytes: &[u8]) -> bool {
+        self.bytes.first().or(bytes.first()) == Some(&b'P')
     }
 
     /// Looks at the first bytes of all. TLS begins with a handshake; under way, any record may come.

@@ -22,7 +22,7 @@ mod response;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::detect::Matcher;
-use crate::protocol::exchange::MessageEnd;
+use crate::protocol::exchange::{Exchange, MessageEnd};
 use crate::protocol::held::{Held, Input, Item};
 use crate::protocol::http1::flight::Offer;
 use crate::protocol::http1::half::Half;
@@ -36,6 +36,8 @@ pub enum Next {
     Stay,
     /// What follows is not ours to read.
     Ignore,
+    /// What follows is HTTP/2 (`take_upgraded`, `take_held`).
+    Http2,
     /// What follows may be anything (`take_held`).
     Tunnel,
 }
@@ -48,6 +50,8 @@ pub struct Http1 {
     held_request: Held,
     held_response: Held,
     next: Next,
+    /// The request that HTTP/2 will answer.
+    upgraded: Option<Box<Exchange>>,
     /// Nothing is waited for any more.
     hurry: bool,
     /// The connection is over.
@@ -82,6 +86,7 @@ impl Http1 {
             held_request: Held::default(),
             held_response: Held::default(),
             next: Next::Stay,
+            upgraded: None,
             hurry: false,
             closing: false,
             barren_turns: 0,
@@ -124,6 +129,11 @@ impl Http1 {
     /// What becomes of the connection. Not `Stay`: everything is given out that is known.
     pub fn next(&self) -> Next {
         self.next
+    }
+
+    /// The request that asked for HTTP/2 and is answered there.
+    pub fn take_upgraded(&mut self) -> Option<Box<Exchange>> {
+        self.upgraded.take()
     }
 
     /// The input that belongs to what comes after HTTP/1.

@@ -347,6 +347,13 @@ impl Pair {
         }
     }
 
+    /// The request that is answered elsewhere.
+    pub fn take_first(&mut self) -> Option<Box<Exchange>> {
+        let exchange = self.flights.pop_front()?.exchange;
+        self.held_bytes = self.held_bytes.saturating_sub(weight(&exchange));
+        Some(exchange)
+    }
+
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.held_bytes + self.flights.capacity() * size_of::<Flight>()

@@ -128,7 +128,10 @@ impl Http1 {
         if self.pair.answers().is_some() {
             self.end_murky_request(around);
         }
-        let is_http2 = upgrades_to_http2(&head);
+        if hand_over == Next::Ignore && upgrades_to_http2(&head) {
+            self.response.begin(Framing::Empty);
+            return self.leave_for_http2(around);
+        }
         let message = self.response.meter.open(head, head_bytes);
         self.pair.response(message, notes, around.out);
         if let Some(ended) = self.response.begin(framing) {
@@ -136,8 +139,7 @@ impl Http1 {
         }
         match hand_over {
             Next::Stay => {}
-            Next::Ignore if is_http2 => self.leave(hand_over, Some(Reason::Http2), around),
-            _ => self.leave(hand_over, None, around),
+            _ => self.leave(hand_over, around),
         }
     }
 
@@ -152,15 +154,20 @@ impl Http1 {
     }
 
     /// HTTP/1 is over on this connection.
-    fn leave(&mut self, next: Next, reason: Option<Reason>, around: &mut Around<'_>) {
+    fn leave(&mut self, next: Next, around: &mut Around<'_>) {
         self.end_request(MessageEnd::Unknown, around);
         self.pair.close(None, around.out);
         self.next = next;
-        if let Some(reason) = reason {
-            let mut loss = Loss::hole(reason, 0);
-            loss.connections = Some(1);
-            push_loss(around.out, loss);
+    }
+
+    /// The request that asked for it is answered by HTTP/2 (RFC 7540 section 3.2).
+    fn leave_for_http2(&mut self, around: &mut Around<'_>) {
+        self.end_request(MessageEnd::Unknown, around);
+        self.upgraded = self.pair.take_first();
+        if let Some(exchange) = &mut self.upgraded {
+            exchange.interim.push(101);
         }
+        self.leave(Next::Http2, around);
     }
 
     /// The response under way may have no body although its head says so: its request could have

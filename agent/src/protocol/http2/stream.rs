@@ -1,0 +1,345 @@
+//! One stream: an exchange under way.
+//!
+//! In: heads, content, trailers, holes and ends of both directions (`http2`). Out: the `Exchange`.
+//! Always: the order in which the two directions come does not matter; an exchange that has neither
+//! a request nor a response becomes a loss that counts it.
+//! Not here: which stream a frame belongs to, when a stream is given up (`streams`).
+
+use super::head::Head;
+use crate::model::loss::{Loss, Reason};
+use crate::protocol::exchange::{
+    Anomaly, Exchange, Message, MessageEnd, RequestHead, Reset, ResponseHead, StreamRef, Unknown,
+    note,
+};
+use crate::protocol::http1::framing::Method;
+use crate::protocol::meter::Meter;
+use crate::protocol::{Hole, Output, Role};
+
+/// An exchange under way.
+pub struct Stream {
+    exchange: Box<Exchange>,
+    request: Part,
+    response: Part,
+    method: Method,
+    /// When something of it was seen last.
+    pub last_ns: u64,
+    /// It was opened by what may be no frame.
+    pub unproven: bool,
+    /// Some of its frames may have been lost.
+    pub shaken: bool,
+}
+
+/// One direction of it.
+#[derive(Default)]
+struct Part {
+    meter: Meter,
+    content_bytes: u64,
+    /// How much content there was cannot be told.
+    murky: bool,
+    content_length: Option<u64>,
+    over: bool,
+}
+
+/// A field block with its circumstances.
+pub struct Block<'a> {
+    /// What it says; `None`: it was lost, for that reason.
+    pub head: Result<Head<'a>, Reason>,
+    /// Fields that were left out.
+    pub unknown: Option<Unknown>,
+    /// When, how long, by whom.
+    pub meter: Meter,
+    /// What was odd about it besides.
+    pub note: Option<Anomaly>,
+}
+
+impl Stream {
+    /// A stream of which nothing is known yet.
+    pub fn new(id: u32, pushed: bool) -> Self {
+        let stream = Some(StreamRef { id, pushed, reset: None });
+        Self {
+            exchange: Box::new(Exchange { stream, ..Exchange::of(None, None) }),
+            request: Part::default(),
+            response: Part::default(),
+            method: Method::Unknown,
+            last_ns: 0,
+            unproven: false,
+            shaken: false,
+        }
+    }
+
+    /// The request began as one of HTTP/1 (RFC 7540 section 3.2): it is whole.
+    pub fn upgraded(mut exchange: Box<Exchange>) -> Self {
+        let mut stream = Self::new(1, false);
+        let method = exchange.request.as_ref().and_then(|request| request.head.method.as_deref());
+        stream.method = Method::of(method.unwrap_or_default());
+        exchange.stream = stream.exchange.stream;
+        stream.exchange = exchange;
+        stream.request.over = true;
+        stream
+    }
+
+    /// Whether a head of that kind has come, or is known to be lost.
+    pub fn has(&self, role: Role) -> bool {
+        match role {
+            Role::Request => {
+                self.exchange.request.is_some() || self.exchange.lost_request.is_some()
+            }
+            Role::Response => {
+                self.exchange.response.is_some() || self.exchange.lost_response.is_some()
+            }
+        }
+    }
+
+    /// Whether the request was seen.
+    pub fn has_request(&self) -> bool {
+        self.exchange.request.is_some()
+    }
+
+    /// Whether a direction is over.
+    pub fn is_over(&self, role: Role) -> bool {
+        self.part(role).over
+    }
+
+    /// Whether it is a tunnel, now that its response has come: what follows is no content.
+    pub fn is_tunnel(&self) -> bool {
+        let status = self.exchange.response.as_ref().and_then(|response| response.head.status);
+        self.method == Method::Connect && matches!(status, Some(200..=299))
+    }
+
+    /// Status code of the response, if it is known.
+    pub fn status(&self) -> Option<u16> {
+        self.exchange.response.as_ref()?.head.status
+    }
+
+    /// A field block has come. Returns whether the messages of that direction go on.
+    pub fn block(&mut self, role: Role, block: Block<'_>) {
+        self.last_ns = block.meter.last_ns();
+        if let Some(anomaly) = block.note {
+            note(&mut self.exchange.anomalies, anomaly);
+        }
+        match role {
+            _ if self.has(role) => self.trailers(role, block),
+            Role::Request => self.request(block),
+            Role::Response => self.response(block),
+        }
+    }
+
+    /// Content has come, or other bytes of the direction's frames.
+    pub fn bytes(&mut self, role: Role, content: usize, wire: usize, time_ns: u64) {
+        self.last_ns = time_ns;
+        let part = self.part_mut(role);
+        part.content_bytes = part.content_bytes.saturating_add(content as u64);
+        part.meter.add(wire, time_ns);
+    }
+
+    /// Bytes of a DATA frame were lost, of them so many of content.
+    pub fn hole(&mut self, role: Role, hole: &Hole, content: Option<u64>) {
+        self.last_ns = hole.time_ns;
+        let part = self.part_mut(role);
+        part.meter.hole(hole.bytes, hole.reason, hole.time_ns);
+        part.content_bytes = part.content_bytes.saturating_add(content.unwrap_or(0));
+        part.murky |= content.is_none();
+    }
+
+    /// Frames may have been lost, and some of this stream among them.
+    pub fn shake(&mut self, role: Role, reason: Reason, time_ns: u64) {
+        let part = self.part_mut(role);
+        if !part.over {
+            part.meter.hole(0, reason, time_ns);
+            part.murky = true;
+            self.shaken = true;
+        }
+    }
+
+    /// The direction is over.
+    pub fn end(&mut self, role: Role, end: MessageEnd) {
+        let is_tunnel = self.is_tunnel();
+        let part = self.part_mut(role);
+        if part.over {
+            return;
+        }
+        part.over = true;
+        let length = (!part.murky && !is_tunnel).then_some(part.content_bytes);
+        let mismatch = match (end, length, part.content_length) {
+            (MessageEnd::Whole, Some(length), Some(said)) => length != said,
+            _ => false,
+        };
+        let meter = std::mem::take(&mut part.meter);
+        let has_content = role == Role::Request || self.has_content();
+        if mismatch && has_content {
+            note(&mut self.exchange.anomalies, Anomaly::ContentLengthMismatch);
+        }
+        match role {
+            Role::Request => {
+                if let Some(message) = &mut self.exchange.request {
+                    meter.close(message, end, length);
+                }
+            }
+            Role::Response => {
+                if let Some(message) = &mut self.exchange.response {
+                    meter.close(message, end, length);
+                }
+            }
+        }
+    }
+
+    /// One end has given the stream up.
+    pub fn reset(&mut self, reset: Reset) {
+        if let Some(stream) = &mut self.exchange.stream {
+            stream.reset.get_or_insert(reset);
+        }
+    }
+
+    /// Something was odd.
+    pub fn note(&mut self, anomaly: Anomaly) {
+        note(&mut self.exchange.anomalies, anomaly);
+    }
+
+    /// Whether both directions are over.
+    pub fn is_done(&self) -> bool {
+        self.request.over && self.response.over
+    }
+
+    /// What came of it. Directions that are not over end like that. `reason`: why a message may be
+    /// missing.
+    pub fn finish(mut self, end: MessageEnd, reason: Option<Reason>) -> Output {
+        let answered = self.response.over;
+        for role in [Role::Request, Role::Response] {
+            self.end(role, end);
+        }
+        let exchange = &mut self.exchange;
+        if exchange.response.is_none() && exchange.lost_response.is_none() && !answered {
+            exchange.lost_response = reason;
+        }
+        if exchange.request.is_none() && exchange.response.is_none() {
+            let reason = exchange.lost_request.or(exchange.lost_response);
+            let loss = Loss::hole(reason.unwrap_or(Reason::Unparsed), 0);
+            return Output::Loss(Loss { exchanges: Some(1), ..loss });
+        }
+        if exchange.request.is_none() {
+            exchange.lost_request.get_or_insert(reason.unwrap_or(Reason::Unparsed));
+        }
+        Output::Exchange(self.exchange)
+    }
+
+    /// The request was not seen, for that reason.
+    pub fn lose_request(&mut self, reason: Reason) {
+        self.exchange.lost_request.get_or_insert(reason);
+        self.request.over = true;
+    }
+
+    /// Heap memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let request =
+            self.exchange.request.as_ref().map_or(0, Message::<RequestHead>::memory_bytes);
+        let response =
+            self.exchange.response.as_ref().map_or(0, Message::<ResponseHead>::memory_bytes);
+        size_of::<Self>() + size_of::<Exchange>() + request + response
+    }
+
+    // === heads ===
+
+    fn request(&mut self, block: Block<'_>) {
+        self.request.meter = block.meter;
+        match block.head {
+            Ok(head) => {
+                self.request.content_length = head.content_length;
+                let (head, notes) = head.request(block.unknown.is_none());
+                self.notes(notes);
+                self.method = Method::of(head.method.as_deref().unwrap_or_default());
+                let head_bytes = self.request.meter.seen_bytes() as usize;
+                let mut message = self.request.meter.open(head, head_bytes);
+                message.unknown_fields = block.unknown;
+                self.exchange.request = Some(message);
+            }
+            Err(reason) => self.exchange.lost_request = Some(reason),
+        }
+    }
+
+    fn response(&mut self, block: Block<'_>) {
+        let head = match block.head {
+            Ok(head) => head,
+            Err(reason) => {
+                self.response.meter = block.meter;
+                self.exchange.lost_response = Some(reason);
+                return;
+            }
+        };
+        let content_length = head.content_length;
+        let (head, notes) = head.response(block.unknown.is_none());
+        self.notes(notes);
+        if let Some(status @ 100..200) = head.status {
+            if self.exchange.interim.len() < INTERIM {
+                self.exchange.interim.push(status);
+            }
+            return;
+        }
+        self.response.meter = block.meter;
+        self.response.content_length = content_length;
+        let head_bytes = self.response.meter.seen_bytes() as usize;
+        let mut message = self.response.meter.open(head, head_bytes);
+        message.unknown_fields = block.unknown;
+        self.exchange.response = Some(message);
+    }
+
+    fn trailers(&mut self, role: Role, block: Block<'_>) {
+        let wire = block.meter.seen_bytes() as usize;
+        self.part_mut(role).meter.add(wire, block.meter.last_ns());
+        let Ok(head) = block.head else { return };
+        if head.is_request() || head.is_response() {
+            note(&mut self.exchange.anomalies, Anomaly::InvalidPseudoHeader);
+        }
+        let (trailers, unknown) = match role {
+            Role::Request => match &mut self.exchange.request {
+                Some(message) => (&mut message.trailers, &mut message.unknown_fields),
+                None => return,
+            },
+            Role::Response => match &mut self.exchange.response {
+                Some(message) => (&mut message.trailers, &mut message.unknown_fields),
+                None => return,
+            },
+        };
+        if trailers.is_empty() {
+            *trailers = head.fields;
+        }
+        *unknown = sum(*unknown, block.unknown);
+    }
+
+    fn notes(&mut self, notes: Vec<Anomaly>) {
+        for anomaly in notes {
+            note(&mut self.exchange.anomalies, anomaly);
+        }
+    }
+
+    /// Whether the response may have content.
+    fn has_content(&self) -> bool {
+        let status = self.status();
+        self.method != Method::Head && !matches!(status, None | Some(204 | 304))
+    }
+
+    fn part(&self, role: Role) -> &Part {
+        match role {
+            Role::Request => &self.request,
+            Role::Response => &self.response,
+        }
+    }
+
+    fn part_mut(&mut self, role: Role) -> &mut Part {
+        match role {
+            Role::Request => &mut self.request,
+            Role::Response => &mut self.response,
+        }
+    }
+}
+
+fn sum(one: Option<Unknown>, other: Option<Unknown>) -> Option<Unknown> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            Some(Unknown { fields: one.fields.saturating_add(other.fields), ..one })
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+/// Interim responses noted for one exchange.
+const INTERIM: usize = 32;
