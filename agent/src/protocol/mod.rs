@@ -8,11 +8,14 @@
 pub mod detect;
 pub mod exchange;
 pub mod http1;
+pub mod kept;
 mod probe;
 pub mod quic;
+pub mod sse;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod websocket;
 
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};

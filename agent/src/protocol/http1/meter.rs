@@ -59,6 +59,11 @@ impl Meter {
         }
     }
 
+    /// A message that begins at that time, of which the rest does not matter.
+    pub fn at(time_ns: u64) -> Self {
+        Self { first_ns: time_ns, last_ns: time_ns, ..Self::default() }
+    }
+
     /// Bytes that were captured.
     pub fn add(&mut self, bytes: usize, time_ns: u64) {
         self.seen_bytes = self.seen_bytes.saturating_add(bytes as u64);
@@ -86,6 +91,11 @@ impl Meter {
         self.first_ns
     }
 
+    /// When its last byte so far was seen.
+    pub fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
     /// Bytes of the message so far.
     pub fn seen_bytes(&self) -> u64 {
         self.seen_bytes
@@ -111,6 +121,11 @@ impl Meter {
             tgid: self.tgid,
             uid: self.uid,
         }
+    }
+
+    /// The message is over: its holes.
+    pub fn into_gaps(self) -> Vec<Gap> {
+        self.gaps
     }
 
     /// The message is over: gives it the figures.
