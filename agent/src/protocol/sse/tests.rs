@@ -116,7 +116,7 @@ fn examples_of_the_standard() {
          data: has two lines.\n\ndata: This is the third message.\n\n",
         expect![[r#"
             message 34 26=Some("This is the first message.")
-            message 65 50=Some("This is the second message, it\\nhas two lines.")
+            message 59 45=Some("This is the second message, it\\nhas two lines.")
             message 34 26=Some("This is the third message.")
             0 comments"#]],
     );
@@ -166,8 +166,8 @@ fn fields_that_mean_nothing() {
          id: a\0b\nid: c\nid: d\0\ndata: c\nDATA: d\ndatas: e\n data: f\n\n",
         expect![[r#"
             message 21 1=Some("a") retry=3000
-            message 52 1=Some("b") retry=18446744073709551615
-            message 55 1=Some("c") id="c"
+            message 55 1=Some("b") retry=18446744073709551615
+            message 56 1=Some("c") id="c"
             0 comments"#]],
     );
     // Without data there is no event, and its type is not that of the next one.
@@ -195,7 +195,7 @@ fn a_byte_order_mark_is_left_out_once() {
         "\u{feff}data: x\n\n\u{feff}data: y\n\ndata: \u{feff}\n\n",
         expect![[r#"
             message 9 1=Some("x")
-            message 10 3=Some("\u{feff}")
+            message 11 3=Some("\\u{feff}")
             0 comments"#]],
     );
     let broken = [Piece::Bytes(b"\xef\xbbdata: x\ndata: y\n\n\xef".to_vec())];

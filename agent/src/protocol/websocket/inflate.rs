@@ -218,6 +218,8 @@ const WINDOW_BYTES: usize = 1 << 15;
 const SLIDE_BYTES: usize = 1 << 14;
 /// Output of one step.
 const STEP_BYTES: usize = 1 << 12;
+/// What one direction holds at most.
+const _: () = assert!(size_of::<Stream>() + WINDOW_BYTES + SLIDE_BYTES + STEP_BYTES <= 1 << 16);
 /// Compressed bytes after which sizes are compared; they make 1 MiB at most.
 const BLOCK_BYTES: u64 = 1 << 10;
 /// Largest message that is decompressed.

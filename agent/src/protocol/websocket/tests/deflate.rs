@@ -89,7 +89,7 @@ fn a_hole_takes_what_later_messages_refer_to() {
         &steps,
         expect![[r#"
             Text 9 in 1, 5 "Hello" compressed
-            Text 9 in 1, ? "He" cut compressed gap 6+1
+            Text 9 in 1, ? "Hel" cut compressed gap 6+1
             Text 9 in 1, ? unknown compressed
             Text 7 in 1, 5 "Plain""#]],
     );
@@ -98,7 +98,7 @@ fn a_hole_takes_what_later_messages_refer_to() {
         &steps,
         expect![[r#"
             Text 9 in 1, 5 "Hello" compressed
-            Text 9 in 1, ? "He" cut compressed gap 6+1
+            Text 9 in 1, ? "Hel" cut compressed gap 6+1
             Text 9 in 1, 5 "Hello" compressed
             Text 7 in 1, 5 "Plain""#]],
     );
@@ -138,7 +138,7 @@ fn only_the_first_frame_of_a_message_says_it_is_compressed() {
         TAKEOVER,
         &calls([frame(0x41, &HELLO[..3]), frame(0xc0, &HELLO[3..])]),
         expect![[r#"
-            Text 5 in 1, ? "H" cut compressed Unknown
+            Text 5 in 1, ? "He" cut compressed Unknown
             lost 6 unparsed"#]],
     );
     check(SERVER, &calls([frame(0xc1, &HELLO)]), expect!["lost 9 unparsed"]);

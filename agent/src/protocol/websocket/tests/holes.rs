@@ -165,7 +165,7 @@ fn what_is_no_chain_of_frames_is_passed_over() {
             Step::Bytes(masked(0x81, key(4), b"four"), false),
             call(5, "five"),
         ],
-        expect!["lost 84 ring_full"],
+        expect!["lost 83 ring_full"],
     );
 }
 
