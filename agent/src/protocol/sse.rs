@@ -7,6 +7,8 @@
 //! Not here: codings, whether a response is an event stream, redaction; text is left as bytes.
 //! Source: HTML Standard, section 9.2.5 and 9.2.6.
 
+mod draft;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -14,6 +16,7 @@ use memchr::memchr2;
 
 use crate::protocol::exchange::MessageEnd;
 use crate::protocol::kept::Kept;
+use crate::protocol::sse::draft::Draft;
 
 /// An event: what stands before an empty line, if there are data in it.
 pub struct Event {
@@ -102,24 +105,6 @@ enum Field {
     Id,
     Retry,
     Other,
-}
-
-/// An event under way.
-#[derive(Default)]
-struct Draft {
-    event_type: Vec<u8>,
-    id: Option<Vec<u8>>,
-    retry_ms: Option<u64>,
-    data: Kept,
-    data_bytes: u64,
-    /// `data` fields.
-    data_lines: u64,
-    /// There was a line that is no comment.
-    has_fields: bool,
-    is_cut: bool,
-    wire_bytes: u64,
-    first_ns: u64,
-    last_ns: u64,
 }
 
 impl EventStream {
@@ -384,56 +369,6 @@ impl EventStream {
         self.line = Kept::new(FIELD_BYTES);
         self.line_cut = false;
         self.event = Draft::new(self.data_bytes);
-    }
-}
-
-impl Draft {
-    fn new(data_bytes: usize) -> Self {
-        Self { data: Kept::new(data_bytes), ..Self::default() }
-    }
-
-    fn count(&mut self, bytes: u64, time_ns: u64) {
-        if self.wire_bytes == 0 {
-            self.first_ns = time_ns;
-        }
-        self.last_ns = time_ns;
-        self.wire_bytes = self.wire_bytes.saturating_add(bytes);
-    }
-
-    /// The first bytes were none of the event's; what else was counted has just come.
-    fn uncount(&mut self, bytes: u64) {
-        self.wire_bytes = self.wire_bytes.saturating_sub(bytes);
-        self.first_ns = self.last_ns;
-    }
-
-    fn add_data(&mut self, bytes: &[u8]) {
-        self.data_bytes = self.data_bytes.saturating_add(bytes.len() as u64);
-        self.data.add(bytes);
-    }
-
-    fn finish(self, data_bytes: usize, end: MessageEnd) -> Event {
-        let collected = data_bytes > 0;
-        let is_short = collected && (self.data.len() as u64) < self.data_bytes;
-        Event {
-            event_type: match self.event_type.is_empty() {
-                true => Cow::Borrowed(b"message"),
-                false => Cow::Owned(self.event_type),
-            },
-            id: self.id,
-            retry_ms: self.retry_ms,
-            data: collected.then(|| self.data.into_bytes()),
-            data_bytes: self.data_bytes,
-            is_cut: self.is_cut || is_short || end != MessageEnd::Whole,
-            wire_bytes: self.wire_bytes,
-            first_ns: self.first_ns,
-            last_ns: self.last_ns,
-            end,
-        }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let id = self.id.as_ref().map_or(0, Vec::capacity);
-        self.event_type.capacity() + id + self.data.memory_bytes()
     }
 }
 

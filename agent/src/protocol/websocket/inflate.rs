@@ -131,7 +131,7 @@ impl Stream {
             self.inflate(block, sink)?;
             self.in_bytes = self.in_bytes.saturating_add(block.len() as u64);
             // The size is compared at the same places however the payload was cut.
-            if self.in_bytes % BLOCK_BYTES == 0 && self.is_bomb() {
+            if self.in_bytes.is_multiple_of(BLOCK_BYTES) && self.is_bomb() {
                 return Err(Fault::Bomb);
             }
         }
