@@ -62,6 +62,11 @@ impl Meter {
         }
     }
 
+    /// A message that begins at that time, of which the rest does not matter.
+    pub fn at(time_ns: u64) -> Self {
+        Self { first_ns: time_ns, last_ns: time_ns, ..Self::default() }
+    }
+
     /// Bytes that were captured.
     pub fn add(&mut self, bytes: usize, time_ns: u64) {
         self.seen_bytes = self.seen_bytes.saturating_add(bytes as u64);
@@ -121,6 +126,11 @@ impl Meter {
             trailers: Fields::default(),
             unknown_fields: None,
         }
+    }
+
+    /// The message is over: its holes.
+    pub fn into_gaps(self) -> Vec<Gap> {
+        self.gaps
     }
 
     /// The message is over: gives it the figures.

@@ -10,12 +10,15 @@ pub mod exchange;
 pub mod held;
 pub mod http1;
 pub mod http2;
+pub mod kept;
 pub mod meter;
 mod probe;
 pub mod quic;
+pub mod sse;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod websocket;
 
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
