@@ -31,7 +31,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     build::agent(workspace, &mut steps)?;
     let data = workspace.target.join("earwitness-data");
     note(format!("records are kept in {}", data.display()));
-    eprintln!("next: in another terminal, `curl` any plain-HTTP server; Ctrl-C ends the agent");
+    eprintln!("next: in another terminal, `curl` any HTTP or HTTPS server; Ctrl-C ends the agent");
     let mut agent = privilege.command(workspace.agent())?;
     agent.arg("run").arg("--data-dir").arg(data).arg("--watch").args(&arguments.agent_arguments);
     Err(agent.exec()).context("starting the agent")

@@ -50,6 +50,7 @@ pub(super) fn message<H>(head: H, first_ns: u64, body_bytes: u64) -> Message<H> 
         uid: 33,
         trailers: Fields::default(),
         unknown_fields: None,
+        content: None,
     }
 }
 

@@ -18,6 +18,10 @@ pub struct Limits {
     pub pipelined: usize,
     /// Most streams of one connection that are open at once; beyond it the oldest is given up.
     pub streams: usize,
+    /// Bytes of a request's content that are kept for its record; 0: none are wanted.
+    pub request_body_bytes: usize,
+    /// The same of a response's.
+    pub response_body_bytes: usize,
     /// Bytes of one direction held while it waits for the other one.
     pub held_bytes: usize,
     /// How long a response waits for a request that has not been seen, in nanoseconds of sample
@@ -33,6 +37,8 @@ impl Default for Limits {
             chunk_line_bytes: 16_384,
             pipelined: 4_096,
             streams: 16_384,
+            request_body_bytes: 0,
+            response_body_bytes: 0,
             held_bytes: 262_144,
             reorder_ns: 200_000_000,
         }

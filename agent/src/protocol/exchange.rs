@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::model::loss::Reason;
+use crate::protocol::content::Front;
 
 /// A request with its response; either may be missing, never both.
 #[derive(Debug)]
@@ -104,6 +105,8 @@ pub struct Message<H> {
     pub trailers: Fields,
     /// Fields of head and trailers that were left out, since they refer to what was not seen.
     pub unknown_fields: Option<Unknown>,
+    /// The front of its content, if it was wanted and there is any.
+    pub content: Option<Front>,
 }
 
 /// Fields that could not be told.
@@ -132,6 +135,7 @@ impl<H> Message<H> {
             uid: 0,
             trailers: Fields::default(),
             unknown_fields: None,
+            content: None,
         }
     }
 }
@@ -142,14 +146,16 @@ impl Message<RequestHead> {
         let head = &self.head;
         let target = head.target.as_ref().map_or(0, |target| target.len());
         let authority = head.authority.as_ref().map_or(0, |authority| authority.len());
-        head.fields.memory_bytes() + self.trailers.memory_bytes() + target + authority
+        let content = self.content.as_ref().map_or(0, |front| front.bytes.capacity());
+        head.fields.memory_bytes() + self.trailers.memory_bytes() + target + authority + content
     }
 }
 
 impl Message<ResponseHead> {
     /// Heap memory of its head, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.head.fields.memory_bytes() + self.trailers.memory_bytes()
+        let content = self.content.as_ref().map_or(0, |front| front.bytes.capacity());
+        self.head.fields.memory_bytes() + self.trailers.memory_bytes() + content
     }
 }
 

@@ -1,10 +1,11 @@
 //! Sizes, times and holes of one message while it comes in.
 //!
-//! In: pieces and holes that belong to the message. Out: those figures of a `Message`.
+//! In: pieces and holes that belong to the message. Out: those figures of a `Message`, its content.
 //! Always: neighbouring holes with one reason are one `Gap`; at most `GAPS` of them are told apart.
 //! Not here: which bytes belong to the message (`half`).
 
 use crate::model::loss::Reason;
+use crate::protocol::content::Content;
 use crate::protocol::exchange::{Fields, Gap, Message, MessageEnd};
 
 /// A piece of one direction on its way through the parser.
@@ -43,6 +44,7 @@ pub struct Meter {
     seen_bytes: u64,
     captured_bytes: u64,
     gaps: Vec<Gap>,
+    content: Option<Box<Content>>,
     tgid: u32,
     uid: u32,
     /// The message's first byte was the first of a turn.
@@ -79,6 +81,9 @@ impl Meter {
         let at = self.seen_bytes;
         self.seen_bytes = self.seen_bytes.saturating_add(bytes);
         self.last_ns = time_ns;
+        if let Some(content) = &mut self.content {
+            content.cut();
+        }
         let full = self.gaps.len() >= GAPS;
         match self.gaps.last_mut() {
             Some(last) if full => last.bytes = last.bytes.saturating_add(bytes),
@@ -86,6 +91,18 @@ impl Meter {
                 last.bytes = last.bytes.saturating_add(bytes);
             }
             _ => self.gaps.push(Gap { at, bytes, reason }),
+        }
+    }
+
+    /// Its head is over, and as much of its content may be wanted.
+    pub fn keep(&mut self, limit_bytes: usize) {
+        self.content = (limit_bytes > 0).then(|| Box::new(Content::new(limit_bytes)));
+    }
+
+    /// Content, which `add` has counted.
+    pub fn content(&mut self, bytes: &[u8]) {
+        if let Some(content) = &mut self.content {
+            content.add(bytes);
         }
     }
 
@@ -106,7 +123,8 @@ impl Meter {
 
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.gaps.capacity() * size_of::<Gap>()
+        let content = self.content.as_ref().map_or(0, |content| content.memory_bytes());
+        self.gaps.capacity() * size_of::<Gap>() + content
     }
 
     /// A message of which the head has come.
@@ -125,6 +143,7 @@ impl Meter {
             uid: self.uid,
             trailers: Fields::default(),
             unknown_fields: None,
+            content: None,
         }
     }
 
@@ -139,6 +158,7 @@ impl Meter {
         message.seen_bytes = self.seen_bytes;
         message.captured_bytes = self.captured_bytes;
         message.gaps = self.gaps;
+        message.content = self.content.and_then(|content| content.into_front());
         message.end = end;
         message.body_bytes = body_bytes;
     }

@@ -5,6 +5,7 @@
 //! Always: sans-IO; never fails, never panics, never reads a clock; memory <= `Limits`.
 //! Not here: addresses, processes, redaction.
 
+pub mod content;
 pub mod detect;
 pub mod exchange;
 pub mod held;

@@ -54,12 +54,19 @@ enum State {
 }
 
 impl Chunked {
-    /// Takes a piece; says how much of it belongs to the body.
-    pub fn feed(&mut self, bytes: &[u8], limits: &Limits) -> (usize, Progress) {
+    /// Takes a piece; says how much of it belongs to the body, and gives out what of it is content.
+    pub fn feed<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        limits: &Limits,
+        mut content: impl FnMut(&'a [u8]),
+    ) -> (usize, Progress) {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             if let State::Data(left) = self.state {
-                at += self.data(left, (bytes.len() - at) as u64) as usize;
+                let used = self.data(left, (bytes.len() - at) as u64) as usize;
+                content(bytes.get(at..at + used).unwrap_or_default());
+                at += used;
                 continue;
             }
             at += 1;

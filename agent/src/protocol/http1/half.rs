@@ -131,11 +131,15 @@ impl Half {
                 let used = (span.rest.len() as u64).min(*left);
                 *left -= used;
                 let over = *left == 0;
-                self.meter.add(span.take(used as usize).len(), span.time_ns);
+                let content = span.take(used as usize);
+                self.meter.add(content.len(), span.time_ns);
+                self.meter.content(content);
                 self.over_if(over)
             }
             State::Chunks(chunks) => {
-                let (used, progress) = chunks.feed(span.rest, limits);
+                let meter = &mut self.meter;
+                let (used, progress) =
+                    chunks.feed(span.rest, limits, |content| meter.content(content));
                 self.meter.add(span.take(used).len(), span.time_ns);
                 match progress {
                     Progress::More => self.over_if(false),
@@ -148,6 +152,7 @@ impl Half {
             }
             State::Rest(content) => {
                 *content = content.saturating_add(span.rest.len() as u64);
+                self.meter.content(span.rest);
                 self.count_all(span)
             }
             State::Murky(_) if span.turn_start => {

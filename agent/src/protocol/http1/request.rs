@@ -122,6 +122,7 @@ impl Http1 {
         let stand = self.stand();
         let message = self.request.meter.open(head, head_bytes);
         self.pair.request(message, notes, at_turn, stand, around.limits, around.out);
+        self.request.meter.keep(around.limits.request_body_bytes);
         if let Some(ended) = self.request.begin(framing) {
             self.request_over(ended, around);
         }

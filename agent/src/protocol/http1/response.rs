@@ -134,6 +134,7 @@ impl Http1 {
         }
         let message = self.response.meter.open(head, head_bytes);
         self.pair.response(message, notes, around.out);
+        self.response.meter.keep(around.limits.response_body_bytes);
         if let Some(ended) = self.response.begin(framing) {
             self.response_over(ended, around);
         }

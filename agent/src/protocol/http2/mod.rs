@@ -134,9 +134,7 @@ impl Http2 {
                 Step::Skipped => {}
                 Step::Block(block) => self.block(role, block, time_ns, around),
                 Step::Content { stream, bytes, wire_bytes } => {
-                    if let Some(stream) = self.streams.get(stream) {
-                        stream.bytes(role, bytes.len(), wire_bytes, time_ns);
-                    }
+                    self.streams.content(stream, role, (bytes, wire_bytes), time_ns);
                 }
                 Step::End(stream) => self.streams.end(stream, role, around.out),
                 Step::Reset(stream, code) => self.reset(role, stream, code, around),
@@ -253,7 +251,7 @@ impl Http2 {
             if let Some(id) = promised.filter(|_| role == Role::Response)
                 && self.streams.promised(id, around.limits, around.out).is_some()
             {
-                self.streams.block(id, Role::Request, block);
+                self.streams.block(id, Role::Request, block, around.limits);
                 self.streams.end(id, Role::Request, around.out);
             }
             return;
@@ -268,7 +266,7 @@ impl Http2 {
         if is_doubted && !stream.has(role) {
             stream.unproven = true;
         }
-        self.streams.block(id, role, block);
+        self.streams.block(id, role, block, around.limits);
         match ends_stream {
             true => self.streams.end(id, role, around.out),
             false => self.streams.settle(id, around.out),

@@ -6,6 +6,7 @@
 //! Not here: which stream a frame belongs to, when a stream is given up (`streams`).
 
 use super::head::Head;
+use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::exchange::{
     Anomaly, Exchange, Message, MessageEnd, RequestHead, Reset, ResponseHead, StreamRef, Unknown,
@@ -27,6 +28,8 @@ pub struct Stream {
     pub unproven: bool,
     /// Some of its frames may have been lost.
     pub shaken: bool,
+    /// What it held when its memory was last counted.
+    pub counted_bytes: usize,
 }
 
 /// One direction of it.
@@ -64,6 +67,7 @@ impl Stream {
             last_ns: 0,
             unproven: false,
             shaken: false,
+            counted_bytes: 0,
         }
     }
 
@@ -111,25 +115,26 @@ impl Stream {
         self.exchange.response.as_ref()?.head.status
     }
 
-    /// A field block has come. Returns whether the messages of that direction go on.
-    pub fn block(&mut self, role: Role, block: Block<'_>) {
+    /// A field block has come.
+    pub fn block(&mut self, role: Role, block: Block<'_>, limits: &Limits) {
         self.last_ns = block.meter.last_ns();
         if let Some(anomaly) = block.note {
             note(&mut self.exchange.anomalies, anomaly);
         }
         match role {
             _ if self.has(role) => self.trailers(role, block),
-            Role::Request => self.request(block),
-            Role::Response => self.response(block),
+            Role::Request => self.request(block, limits),
+            Role::Response => self.response(block, limits),
         }
     }
 
     /// Content has come, or other bytes of the direction's frames.
-    pub fn bytes(&mut self, role: Role, content: usize, wire: usize, time_ns: u64) {
+    pub fn bytes(&mut self, role: Role, content: &[u8], wire: usize, time_ns: u64) {
         self.last_ns = time_ns;
         let part = self.part_mut(role);
-        part.content_bytes = part.content_bytes.saturating_add(content as u64);
+        part.content_bytes = part.content_bytes.saturating_add(content.len() as u64);
         part.meter.add(wire, time_ns);
+        part.meter.content(content);
     }
 
     /// Bytes of a DATA frame were lost, of them so many of content.
@@ -234,12 +239,13 @@ impl Stream {
             self.exchange.request.as_ref().map_or(0, Message::<RequestHead>::memory_bytes);
         let response =
             self.exchange.response.as_ref().map_or(0, Message::<ResponseHead>::memory_bytes);
-        size_of::<Self>() + size_of::<Exchange>() + request + response
+        let content = self.request.meter.memory_bytes() + self.response.meter.memory_bytes();
+        size_of::<Self>() + size_of::<Exchange>() + request + response + content
     }
 
     // === heads ===
 
-    fn request(&mut self, block: Block<'_>) {
+    fn request(&mut self, block: Block<'_>, limits: &Limits) {
         self.request.meter = block.meter;
         match block.head {
             Ok(head) => {
@@ -251,12 +257,13 @@ impl Stream {
                 let mut message = self.request.meter.open(head, head_bytes);
                 message.unknown_fields = block.unknown;
                 self.exchange.request = Some(message);
+                self.request.meter.keep(limits.request_body_bytes);
             }
             Err(reason) => self.exchange.lost_request = Some(reason),
         }
     }
 
-    fn response(&mut self, block: Block<'_>) {
+    fn response(&mut self, block: Block<'_>, limits: &Limits) {
         let head = match block.head {
             Ok(head) => head,
             Err(reason) => {
@@ -280,6 +287,7 @@ impl Stream {
         let mut message = self.response.meter.open(head, head_bytes);
         message.unknown_fields = block.unknown;
         self.exchange.response = Some(message);
+        self.response.meter.keep(limits.response_body_bytes);
     }
 
     fn trailers(&mut self, role: Role, block: Block<'_>) {

@@ -91,22 +91,27 @@ impl Streams {
     }
 
     /// Gives a block to its stream.
-    pub fn block(&mut self, id: u32, role: Role, block: Block<'_>) {
+    pub fn block(&mut self, id: u32, role: Role, block: Block<'_>, limits: &Limits) {
         let Some(stream) = self.open.get_mut(&id) else { return };
-        let before = (stream.memory_bytes(), waits(stream));
-        stream.block(role, block);
-        let after = (stream.memory_bytes(), waits(stream));
-        self.account(before, after);
+        let waited = waits(stream);
+        stream.block(role, block, limits);
+        self.account(id, waited);
+    }
+
+    /// Gives content to its stream, and counts what it took on the wire.
+    pub fn content(&mut self, id: u32, role: Role, (bytes, wire): (&[u8], usize), time_ns: u64) {
+        let Some(stream) = self.open.get_mut(&id) else { return };
+        stream.bytes(role, bytes, wire, time_ns);
+        count(&mut self.held_bytes, stream);
     }
 
     /// Ends a direction of a stream; what is done comes out.
     pub fn end(&mut self, id: u32, role: Role, out: &mut Vec<Output>) {
         let Some(stream) = self.open.get_mut(&id) else { return };
-        let before = (0, waits(stream));
+        let waited = waits(stream);
         stream.end(role, MessageEnd::Whole);
-        let after = (0, waits(stream));
         let is_done = stream.is_done() && stream.has(Role::Request) && !stream.unproven;
-        self.account(before, after);
+        self.account(id, waited);
         if is_done {
             self.finish(id, MessageEnd::Whole, None, out);
         }
@@ -154,7 +159,7 @@ impl Streams {
         let mut bytes = 0;
         self.open.retain(|_, stream| {
             let keep = !stream.unproven;
-            bytes += if keep { 0 } else { stream.memory_bytes() };
+            bytes += if keep { 0 } else { stream.counted_bytes };
             keep
         });
         self.held_bytes = self.held_bytes.saturating_sub(bytes);
@@ -220,7 +225,7 @@ impl Streams {
 
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.held_bytes + self.open.len() * (size_of::<Stream>() + ENTRY_BYTES)
+        self.held_bytes + self.open.len() * ENTRY_BYTES
     }
 
     /// Why the request of a stream that opens with a response is not known; `None`: the stream was
@@ -242,7 +247,7 @@ impl Streams {
 
     fn finish(&mut self, id: u32, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
         let Some(stream) = self.open.remove(&id) else { return };
-        self.held_bytes = self.held_bytes.saturating_sub(stream.memory_bytes());
+        self.held_bytes = self.held_bytes.saturating_sub(stream.counted_bytes);
         self.waiting = self.waiting.saturating_sub(usize::from(waits(&stream)));
         if self.closed.len() >= CLOSED {
             self.closed.pop_front();
@@ -258,14 +263,24 @@ impl Streams {
         self.finish(id, MessageEnd::Unknown, Some(Reason::MemoryLimit), out);
     }
 
-    fn account(&mut self, before: (usize, bool), after: (usize, bool)) {
-        self.held_bytes = (self.held_bytes + after.0).saturating_sub(before.0);
-        self.waiting = (self.waiting + usize::from(after.1)).saturating_sub(usize::from(before.1));
+    /// A stream has changed.
+    fn account(&mut self, id: u32, waited: bool) {
+        let Some(stream) = self.open.get_mut(&id) else { return };
+        let waits = usize::from(waits(stream));
+        self.waiting = (self.waiting + waits).saturating_sub(usize::from(waited));
+        count(&mut self.held_bytes, stream);
     }
 
     fn recount(&mut self) {
         self.waiting = self.open.values().filter(|stream| waits(stream)).count();
     }
+}
+
+/// Counts what a stream holds now.
+fn count(held_bytes: &mut usize, stream: &mut Stream) {
+    let bytes = stream.memory_bytes();
+    *held_bytes = (*held_bytes + bytes).saturating_sub(stream.counted_bytes);
+    stream.counted_bytes = bytes;
 }
 
 /// Only time can tell whether something is still to come.
