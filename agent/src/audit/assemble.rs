@@ -16,11 +16,12 @@ use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
 use super::rule::Level;
+use super::stream_message;
 use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead, StreamRef,
+    Anomaly, Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead, StreamRef,
 };
 
 /// The policy that an exchange met.
@@ -84,6 +85,8 @@ pub(super) fn record<'a>(
         loss: None,
         lifecycle: None,
         earwitness: Some(extra).filter(|extra| !extra.is_empty()),
+        message: None,
+        exchange_seq: None,
     }
 }
 
@@ -208,6 +211,7 @@ fn kept_and_body<'a>(
         size,
         media_type: kept.content_type.and_then(media_type),
         encoding: kept.content_encoding.and_then(tokens),
+        ..Body::default()
     };
     (kept.headers, Some(body).filter(|body| !body.is_empty()))
 }
@@ -244,14 +248,19 @@ const TOKENS_BYTES: usize = 255;
 fn capture(exchange: &Exchange, origin: &Origin) -> Capture {
     Capture {
         complete: is_complete(exchange),
+        open: matches!(exchange.part, Part::Open(_)),
         request: exchange.request.as_ref().map(seen),
         response: exchange.response.as_ref().map(seen),
-        attribution: match origin.attribution {
-            origin::Attribution::Socket => Attribution::Socket,
-            origin::Attribution::Syscall => Attribution::Syscall,
-            origin::Attribution::Ciphertext => Attribution::Ciphertext,
-            origin::Attribution::None => Attribution::None,
-        },
+        attribution: attribution(origin),
+    }
+}
+
+pub(super) fn attribution(origin: &Origin) -> Attribution {
+    match origin.attribution {
+        origin::Attribution::Socket => Attribution::Socket,
+        origin::Attribution::Syscall => Attribution::Syscall,
+        origin::Attribution::Ciphertext => Attribution::Ciphertext,
+        origin::Attribution::None => Attribution::None,
     }
 }
 
@@ -314,6 +323,7 @@ fn extra(exchange: &Exchange) -> Extra<'_> {
         end: Some(ends).filter(|ends| *ends != Ends::default()),
         lost: Some(lost).filter(|lost| *lost != Lost::default()),
         http2: exchange.stream.map(stream),
+        messages: exchange.tally.as_deref().map(stream_message::tally),
         escaped: Vec::new(),
     }
 }
@@ -331,7 +341,7 @@ fn stream(stream: StreamRef) -> Stream<'static> {
     }
 }
 
-fn end(end: MessageEnd) -> Option<End> {
+pub(super) fn end(end: MessageEnd) -> Option<End> {
     match end {
         MessageEnd::Whole => None,
         MessageEnd::Truncated => Some(End::Truncated),

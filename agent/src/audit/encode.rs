@@ -4,6 +4,7 @@
 //! Always: one JSON object without a line break inside; `schema` and `seq` come first.
 //! Not here: giving numbers, writing lines (`journal`).
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::json;
@@ -13,6 +14,8 @@ use super::record::{Record, SCHEMA};
 const HEAD: &[u8] = br#"{"schema":1,"seq":0,"#;
 /// What a line begins with, up to the number.
 const LINE_HEAD: &str = r#"{"schema":1,"seq":"#;
+/// What names the first record of the exchange, at the end of a line.
+pub const EXCHANGE_SEQ: &str = r#","exchange_seq":"#;
 /// Most records without long headers fit; the buffer grows for the others.
 const TYPICAL_BYTES: usize = 2_560;
 
@@ -23,7 +26,58 @@ const TYPICAL_BYTES: usize = 2_560;
 pub struct EncodedRecord {
     /// With `HEAD` in front, as serde writes it.
     bytes: Vec<u8>,
+    link: Option<Link>,
 }
+
+/// An exchange that several records speak of.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ExchangeId {
+    /// Its connection.
+    pub conn: u64,
+    /// Its number there.
+    pub number: u64,
+}
+
+/// What a record is to others that speak of the same exchange.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Link {
+    /// The first one; the others name its number.
+    Opens(ExchangeId),
+    /// One of the others.
+    Belongs(ExchangeId),
+    /// The last one.
+    Closes(ExchangeId),
+}
+
+/// Makes lines of records, in the order of their numbers.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// Numbers of the first records of exchanges that go on.
+    open: HashMap<ExchangeId, u64>,
+}
+
+impl Lines {
+    /// Appends the whole JSON object with this number, without a line break.
+    pub fn write(&mut self, record: &EncodedRecord, seq: u64, line: &mut Vec<u8>) {
+        let of = match record.link {
+            None => None,
+            Some(Link::Opens(exchange)) => {
+                // A last record may have been lost on its way: then its exchange stays here.
+                if self.open.len() >= MOST_OPEN {
+                    self.open.clear();
+                }
+                self.open.insert(exchange, seq);
+                None
+            }
+            Some(Link::Belongs(exchange)) => self.open.get(&exchange).copied(),
+            Some(Link::Closes(exchange)) => self.open.remove(&exchange),
+        };
+        record.write_line(seq, of, line);
+    }
+}
+
+/// Exchanges that go on at once, of which the first record's number is known.
+const MOST_OPEN: usize = 1 << 20;
 
 impl EncodedRecord {
     /// The bytes after `{"schema":1,"seq":N,`; they begin with `"timestamp":` and end with `}`.
@@ -34,16 +88,22 @@ impl EncodedRecord {
     /// The whole JSON object with this number, without a line break.
     pub fn line(&self, seq: u64) -> Vec<u8> {
         let mut line = Vec::with_capacity(self.bytes.len() + 20);
-        self.write_line(seq, &mut line);
+        self.write_line(seq, None, &mut line);
         line
     }
 
-    /// Appends the whole JSON object with this number, without a line break.
-    pub fn write_line(&self, seq: u64, line: &mut Vec<u8>) {
+    /// `of`: number of the first record of its exchange.
+    fn write_line(&self, seq: u64, of: Option<u64>, line: &mut Vec<u8>) {
         line.extend_from_slice(LINE_HEAD.as_bytes());
         json::push_decimal(seq, line);
         line.push(b',');
         line.extend_from_slice(self.as_bytes());
+        if let Some(of) = of {
+            line.pop();
+            line.extend_from_slice(EXCHANGE_SEQ.as_bytes());
+            json::push_decimal(of, line);
+            line.push(b'}');
+        }
     }
 
     /// Length of `as_bytes`.
@@ -65,12 +125,17 @@ impl fmt::Debug for EncodedRecord {
 
 impl Record<'_> {
     /// The bytes of this record. `schema` and `seq` are not looked at.
-    pub(super) fn encode(mut self) -> EncodedRecord {
+    pub(super) fn encode(self) -> EncodedRecord {
+        self.encode_linked(None)
+    }
+
+    /// The same of one of several records of an exchange.
+    pub(super) fn encode_linked(mut self, link: Option<Link>) -> EncodedRecord {
         (self.schema, self.seq) = (SCHEMA, 0);
         let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
         let written = json::write(&self, &mut bytes);
         // Records hold nothing that `json` leaves out; the tests write every kind of them.
         debug_assert!(written.is_ok() && bytes.starts_with(HEAD));
-        EncodedRecord { bytes }
+        EncodedRecord { bytes, link }
     }
 }

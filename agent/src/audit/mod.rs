@@ -15,6 +15,7 @@ pub mod policy;
 pub mod record;
 pub mod redact;
 pub mod rule;
+mod stream_message;
 mod tls;
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Observer {
         record::Observer { host, side, version: Text::Borrowed(&self.version) }
     }
 
-    fn record<'a>(&'a self, kind: Kind, at_ns: i64) -> Record<'a> {
+    pub(super) fn record<'a>(&'a self, kind: Kind, at_ns: i64) -> Record<'a> {
         Record {
             schema: SCHEMA,
             seq: 0,
@@ -123,6 +123,8 @@ impl Observer {
             loss: None,
             lifecycle: None,
             earwitness: None,
+            message: None,
+            exchange_seq: None,
         }
     }
 }

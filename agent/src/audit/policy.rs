@@ -12,16 +12,18 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::assemble::{self, Met};
-use super::encode::EncodedRecord;
+use super::encode::{EncodedRecord, ExchangeId, Link};
 use super::observer::{Observer, hex};
 use super::record::Record;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
 use super::redact::{RedactionConfig, lists, text};
 use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
+use super::stream_message;
 use crate::model::origin::Origin;
 use crate::model::time::ClockOffset;
-use crate::protocol::exchange::Exchange;
+use crate::protocol::exchange::{Exchange, Part};
+use crate::protocol::stream_message::StreamMessage;
 
 /// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
 /// the same exchange give another record.
@@ -86,6 +88,44 @@ impl Policy {
         self.record(&exchange, origin, clock).map(|record| record.encode())
     }
 
+    /// The same of an exchange that may be told in two parts, on that connection; and what it has met.
+    pub fn apply_linked(
+        &self,
+        exchange: &Exchange,
+        conn: u64,
+        origin: &Origin,
+        clock: ClockOffset,
+    ) -> (Option<EncodedRecord>, Decision) {
+        let met = self.meet(exchange, origin);
+        let decision = Decision { level: met.level, rule: met.rule };
+        let link = match exchange.part {
+            Part::Whole => None,
+            Part::Open(number) => Some(Link::Opens(ExchangeId { conn, number })),
+            Part::Close(number) => Some(Link::Closes(ExchangeId { conn, number })),
+        };
+        let record = self.met(exchange, origin, clock, met);
+        (record.map(|record| record.encode_linked(link)), decision)
+    }
+
+    /// The record of a message within an exchange for which that was decided.
+    pub fn apply_message(
+        &self,
+        message: &StreamMessage,
+        conn: u64,
+        decision: Decision,
+        origin: &Origin,
+        clock: ClockOffset,
+    ) -> Option<EncodedRecord> {
+        let Decision { level, rule } = decision;
+        if level == Level::None {
+            return None;
+        }
+        let met = Met { level, rule, digest: &self.digest };
+        let record = stream_message::record(message, origin, clock, &self.observer, met);
+        let exchange = ExchangeId { conn, number: message.exchange };
+        Some(record.encode_linked(Some(Link::Belongs(exchange))))
+    }
+
     /// The same as a typed value that borrows from the exchange.
     pub fn record<'a>(
         &'a self,
@@ -93,7 +133,16 @@ impl Policy {
         origin: &'a Origin,
         clock: ClockOffset,
     ) -> Option<Record<'a>> {
-        let met = self.meet(exchange, origin);
+        self.met(exchange, origin, clock, self.meet(exchange, origin))
+    }
+
+    fn met<'a>(
+        &'a self,
+        exchange: &'a Exchange,
+        origin: &'a Origin,
+        clock: ClockOffset,
+        met: Met<'a>,
+    ) -> Option<Record<'a>> {
         match met.level {
             Level::None => None,
             _ => {
@@ -138,6 +187,15 @@ impl Policy {
     pub fn observer(&self) -> &Arc<Observer> {
         &self.observer
     }
+}
+
+/// What was decided of an exchange.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Decision {
+    /// How much is kept.
+    pub level: Level,
+    /// Position of the rule that says so; `None`: the default.
+    pub rule: Option<u32>,
 }
 
 /// Calls with what rules look at.

@@ -11,6 +11,7 @@ pub mod capture;
 pub mod http2;
 pub mod message;
 pub mod party;
+pub mod stream_message;
 pub mod tls;
 pub mod value;
 
@@ -20,6 +21,7 @@ use agent::{Lifecycle, Loss};
 use capture::{Capture, Extra};
 use message::{Http, Url, UserAgent};
 use party::{Network, Party};
+use stream_message::StreamMessage;
 use tls::Tls;
 use value::{Text, Timestamp};
 
@@ -68,6 +70,9 @@ pub struct Record<'a> {
     /// From the first byte of the request to the first byte of the response, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_to_first_byte_ns: Option<u64>,
+    /// A message within an exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<StreamMessage<'a>>,
     /// How much of the exchange was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capture: Option<Capture>,
@@ -86,6 +91,10 @@ pub struct Record<'a> {
     /// What the conventions have no key for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earwitness: Option<Extra<'a>>,
+    /// Position of the first record of the same exchange: of a `message`, and of the `exchange` that
+    /// ends one which went on (`capture.open`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_seq: Option<u64>,
 }
 
 /// What kind of record this is and how the exchange went.
@@ -107,6 +116,8 @@ pub struct Event {
 pub enum Kind {
     /// A request with its response.
     Exchange,
+    /// A message within an exchange: of WebSocket, a server-sent event, of gRPC.
+    Message,
     /// What was not seen.
     Loss,
     /// What happened to the agent.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use crate::audit::encode::Lines;
 use crate::audit::observer::{Concerns, Observer};
 use crate::audit::policy::Policy;
 use crate::capture::{Entry, Header, Reader};
@@ -91,6 +92,7 @@ struct Replay {
     observer: Arc<Observer>,
     header: Header,
     outcome: Outcome,
+    lines: Lines,
     now_ns: u64,
     ticked_ns: u64,
 }
@@ -113,6 +115,7 @@ impl Replay {
             observer,
             header: header.clone(),
             outcome: Outcome::default(),
+            lines: Lines::default(),
             now_ns: 0,
             ticked_ns: 0,
         })
@@ -142,8 +145,10 @@ impl Replay {
     fn print(&mut self, seq: &mut u64, out: &mut impl Write) -> io::Result<()> {
         // Only records matter here.
         let records = std::mem::take(&mut self.outcome).records;
+        let mut line = Vec::new();
         for record in records {
-            let mut line = record.line(*seq);
+            line.clear();
+            self.lines.write(&record, *seq, &mut line);
             line.push(b'\n');
             out.write_all(&line)?;
             *seq += 1;

@@ -7,12 +7,14 @@
 
 use std::ops::Range;
 
-use crate::audit::encode::EncodedRecord;
+use crate::audit::encode::{EncodedRecord, Lines};
 
 /// `0 <= written <= bytes.len()`, `0 <= told <= bytes.len()`; both are ends of lines.
 #[derive(Debug)]
 pub(super) struct Backlog {
     bytes: Vec<u8>,
+    /// How records become lines.
+    lines: Lines,
     /// `seq` of the first line held.
     first_seq: u64,
     /// Bytes that are in the file.
@@ -31,6 +33,7 @@ impl Backlog {
     pub(super) fn new(next_seq: u64) -> Self {
         Self {
             bytes: Vec::new(),
+            lines: Lines::default(),
             first_seq: next_seq,
             written: 0,
             written_seq: next_seq,
@@ -43,7 +46,7 @@ impl Backlog {
     /// Adds one record; its number.
     pub(super) fn push(&mut self, record: &EncodedRecord) -> u64 {
         let seq = self.next_seq;
-        record.write_line(seq, &mut self.bytes);
+        self.lines.write(record, seq, &mut self.bytes);
         self.bytes.push(b'\n');
         self.next_seq = seq.saturating_add(1);
         seq

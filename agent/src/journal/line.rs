@@ -7,12 +7,14 @@
 
 use serde::de::IgnoredAny;
 
+use crate::audit::encode::EXCHANGE_SEQ;
+
 /// Longest line that is written or read, in bytes. A longer record is dropped and counted; a
 /// longer line in a file is damage.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// Most bytes that framing adds to a record.
-pub const FRAME_BYTES_MAX: usize = PREFIX.len() + 20 + b",\n".len();
+pub const FRAME_BYTES_MAX: usize = PREFIX.len() + 20 + EXCHANGE_SEQ.len() + 20 + b",\n".len();
 
 const PREFIX: &[u8] = br#"{"schema":1,"seq":"#;
 const TIMESTAMP: &[u8] = br#""timestamp":""#;

@@ -1,6 +1,6 @@
 //! What the tracker gives.
 //!
-//! In: nothing. Out: `Event`. Always: an exchange comes with its origin.
+//! In: nothing. Out: `Event`. Always: an exchange comes with its connection and its origin.
 //! Not here: who makes them (`tracker`, `followed`), what becomes of them (`pipeline`).
 
 use earwitness_common::settings::Verdict;
@@ -9,11 +9,14 @@ use crate::model::loss::Loss;
 use crate::model::origin::Origin;
 use crate::model::sample::ConnId;
 use crate::protocol::exchange::Exchange;
+use crate::protocol::stream_message::StreamMessage;
 
 /// What came of a sample.
 pub enum Event {
     /// An exchange is over.
-    Exchange(Box<Exchange>, Origin),
+    Exchange(Box<Exchange>, ConnId, Origin),
+    /// A message within an exchange that is told in two parts.
+    Message(Box<StreamMessage>, ConnId, Origin),
     /// Something was lost, on this connection if one is named.
     Loss(Loss, Option<Box<Origin>>),
     /// What the kernel side should do.

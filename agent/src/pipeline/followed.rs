@@ -299,7 +299,12 @@ impl Followed {
                 let side = self.side().unwrap_or(Side::Server);
                 let own = self.actor(&exchange, names);
                 let origin = self.origin(side, own, facts);
-                Event::Exchange(exchange, origin)
+                Event::Exchange(exchange, self.open.conn, origin)
+            }
+            Output::Message(message) => {
+                let side = self.side().unwrap_or(Side::Server);
+                let origin = self.origin(side, self.own.clone(), facts);
+                Event::Message(message, self.open.conn, origin)
             }
             Output::Loss(loss) => {
                 let side = self.side().unwrap_or(Side::Server);

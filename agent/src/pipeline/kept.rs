@@ -28,13 +28,14 @@ struct Waiting {
 impl Kept {
     /// Keeps an exchange of a client's end.
     pub(super) fn keep(&mut self, now_ns: u64, server: Key, event: Event, out: &mut Vec<Event>) {
-        let Event::Exchange(exchange, _) = &event else {
+        let answered_ns = match &event {
+            Event::Exchange(exchange, ..) => exchange.response.as_ref().map(|one| one.first_ns),
+            Event::Message(message, ..) => Some(message.first_ns),
+            _ => None,
+        };
+        let Some(answered_ns) = answered_ns else {
             return out.push(event);
         };
-        let Some(response) = &exchange.response else {
-            return out.push(event);
-        };
-        let answered_ns = response.first_ns;
         self.events.push_back(Waiting { until_ns: now_ns + KEEP_NS, server, answered_ns, event });
         if self.events.len() > MOST_KEPT {
             out.extend(self.events.pop_front().map(|waiting| waiting.event));

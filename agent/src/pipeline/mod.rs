@@ -24,14 +24,16 @@ pub mod tracker;
 use std::sync::Arc;
 
 use earwitness_common::settings::Verdict;
+use rustc_hash::FxHashMap;
 
 use crate::audit::encode::EncodedRecord;
-use crate::audit::policy::Policy;
+use crate::audit::policy::{Decision, Policy};
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Process;
 use crate::model::sample::{ConnId, ProcessEvent, Sample};
 use crate::model::time::ClockOffset;
+use crate::protocol::exchange::Part;
 use event::Event;
 use losses::Losses;
 use quic::Quic;
@@ -68,6 +70,8 @@ pub struct Pipeline {
     clock: ClockOffset,
     losses: Losses,
     quic: Quic,
+    /// What was decided of exchanges that go on.
+    open: FxHashMap<(ConnId, u64), Decision>,
     /// Kept for its memory.
     events: Vec<Event>,
 }
@@ -88,6 +92,7 @@ impl Pipeline {
             clock,
             losses: Losses::default(),
             quic: Quic::default(),
+            open: FxHashMap::default(),
             events: Vec::new(),
         }
     }
@@ -161,8 +166,26 @@ impl Pipeline {
     fn settle(&mut self, time_ns: u64, out: &mut Outcome) {
         for event in self.events.drain(..) {
             match event {
-                Event::Exchange(exchange, origin) => {
+                Event::Exchange(exchange, _, origin) if exchange.part == Part::Whole => {
                     out.records.extend(self.policy.apply(*exchange, &origin, self.clock));
+                }
+                Event::Exchange(exchange, conn, origin) => {
+                    let (record, decision) =
+                        self.policy.apply_linked(&exchange, conn.0, &origin, self.clock);
+                    out.records.extend(record);
+                    match exchange.part {
+                        Part::Open(number) => self.open.insert((conn, number), decision),
+                        Part::Close(number) => self.open.remove(&(conn, number)),
+                        Part::Whole => None,
+                    };
+                }
+                Event::Message(message, conn, origin) => {
+                    if let Some(decision) = self.open.get(&(conn, message.exchange)) {
+                        let (policy, clock) = (&self.policy, self.clock);
+                        let record =
+                            policy.apply_message(&message, conn.0, *decision, &origin, clock);
+                        out.records.extend(record);
+                    }
                 }
                 Event::Loss(loss, concerned) => {
                     self.losses.add(&loss, concerned.as_deref(), time_ns);

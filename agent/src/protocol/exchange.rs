@@ -9,9 +9,10 @@ use std::fmt;
 
 use crate::model::loss::Reason;
 use crate::protocol::content::Front;
+use crate::protocol::stream_message::Tally;
 
 /// A request with its response; either may be missing, never both.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchange {
     /// `None`: its bytes were not seen.
     pub request: Option<Message<RequestHead>>,
@@ -27,6 +28,22 @@ pub struct Exchange {
     pub anomalies: Vec<Anomaly>,
     /// Its place on an HTTP/2 connection.
     pub stream: Option<StreamRef>,
+    /// Whether it is told at once or in two parts.
+    pub part: Part,
+    /// Counts of the messages within it, where it has any.
+    pub tally: Option<Box<Tally>>,
+}
+
+/// Whether an exchange is told at once or in two parts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Its heads; it goes on. By a number that no other exchange of the connection has.
+    Open(u64),
+    /// All of it, after its heads have been told under that number.
+    Close(u64),
 }
 
 impl Exchange {
@@ -43,7 +60,16 @@ impl Exchange {
             lost_request: None,
             anomalies: Vec::new(),
             stream: None,
+            part: Part::Whole,
+            tally: None,
         }
+    }
+
+    /// Heap memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let request = self.request.as_ref().map_or(0, Message::<RequestHead>::memory_bytes);
+        let response = self.response.as_ref().map_or(0, Message::<ResponseHead>::memory_bytes);
+        size_of::<Self>() + request + response
     }
 }
 
@@ -77,7 +103,7 @@ impl Reset {
 }
 
 /// One HTTP message (RFC 9110 section 6): head, content, trailers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Message<H> {
     /// Start line and fields.
     pub head: H,
@@ -186,6 +212,7 @@ pub struct Gap {
 }
 
 /// Head of a request.
+#[derive(Clone)]
 pub struct RequestHead {
     /// Method token as sent (RFC 9110 section 9: case-sensitive, any token). `None`: not known.
     pub method: Option<Box<str>>,
@@ -222,6 +249,7 @@ impl RequestHead {
 }
 
 /// Head of a response.
+#[derive(Clone)]
 pub struct ResponseHead {
     /// Status code, 100 to 999. `None`: not known.
     pub status: Option<u16>,
@@ -375,6 +403,12 @@ pub enum Anomaly {
     ContentLengthMismatch,
     /// More streams were open at once than the limit.
     TooManyStreams,
+    /// Content that grows beyond reason when it is decompressed; it was not.
+    DecompressionBomb,
+    /// Content that is not coded as it says.
+    InvalidCoding,
+    /// Text that is not in its charset.
+    InvalidText,
 }
 
 /// Adds an anomaly unless it was noted before.
@@ -414,6 +448,9 @@ impl Anomaly {
             Self::ForbiddenField => "forbidden_field",
             Self::ContentLengthMismatch => "content_length_mismatch",
             Self::TooManyStreams => "too_many_streams",
+            Self::DecompressionBomb => "decompression_bomb",
+            Self::InvalidCoding => "invalid_coding",
+            Self::InvalidText => "invalid_text",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Not here: which bytes belong to the message (`half`).
 
 use crate::model::loss::Reason;
+use crate::protocol::Chunk;
 use crate::protocol::content::Content;
 use crate::protocol::exchange::{Fields, Gap, Message, MessageEnd};
 
@@ -26,6 +27,18 @@ pub struct Span<'a> {
 }
 
 impl<'a> Span<'a> {
+    /// The same as bytes that moved.
+    pub fn chunk(self) -> Chunk<'a> {
+        Chunk {
+            time_ns: self.time_ns,
+            bytes: self.rest,
+            call_start: self.call_start,
+            turn_start: self.turn_start,
+            tgid: self.tgid,
+            uid: self.uid,
+        }
+    }
+
     /// Uses up the first bytes.
     pub fn take(&mut self, bytes: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, &[]));

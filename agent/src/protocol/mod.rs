@@ -16,6 +16,7 @@ pub mod meter;
 mod probe;
 pub mod quic;
 pub mod sse;
+pub mod stream_message;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -30,7 +31,9 @@ use crate::protocol::http1::{Http1, Next};
 use crate::protocol::http2::Http2;
 use crate::protocol::meter::Span;
 use crate::protocol::probe::{Probe, Verdict};
+use crate::protocol::stream_message::StreamMessage;
 use crate::protocol::tls::ciphertext::Ciphertext;
+use crate::protocol::websocket::Session;
 
 /// What a direction carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -82,6 +85,8 @@ pub struct Hole {
 pub enum Output {
     /// An exchange, as complete as it will get.
     Exchange(Box<Exchange>),
+    /// A message within an exchange that has been told as open, and will be again.
+    Message(Box<StreamMessage>),
     /// Something that is in no exchange.
     Loss(Loss),
 }
@@ -114,6 +119,7 @@ enum Mode {
     Probing(Box<Probe>),
     Http1(Box<Http1>),
     Http2(Box<Http2>),
+    WebSocket(Box<Session>),
     Tls(Box<Ciphertext>),
     Ignored,
 }
@@ -178,7 +184,7 @@ impl Connection {
             }
             Mode::Http2(http) => http.tick(now_ns, l, out),
             Mode::Tls(ciphertext) => ciphertext.tick(now_ns, out),
-            Mode::Probing(_) | Mode::Ignored => {}
+            Mode::Probing(_) | Mode::WebSocket(_) | Mode::Ignored => {}
         }
     }
 
@@ -210,7 +216,7 @@ impl Connection {
 
     /// It is a protocol whose exchanges are told.
     pub fn is_read(&self) -> bool {
-        matches!(self.mode, Mode::Http1(_) | Mode::Http2(_))
+        matches!(self.mode, Mode::Http1(_) | Mode::Http2(_) | Mode::WebSocket(_))
     }
 
     /// What the kernel side should do.
@@ -219,6 +225,8 @@ impl Connection {
             Mode::Probing(_) => Wants::Undecided,
             Mode::Http1(http) => http.wants(),
             Mode::Http2(http) => http.wants(),
+            // A hole of unknown place loses the frames.
+            Mode::WebSocket(_) => Wants::Full,
             Mode::Tls(ciphertext) if ciphertext.is_closed() => Wants::Ignore,
             Mode::Tls(ciphertext) => ciphertext.wants(),
             Mode::Ignored => Wants::Ignore,
@@ -236,7 +244,7 @@ impl Connection {
             Mode::Http1(http) => http.awaits_tick(),
             Mode::Http2(http) => http.awaits_tick(),
             Mode::Tls(ciphertext) => ciphertext.awaits_tick(),
-            Mode::Probing(_) | Mode::Ignored => false,
+            Mode::Probing(_) | Mode::WebSocket(_) | Mode::Ignored => false,
         }
     }
 
@@ -246,6 +254,7 @@ impl Connection {
             Mode::Probing(probe) => size_of::<Probe>() + probe.memory_bytes(),
             Mode::Http1(http) => size_of::<Http1>() + http.memory_bytes(),
             Mode::Http2(http) => size_of::<Http2>() + http.memory_bytes(),
+            Mode::WebSocket(session) => size_of::<Session>() + session.memory_bytes(),
             Mode::Tls(ciphertext) if ciphertext.is_closed() => 0,
             Mode::Tls(ciphertext) => size_of::<Ciphertext>() + ciphertext.memory_bytes(),
             Mode::Ignored => 0,
@@ -257,6 +266,11 @@ impl Connection {
         match &mut self.mode {
             Mode::Ignored => {}
             Mode::Tls(ciphertext) => ciphertext.push(d, &input),
+            Mode::WebSocket(session) => match input {
+                Input::Bytes(span) => session.bytes(role, span.chunk(), out),
+                Input::Hole(hole) => session.hole(role, &hole, out),
+                Input::End(_) => {}
+            },
             Mode::Http1(http) => {
                 if http.awaits_tick() {
                     http.tick(input.time_ns(), l, out);
@@ -373,6 +387,14 @@ impl Connection {
                 self.mode = Mode::Probing(Box::new(Probe::new(true)));
                 self.resume(held, l, out);
             }
+            Next::WebSocket => {
+                let (exchange, held) = (http.take_upgraded(), held(http, requests));
+                self.mode = match exchange {
+                    Some(exchange) => Mode::WebSocket(Box::new(Session::open(exchange, 1, l, out))),
+                    None => Mode::Ignored,
+                };
+                self.resume(held, l, out);
+            }
             Next::Http2 => {
                 let (request, held) = (http.take_upgraded(), held(http, requests));
                 self.mode = Mode::Http2(Box::new(match request {
@@ -393,19 +415,22 @@ impl Connection {
 
     /// Nothing more will come.
     fn over(&mut self, how: MessageEnd, l: &Limits, out: &mut Vec<Output>) {
-        match &mut self.mode {
+        match std::mem::replace(&mut self.mode, Mode::Ignored) {
             Mode::Ignored => {}
-            Mode::Http1(http) => http.close(how, l, out),
-            Mode::Http2(http) => http.close(how, out),
+            Mode::Http1(mut http) => http.close(how, l, out),
+            Mode::Http2(mut http) => http.close(how, out),
+            Mode::WebSocket(session) => session.close(how, out),
             // What its handshake has shown is still asked for.
-            Mode::Tls(ciphertext) => return ciphertext.close(out),
+            Mode::Tls(mut ciphertext) => {
+                ciphertext.close(out);
+                self.mode = Mode::Tls(ciphertext);
+            }
             Mode::Probing(probe) => {
                 if let Some((reason, bytes)) = probe.missing() {
                     out.push(Output::Loss(Loss::hole(reason, bytes)));
                 }
             }
         }
-        self.mode = Mode::Ignored;
     }
 
     fn role(&self, d: Direction) -> Role {

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::http2::Stream;
+use super::stream_message::Messages;
 use super::value::Text;
 use crate::model::loss::Reason;
 
@@ -16,6 +17,9 @@ use crate::model::loss::Reason;
 pub struct Capture {
     /// Nothing of the exchange is missing.
     pub complete: bool,
+    /// It goes on: another record, whose `exchange_seq` is this one's `seq`, ends it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
     /// Of the request; absent where it was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Seen>,
@@ -89,6 +93,9 @@ pub struct Extra<'a> {
     /// Its place on an HTTP/2 connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http2: Option<Stream<'a>>,
+    /// Counts of the messages within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Messages>,
     /// Keys whose value had control characters or bytes outside UTF-8: these, and `%` itself, are
     /// written percent-encoded there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -103,6 +110,7 @@ impl Extra<'_> {
             && self.end.is_none()
             && self.lost.is_none()
             && self.http2.is_none()
+            && self.messages.is_none()
             && self.escaped.is_empty()
     }
 }

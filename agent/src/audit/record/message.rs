@@ -88,13 +88,34 @@ pub struct Body<'a> {
     /// Content-Encoding, in lower case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Text<'a>>,
+    /// Content, decoded and redacted, where the policy asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Text<'a>>,
+    /// How `content` is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_encoding: Option<ContentEncoding>,
+    /// `content` is not all of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 impl Body<'_> {
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.size.is_none() && self.media_type.is_none() && self.encoding.is_none()
+        *self == Self::default()
     }
+}
+
+/// How content is written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum ContentEncoding {
+    /// As it is.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// RFC 4648 section 4.
+    #[serde(rename = "base64")]
+    Base64,
 }
 
 /// What the client says it is.

@@ -38,6 +38,8 @@ pub enum Next {
     Ignore,
     /// What follows is HTTP/2 (`take_upgraded`, `take_held`).
     Http2,
+    /// What follows is WebSocket (`take_upgraded`, `take_held`).
+    WebSocket,
     /// What follows may be anything (`take_held`).
     Tunnel,
 }
@@ -50,7 +52,7 @@ pub struct Http1 {
     held_request: Held,
     held_response: Held,
     next: Next,
-    /// The request that HTTP/2 will answer.
+    /// The exchange that goes on: HTTP/2 answers its request, or it was WebSocket's handshake.
     upgraded: Option<Box<Exchange>>,
     /// Nothing is waited for any more.
     hurry: bool,
@@ -131,7 +133,7 @@ impl Http1 {
         self.next
     }
 
-    /// The request that asked for HTTP/2 and is answered there.
+    /// The request that HTTP/2 answers, or the handshake of WebSocket.
     pub fn take_upgraded(&mut self) -> Option<Box<Exchange>> {
         self.upgraded.take()
     }

@@ -16,7 +16,7 @@ use crate::protocol::http1::lenient;
 use crate::protocol::http1::pair::{Missing, Place};
 use crate::protocol::http1::request::unreadable;
 use crate::protocol::http1::{Around, Http1, Next, push_loss};
-use crate::protocol::meter::Span;
+use crate::protocol::meter::{Meter, Span};
 use crate::protocol::{Hole, Role};
 
 impl Http1 {
@@ -128,9 +128,12 @@ impl Http1 {
         if self.pair.answers().is_some() {
             self.end_murky_request(around);
         }
-        if hand_over == Next::Ignore && upgrades_to_http2(&head) {
+        if hand_over == Next::Ignore && upgrades_to(&head, b"h2c") {
             self.response.begin(Framing::Empty);
             return self.leave_for_http2(around);
+        }
+        if hand_over == Next::Ignore && upgrades_to(&head, b"websocket") {
+            return self.leave_for_websocket(head, notes, around);
         }
         let message = self.response.meter.open(head, head_bytes);
         self.pair.response(message, notes, around.out);
@@ -169,6 +172,41 @@ impl Http1 {
             exchange.interim.push(101);
         }
         self.leave(Next::Http2, around);
+    }
+
+    /// The handshake of WebSocket is over (RFC 6455 section 4.2.2).
+    fn leave_for_websocket(
+        &mut self,
+        head: ResponseHead,
+        notes: Vec<Anomaly>,
+        around: &mut Around<'_>,
+    ) {
+        self.end_request(MessageEnd::Unknown, around);
+        let head_bytes = self.response.meter.seen_bytes() as usize;
+        let meter = std::mem::take(&mut self.response.meter);
+        let mut response = meter.open(head, head_bytes);
+        meter.close(&mut response, MessageEnd::Whole, Some(0));
+        self.response.begin(Framing::Empty);
+        self.upgraded = self.pair.take_first();
+        match &mut self.upgraded {
+            Some(exchange) => {
+                exchange.response = Some(response);
+                for anomaly in notes {
+                    note(&mut exchange.anomalies, anomaly);
+                }
+                self.leave(Next::WebSocket, around);
+            }
+            // Its request was lost: what was agreed is not known.
+            None => {
+                let reason = self.pair.why_lost();
+                self.pair.response(response, notes, around.out);
+                let ended = Ended { end: MessageEnd::Whole, body_bytes: Some(0), note: None };
+                self.pair.response_over(Meter::default(), ended, around.out);
+                let loss = Loss { connections: Some(1), ..Loss::hole(reason, 0) };
+                push_loss(around.out, loss);
+                self.leave(Next::Ignore, around);
+            }
+        }
     }
 
     /// The response under way may have no body although its head says so: its request could have
@@ -244,7 +282,9 @@ impl Http1 {
     }
 }
 
-fn upgrades_to_http2(head: &ResponseHead) -> bool {
+fn upgrades_to(head: &ResponseHead, name: &[u8]) -> bool {
+    let is_named = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(name);
     let mut protocols = head.fields.all("upgrade");
-    head.status == Some(101) && protocols.any(|value| framing::contains(value, b"h2c"))
+    head.status == Some(101)
+        && protocols.any(|value| value.split(|&byte| byte == b',').any(is_named))
 }

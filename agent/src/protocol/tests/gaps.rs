@@ -167,6 +167,7 @@ fn response_of(exchange: &Exchange) -> Option<(u16, Option<u64>)> {
 
 fn exchanges(outputs: &[Output]) -> impl Iterator<Item = &Exchange> {
     outputs.iter().filter_map(|output| match output {
+        Output::Message(_) => None,
         Output::Exchange(exchange) => Some(exchange.as_ref()),
         Output::Loss(_) => None,
     })

@@ -13,7 +13,7 @@ use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
 use crate::protocol::exchange::{Exchange, Message, MessageEnd};
-use crate::protocol::{Chunk, Connection, Hole, Output};
+use crate::protocol::{Chunk, Connection, Hole, Output, Role};
 
 /// One thing that happens.
 #[derive(Clone)]
@@ -200,6 +200,11 @@ pub fn render(outputs: &[Output]) -> String {
     for output in outputs {
         match output {
             Output::Exchange(exchange) => render_exchange(exchange, &mut text),
+            Output::Message(message) => {
+                let sign = if message.role == Role::Request { '>' } else { '<' };
+                let (number, wire) = (message.number, message.wire_bytes);
+                let _ = write!(text, "{sign}{number} {:?} {wire}", message.kind);
+            }
             Output::Loss(loss) => {
                 let _ = write!(text, "loss {} {}", loss.reason.name(), loss.bytes);
                 if let Some(count) = loss.exchanges {

@@ -6,8 +6,8 @@
 
 use crate::model::loss::Reason;
 use crate::protocol::exchange::MessageEnd;
-use crate::protocol::meter::Meter;
 use crate::protocol::kept::Kept;
+use crate::protocol::meter::Meter;
 use crate::protocol::websocket::frame::{Head, unmask};
 use crate::protocol::websocket::inflate::{Fault, Inflater};
 use crate::protocol::websocket::utf8::Utf8;

@@ -4,12 +4,12 @@
 //! Always: sans-IO; never fails, never panics; same events however the bytes were cut; content is
 //! the front of what was sent and nothing else; memory <= `content_bytes`, 64 KiB where messages
 //! are compressed, 256 gaps.
-//! Not here: the handshake (`http1`), what a subprotocol means, redaction.
+//! Not here: the handshake (`http1`, `http2`), what a subprotocol means, redaction.
 //! Source: RFC 6455, RFC 7692.
 //!
 //! `half` follows one direction, `frame` reads headers, `message` puts frames together, `inflate`
 //! decompresses, `utf8` judges text, `resync` finds the frames again after a loss, `extensions`
-//! reads what the server agreed to.
+//! reads what the server agreed to, `session` holds both directions.
 
 pub mod extensions;
 mod frame;
@@ -17,6 +17,7 @@ pub mod half;
 mod inflate;
 mod message;
 mod resync;
+pub mod session;
 #[cfg(test)]
 mod tests;
 mod utf8;
@@ -28,6 +29,7 @@ use crate::protocol::exchange::{Gap, MessageEnd};
 
 pub use extensions::{Deflate, Extensions};
 pub use half::Half;
+pub use session::Session;
 
 /// Who sends in a direction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,0 +1,204 @@
+//! A WebSocket connection after its handshake, both directions.
+//!
+//! In: the handshake's exchange, bytes and holes with their role. Out: the exchange, open; a message
+//! each; the exchange again when it is over, with counts and the close code.
+//! Always: the exchange comes first and last; nothing that is lost goes untold.
+//! Not here: one direction (`half`), which bytes belong to it (`protocol`, `http2`).
+
+use super::{Event, Extensions, Half, Kind, Message, Sender};
+use crate::model::limits::Limits;
+use crate::model::loss::Reason;
+use crate::protocol::content::Front;
+use crate::protocol::exchange::{Anomaly, Exchange, Gap, MessageEnd, Part, note};
+use crate::protocol::stream_message::{Closed, StreamKind, StreamMessage, Tally};
+use crate::protocol::{Chunk, Hole, Output, Role};
+
+/// A WebSocket connection.
+pub struct Session {
+    /// What the handshake was.
+    exchange: Box<Exchange>,
+    number: u64,
+    client: Half,
+    server: Half,
+    tally: Tally,
+    last_ns: u64,
+    /// Kept for its memory.
+    events: Vec<Event>,
+}
+
+impl Session {
+    /// Whether these are the heads of a handshake that has succeeded (RFC 6455 section 4, RFC 8441).
+    pub fn begins(exchange: &Exchange) -> bool {
+        let (Some(request), Some(response)) = (&exchange.request, &exchange.response) else {
+            return false;
+        };
+        let is_named = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"websocket");
+        match (request.head.protocol.as_deref(), response.head.status) {
+            (Some(protocol), Some(200..=299)) => protocol.eq_ignore_ascii_case("websocket"),
+            (None, Some(101)) => {
+                let mut protocols = response.head.fields.all("upgrade");
+                protocols.any(|value| value.split(|&byte| byte == b',').any(is_named))
+            }
+            _ => false,
+        }
+    }
+
+    /// Begins after a handshake, which is told as an exchange that stays open.
+    pub fn open(
+        mut exchange: Box<Exchange>,
+        number: u64,
+        limits: &Limits,
+        out: &mut Vec<Output>,
+    ) -> Self {
+        exchange.part = Part::Open(number);
+        let fields = exchange.response.as_ref().map(|response| &response.head.fields);
+        let agreed = |sender| {
+            let values =
+                fields.into_iter().flat_map(|fields| fields.all("sec-websocket-extensions"));
+            Extensions::agreed(values, sender)
+        };
+        // At least one byte: a payload that nobody looks at has no length before compression.
+        let client =
+            Half::new(Sender::Client, agreed(Sender::Client), limits.request_body_bytes.max(1));
+        let server =
+            Half::new(Sender::Server, agreed(Sender::Server), limits.response_body_bytes.max(1));
+        let last_ns = exchange.response.as_ref().map_or(0, |response| response.last_ns);
+        out.push(Output::Exchange(exchange.clone()));
+        Self {
+            exchange,
+            number,
+            client,
+            server,
+            tally: Tally::default(),
+            last_ns,
+            events: Vec::new(),
+        }
+    }
+
+    /// Bytes of a direction.
+    pub fn bytes(&mut self, role: Role, chunk: Chunk<'_>, out: &mut Vec<Output>) {
+        self.last_ns = chunk.time_ns;
+        let mut events = std::mem::take(&mut self.events);
+        self.half(role).push(chunk, &mut events);
+        self.tell(role, events, out);
+    }
+
+    /// A hole in a direction.
+    pub fn hole(&mut self, role: Role, hole: &Hole, out: &mut Vec<Output>) {
+        self.last_ns = hole.time_ns;
+        let mut events = std::mem::take(&mut self.events);
+        self.half(role).hole(hole, &mut events);
+        self.tell(role, events, out);
+    }
+
+    /// It is over: both directions have ended (`Truncated`), or the agent stops (`Unfinished`).
+    pub fn close(mut self, how: MessageEnd, out: &mut Vec<Output>) {
+        for role in [Role::Request, Role::Response] {
+            let mut events = std::mem::take(&mut self.events);
+            self.half(role).end(how, &mut events);
+            self.tell(role, events, out);
+            let counts = self.half(role).counts();
+            let count = self.tally.of(role);
+            (count.pings, count.pongs) = (counts.pings, counts.pongs);
+            if counts.wrong_masks > 0 {
+                note(&mut self.exchange.anomalies, Anomaly::InvalidFrame);
+            }
+        }
+        let exchange = &mut self.exchange;
+        exchange.part = Part::Close(self.number);
+        if let Some(response) = &mut exchange.response {
+            response.last_ns = self.last_ns;
+            // The agent's stop cuts it short; without a Close frame the connection did.
+            response.end = match (how, self.tally.close) {
+                (MessageEnd::Unfinished, _) => how,
+                (_, None) => MessageEnd::Truncated,
+                (_, Some(_)) => MessageEnd::Whole,
+            };
+        }
+        exchange.tally = Some(Box::new(self.tally));
+        out.push(Output::Exchange(self.exchange));
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let heads = self.exchange.memory_bytes();
+        heads + self.client.memory_bytes() + self.server.memory_bytes()
+    }
+
+    fn tell(&mut self, role: Role, mut events: Vec<Event>, out: &mut Vec<Output>) {
+        for event in events.drain(..) {
+            match event {
+                Event::Message(message) => {
+                    let count = self.tally.of(role);
+                    count.messages += 1;
+                    count.wire_bytes = count.wire_bytes.saturating_add(message.wire_bytes);
+                    let number = count.messages;
+                    let message = stream_message(message, role, self.number, number);
+                    out.push(Output::Message(Box::new(message)));
+                }
+                Event::Close(close) => {
+                    self.tally.close.get_or_insert(Closed { code: close.code, role });
+                }
+                Event::Lost { reason, bytes } => self.lost(role, reason, bytes),
+            }
+        }
+        self.events = events;
+    }
+
+    fn lost(&mut self, role: Role, reason: Reason, bytes: u64) {
+        let count = self.tally.of(role);
+        count.lost_bytes = count.lost_bytes.saturating_add(bytes);
+        let gaps = match role {
+            Role::Request => self.exchange.request.as_mut().map(|message| &mut message.gaps),
+            Role::Response => self.exchange.response.as_mut().map(|message| &mut message.gaps),
+        };
+        let Some(gaps) = gaps else { return };
+        let is_full = gaps.len() >= GAPS;
+        match gaps.last_mut() {
+            Some(last) if last.reason == reason || is_full => {
+                last.bytes = last.bytes.saturating_add(bytes);
+            }
+            _ => gaps.push(Gap { at: 0, bytes, reason }),
+        }
+    }
+
+    fn half(&mut self, role: Role) -> &mut Half {
+        match role {
+            Role::Request => &mut self.client,
+            Role::Response => &mut self.server,
+        }
+    }
+}
+
+fn stream_message(message: Message, role: Role, exchange: u64, number: u64) -> StreamMessage {
+    let flags = message.flags;
+    let odd = [
+        (flags.invalid_utf8, Anomaly::InvalidText),
+        (flags.bomb, Anomaly::DecompressionBomb),
+        (flags.invalid_deflate, Anomaly::InvalidCoding),
+        (flags.wrong_mask || flags.long_length, Anomaly::InvalidFrame),
+    ];
+    let is_cut = message.content_cut;
+    StreamMessage {
+        exchange,
+        kind: match message.kind {
+            Kind::Text => StreamKind::WebSocketText,
+            Kind::Binary => StreamKind::WebSocketBinary,
+        },
+        role,
+        number,
+        first_ns: message.first_ns,
+        last_ns: message.last_ns,
+        wire_bytes: message.wire_bytes,
+        body_bytes: message.body_bytes,
+        fragments: message.fragments,
+        is_compressed: message.compressed,
+        content: message.content.map(|bytes| Front { bytes, is_cut }),
+        gaps: message.gaps,
+        end: message.end,
+        anomalies: odd.into_iter().filter(|(is, _)| *is).map(|(_, anomaly)| anomaly).collect(),
+    }
+}
+
+/// Losses that are told apart.
+const GAPS: usize = 64;
