@@ -97,6 +97,20 @@ impl Meter {
         if let Some(content) = &mut self.content {
             content.cut();
         }
+        self.gap(at, bytes, reason);
+    }
+
+    /// More of the message, which was counted by itself.
+    pub fn append(&mut self, other: &Self) {
+        for gap in &other.gaps {
+            self.gap(self.seen_bytes.saturating_add(gap.at), gap.bytes, gap.reason);
+        }
+        self.seen_bytes = self.seen_bytes.saturating_add(other.seen_bytes);
+        self.captured_bytes = self.captured_bytes.saturating_add(other.captured_bytes);
+        self.last_ns = other.last_ns;
+    }
+
+    fn gap(&mut self, at: u64, bytes: u64, reason: Reason) {
         let full = self.gaps.len() >= GAPS;
         match self.gaps.last_mut() {
             Some(last) if full => last.bytes = last.bytes.saturating_add(bytes),
