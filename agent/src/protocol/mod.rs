@@ -5,8 +5,10 @@
 //! Always: sans-IO; never fails, never panics, never reads a clock; memory <= `Limits`.
 //! Not here: addresses, processes, redaction.
 
+pub mod coding;
 pub mod detect;
 pub mod exchange;
+pub mod grpc;
 pub mod http1;
 mod probe;
 pub mod quic;
