@@ -58,7 +58,14 @@ impl Brotli {
 
     /// Memory held on the heap, in bytes, or somewhat less than this.
     pub fn memory_bytes(&self) -> usize {
-        self.state.ringbuffer.slice().len() + TABLES_BYTES
+        let state = &self.state;
+        let codes = [
+            state.literal_hgroup.codes.slice(),
+            state.insert_copy_hgroup.codes.slice(),
+            state.distance_hgroup.codes.slice(),
+        ];
+        let code_bytes: usize = codes.into_iter().map(size_of_val).sum();
+        state.ringbuffer.slice().len() + code_bytes + MAPS_BYTES
     }
 
     fn take_output(&mut self, sink: &mut Sink<'_>) -> Result<bool, Stop> {
@@ -80,5 +87,5 @@ impl Brotli {
     }
 }
 
-/// Codes of one meta-block, as most streams have them.
-const TABLES_BYTES: usize = 1 << 16;
+/// Context maps, and codes of block types.
+const MAPS_BYTES: usize = 1 << 15;

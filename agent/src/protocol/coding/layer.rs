@@ -52,8 +52,8 @@ pub struct Layer {
     coding: Coding,
     /// The front of a piece.
     held: Vec<u8>,
-    ratio: u32,
-    pieces: u64,
+    /// Its input is what was sent.
+    is_first: bool,
     output_bytes: u64,
     progress: Progress,
 }
@@ -99,16 +99,10 @@ impl Coding {
 }
 
 impl Layer {
-    /// That coding, with most output for each byte of input.
-    pub fn new(coding: Coding, ratio: u32) -> Self {
-        Self {
-            coding,
-            held: Vec::new(),
-            ratio,
-            pieces: 0,
-            output_bytes: 0,
-            progress: Progress::Whole,
-        }
+    /// That coding. `is_first`: its input is what was sent.
+    pub fn new(coding: Coding, is_first: bool) -> Self {
+        let progress = Progress::Whole;
+        Self { coding, held: Vec::new(), is_first, output_bytes: 0, progress }
     }
 
     /// More input.
@@ -162,7 +156,7 @@ impl Layer {
     }
 
     fn decode(&mut self, piece: &[u8], rest: &mut Rest<'_>) -> Result<(), Stop> {
-        self.pieces += 1;
+        rest.budget.pieces = rest.budget.pieces.saturating_add(self.is_first.into());
         self.progress = self.metered(rest, |coding, sink| coding.decode(piece, sink))?;
         rest.pause()
     }
@@ -173,8 +167,7 @@ impl Layer {
         rest: &mut Rest<'_>,
         decode: impl FnOnce(&mut Coding, &mut Sink<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let input_bytes = self.pieces.saturating_mul(PIECE_BYTES as u64);
-        let most_bytes = input_bytes.saturating_mul(u64::from(self.ratio));
+        let most_bytes = rest.budget.most_bytes();
         let output_bytes = &mut self.output_bytes;
         decode(&mut self.coding, &mut |chunk| {
             let room_bytes = most_bytes.saturating_sub(*output_bytes);

@@ -4,10 +4,10 @@
 //! limit allows, and whether that is all of it (`State`).
 //! Always: sans-IO; never fails, never panics; the same content and the same last state however the
 //! pieces were cut (`layer`); what came before damage or the end of what is there is put out.
-//! Memory of one coding, at most: gzip and deflate 48 KiB, br 24 MiB (a window of 16 MiB, half of
-//! that again while it grows, and 600 KiB of codes), zstd 10 MiB (a window of 8 MiB, and a few
-//! blocks of 128 KiB); all grow with what comes, not with what a head claims, but for br, whose
-//! window is then still untouched memory of the kernel's. At most `DEPTH` codings.
+//! Memory of one coding, at most: gzip and deflate 48 KiB; br 28 MiB (a window of 16 MiB, half as
+//! much again while it grows, 4 MiB of codes); zstd 11 MiB (a window of 8 MiB, a few blocks). All of
+//! it grows with what comes and not with what a head claims, but for the window of br, which is
+//! memory that the kernel has not touched until then. At most `DEPTH` codings.
 //! Not here: transfer codings (`http1::chunked`); what the content means.
 //! Source: RFC 9110 section 8.4; RFC 1950 to 1952, 7932, 8878, 9659.
 
@@ -19,7 +19,7 @@ mod layer;
 mod tests;
 mod zstd;
 
-use crate::protocol::coding::layer::{Coding, Layer, Rest, Stop};
+use crate::protocol::coding::layer::{Coding, Layer, PIECE_BYTES, Rest, Stop};
 
 /// Takes the codings off one message's content.
 pub struct Decoder {
@@ -43,7 +43,7 @@ pub enum State {
     Truncated,
     /// There is more than wanted: it is cut at `CodingLimits::output_bytes`. The rest is not looked at.
     Limit,
-    /// One of the codings puts out more than `CodingLimits::ratio` times what was put in: it is cut.
+    /// One of the codings puts out more than `CodingLimits::ratio` times what was sent: it is cut.
     Bomb,
     /// What was sent breaks its format, or the sums in it do not agree. What came before that is kept.
     Invalid,
@@ -54,9 +54,9 @@ pub enum State {
 pub struct CodingLimits {
     /// Most bytes that are put out.
     pub output_bytes: usize,
-    /// Most bytes that one coding may put out for each byte put in, which are counted in steps of
-    /// `layer::PIECE_BYTES`: so each may always put out `ratio` times that, and nothing is called a
-    /// bomb for being short.
+    /// Most bytes that any one of the codings may put out for each byte that was sent. These are
+    /// counted in steps of `layer::PIECE_BYTES`: `ratio` times that is no bomb, however short the
+    /// message is. It bounds the work as well, of a whole stack of codings.
     pub ratio: u32,
 }
 
@@ -71,11 +71,14 @@ pub enum Unknown {
     Depth,
 }
 
-/// Output that is left, and whether that was too little.
+/// What may be put out, and whether that was too little.
 #[derive(Clone, Copy, Debug)]
 struct Budget {
     left_bytes: usize,
     is_cut: bool,
+    ratio: u64,
+    /// Pieces of what was sent.
+    pieces: u64,
 }
 
 impl Default for CodingLimits {
@@ -105,10 +108,9 @@ impl Decoder {
             // What was applied first puts out the content, of which we know how much is wanted.
             let wanted_bytes = (place == 0).then_some(limits.output_bytes as u64);
             let coding = Coding::of(name, wanted_bytes).ok_or_else(|| Unknown::of(name))?;
-            layers.push(Layer::new(coding, limits.ratio));
+            layers.push(Layer::new(coding, layers.is_empty()));
         }
-        let budget = Budget { left_bytes: limits.output_bytes, is_cut: false };
-        Ok(Self { layers, budget, last: None })
+        Ok(Self { layers, budget: Budget::new(limits), last: None })
     }
 
     /// Decodes what follows; appends to `out`. After any state but `More` and `Whole`, and after
@@ -168,6 +170,16 @@ impl Decoder {
 }
 
 impl Budget {
+    fn new(limits: CodingLimits) -> Self {
+        let CodingLimits { output_bytes, ratio } = limits;
+        Self { left_bytes: output_bytes, is_cut: false, ratio: ratio.into(), pieces: 0 }
+    }
+
+    /// Most that one coding may have put out by now.
+    fn most_bytes(&self) -> u64 {
+        self.pieces.saturating_mul(PIECE_BYTES as u64).saturating_mul(self.ratio)
+    }
+
     fn spend(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let fit = bytes.get(..self.left_bytes).unwrap_or(bytes);
         out.extend_from_slice(fit);

@@ -172,7 +172,8 @@ fn damage_keeps_what_came_before() {
         let middle = coded.len() / 2;
         coded[middle..middle + 20].fill(0xff);
         let (out, state) = decoded(coding, &coded);
-        assert_eq!(state, State::Invalid, "{coding}");
+        // Not every format has a sum.
+        assert!(state == State::Invalid || coding == "deflate", "{coding} {state:?}");
         let same = out.iter().zip(&text).take_while(|(a, b)| a == b).count();
         // The frame with a single block has nothing before it.
         let least = if coded.len() == TEXTS[6].1.len() { 0 } else { 20_000 };
@@ -189,7 +190,7 @@ fn blocks_that_are_not_compressed_come_out_as_far_as_they_came() {
     check("zstd", &coded[..10], b"a", State::Truncated);
     check("deflate", &bytes(STORED_HELLO)[..10], b"Hello", State::Truncated);
     // Longer than its window allows; of a kind that means nothing.
-    check("zstd", &bytes("28b52ffd000018000061626301200061"), b"abc", State::Truncated);
+    check("zstd", &bytes("28b52ffd000018000061626301200061"), b"abca", State::Truncated);
     check("zstd", &bytes("28b52ffd000018000061626309200061"), b"abc", State::Invalid);
     check("zstd", &bytes("28b52ffd00001800006162631f0000646566"), b"abc", State::Invalid);
 }

@@ -8,7 +8,7 @@
 //! zlib.compressobj(9, zlib.DEFLATED, -15)                                 # text.deflate
 //! brotli.compress(text, quality=9, lgwin=16)                              # text.br
 //! brotli.compress(text, quality=11)                                       # text-11.br
-//! ZstdCompressor(compression_params=ZstdCompressionParameters(window_log=16,
+//! ZstdCompressor(compression_params=ZstdCompressionParameters(window_log=14,
 //!     compression_level=3, write_checksum=True, write_content_size=False)
 //!     ).compressobj()                                                     # text.zst
 //! ZstdCompressor(level=19, write_checksum=True).compress(text)            # text-19.zst
@@ -99,5 +99,5 @@ fn bytes(hex: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
-/// What a decoder of the text may hold.
-const MOST_BYTES: usize = 1 << 20;
+/// What Brotli and Zstandard together may hold.
+const MOST_BYTES: usize = (28 + 11) << 20;

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::protocol::coding::layer::{Sink, Stop};
-use crate::protocol::coding::zstd::header::{self, BlockHeader, FrameHeader};
+use crate::protocol::coding::zstd::header::{self, BlockHeader, BlockKind, FrameHeader};
 
 /// A frame under way.
 pub struct Frame {
@@ -25,6 +25,8 @@ pub struct Frame {
     content_bytes: Option<u64>,
     /// A checksum follows the blocks.
     pub has_sum: bool,
+    /// Content so far, at most.
+    decoded_bytes: u64,
     /// Output so far.
     pub output_bytes: u64,
 }
@@ -55,13 +57,24 @@ impl Frame {
             is_narrow: window_bytes < header.window_bytes,
             content_bytes: header.content_bytes,
             has_sum: header.has_sum,
+            decoded_bytes: 0,
             output_bytes: 0,
         })
     }
 
-    /// The next block with its head. If it is damaged, all before the damage comes out.
-    pub fn block(&mut self, block: &[u8], sink: &mut Sink<'_>) -> Result<(), Stop> {
-        if self.decode(block) {
+    /// The next block, and its bytes with its head. If it is damaged, all before the damage comes out.
+    pub fn block(
+        &mut self,
+        block: BlockHeader,
+        bytes: &[u8],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Stop> {
+        let most_bytes = match block.kind {
+            BlockKind::Compressed => self.block_bytes,
+            _ => block.bytes,
+        };
+        self.decoded_bytes = self.decoded_bytes.saturating_add(most_bytes as u64);
+        if self.decode(bytes) {
             return self.collect(sink);
         }
         self.release(&[], sink)?;
@@ -92,9 +105,8 @@ impl Frame {
 
     /// Memory held on the heap, in bytes, or somewhat less than this.
     pub fn memory_bytes(&self) -> usize {
-        let content_bytes = self.content_bytes.unwrap_or(u64::MAX);
-        let window_bytes = self.window_bytes.min(content_bytes) as usize;
-        window_bytes + 2 * BLOCK_BYTES as usize
+        let window_bytes = self.window_bytes.min(self.decoded_bytes) as usize;
+        window_bytes + 3 * self.block_bytes
     }
 
     fn decode(&mut self, block: &[u8]) -> bool {

@@ -98,7 +98,7 @@ impl Zstd {
             Part::Magic => Part::SkipLength,
             Part::SkipLength => Part::Skip(self.number()),
             Part::Header => self.begin()?,
-            Part::BlockHeader => self.block_header()?,
+            Part::BlockHeader => self.block_header(sink)?,
             Part::Block(block) => self.block(block, sink)?,
             Part::Sum => self.sum()?,
             Part::Skip(_) | Part::Rest => self.part,
@@ -148,18 +148,19 @@ impl Zstd {
         if self.frame.is_some() { Ok(Part::BlockHeader) } else { Err(Stop::Invalid) }
     }
 
-    fn block_header(&mut self) -> Result<Part, Stop> {
+    fn block_header(&mut self, sink: &mut Sink<'_>) -> Result<Part, Stop> {
         let block = BlockHeader::of(*self.held.first_chunk().ok_or(Stop::Invalid)?);
-        let frame = self.frame.as_ref().ok_or(Stop::Invalid)?;
-        match block.kind == BlockKind::Reserved || block.bytes > frame.block_bytes {
-            true => Err(Stop::Invalid),
-            false => Ok(Part::Block(block)),
+        let frame = self.frame.as_mut().ok_or(Stop::Invalid)?;
+        if block.kind == BlockKind::Reserved || block.bytes > frame.block_bytes {
+            frame.release(&[], sink)?;
+            return Err(Stop::Invalid);
         }
+        Ok(Part::Block(block))
     }
 
     fn block(&mut self, block: BlockHeader, sink: &mut Sink<'_>) -> Result<Part, Stop> {
         let frame = self.frame.as_mut().ok_or(Stop::Invalid)?;
-        frame.block(&self.held, sink)?;
+        frame.block(block, &self.held, sink)?;
         match block.is_last {
             true if !frame.is_as_told() => Err(Stop::Invalid),
             true if frame.has_sum => Ok(Part::Sum),
