@@ -13,7 +13,7 @@ use super::{CodingLimits, State, TEXTS, ZSTD, decode, gzip, in_pieces, text};
 fn all() -> Vec<(String, Vec<u8>)> {
     let alone = TEXTS.iter().map(|(coding, coded)| ((*coding).to_owned(), coded.to_vec()));
     let inside = TEXTS.iter().map(|(coding, coded)| (format!("{coding}, gzip"), gzip(coded)));
-    let frames = ("zstd".to_owned(), [ZSTD, &TEXTS[6].1[..]].concat());
+    let frames = ("zstd".to_owned(), [ZSTD, TEXTS[6].1].concat());
     alone.chain(inside).chain([frames]).collect()
 }
 
