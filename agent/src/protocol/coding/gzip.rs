@@ -12,9 +12,9 @@ use crate::protocol::coding::layer::{Progress, Sink, Stop};
 /// A file under way.
 ///
 /// ```text
-///  Magic --> Fixed --> [ExtraLength --> Extra] --> [Text] --> [Text] --> [Sum] --> Data --> Trailer
-///    ^ `-- another byte after a member --> Rest                                              |
-///    '---------------------------------------------------------------------------------------'
+///  Magic --> Fixed --> [ExtraLength --> Extra] --> [Text] --> [Text] --> [Sum] --> Data
+///   ^ `-- another byte after a member --> Rest                                      |
+///   '--------------------------------- Trailer <------------------------------------'
 /// ```
 #[derive(Default)]
 pub struct Gzip {

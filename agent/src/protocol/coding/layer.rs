@@ -1,7 +1,7 @@
 //! One coding in a stack of them.
 //!
-//! In: what was put into it, in pieces. Out: what it puts out, to the layers after it (`Rest`).
-//! Always: a coding's decoder gets its input in pieces of `PIECE_BYTES`, the last one alone shorter,
+//! In: what was put into it. Out: what it puts out, to the layers after it (`Rest`).
+//! Always: a decoder gets its input in pieces of `PIECE_BYTES`, and only the last one is shorter,
 //! wherever the input was cut: so where we stop, and what was put out by then, does not hang on
 //! cuts, whatever a decoder holds back. Output is passed on where it lies, without a copy.
 //! Not here: the formats (`gzip`, `inflate`, `brotli`, `zstd`).
@@ -56,6 +56,8 @@ pub struct Layer {
     is_first: bool,
     output_bytes: u64,
     progress: Progress,
+    /// It is not asked again.
+    stop: Option<Stop>,
 }
 
 /// The layers after one, and the output after the last.
@@ -102,7 +104,7 @@ impl Layer {
     /// That coding. `is_first`: its input is what was sent.
     pub fn new(coding: Coding, is_first: bool) -> Self {
         let progress = Progress::Whole;
-        Self { coding, held: Vec::new(), is_first, output_bytes: 0, progress }
+        Self { coding, held: Vec::new(), is_first, output_bytes: 0, progress, stop: None }
     }
 
     /// More input.
@@ -127,8 +129,12 @@ impl Layer {
         if !self.held.is_empty() {
             self.decode_held(rest)?;
         }
-        self.metered(rest, |coding, sink| coding.flush(sink))?;
-        rest.pause()
+        self.metered(rest, |coding, sink| coding.flush(sink))
+    }
+
+    /// Nothing more comes out of it: it has stopped, or a layer after it.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_some()
     }
 
     /// The input may end here.
@@ -157,19 +163,27 @@ impl Layer {
 
     fn decode(&mut self, piece: &[u8], rest: &mut Rest<'_>) -> Result<(), Stop> {
         rest.budget.pieces = rest.budget.pieces.saturating_add(self.is_first.into());
-        self.progress = self.metered(rest, |coding, sink| coding.decode(piece, sink))?;
-        rest.pause()
+        let mut progress = self.progress;
+        let decoded = self.metered(rest, |coding, sink| {
+            progress = coding.decode(piece, sink)?;
+            Ok(())
+        });
+        self.progress = progress;
+        decoded
     }
 
     /// Decodes, and passes on as much as the input so far allows.
-    fn metered<T>(
+    fn metered(
         &mut self,
         rest: &mut Rest<'_>,
-        decode: impl FnOnce(&mut Coding, &mut Sink<'_>) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
+        decode: impl FnOnce(&mut Coding, &mut Sink<'_>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        if let Some(stop) = self.stop {
+            return Err(stop);
+        }
         let most_bytes = rest.budget.most_bytes();
         let output_bytes = &mut self.output_bytes;
-        decode(&mut self.coding, &mut |chunk| {
+        let decoded = decode(&mut self.coding, &mut |chunk| {
             let room_bytes = most_bytes.saturating_sub(*output_bytes);
             *output_bytes = output_bytes.saturating_add(chunk.len() as u64);
             let room =
@@ -181,7 +195,10 @@ impl Layer {
                 }
                 _ => rest.take(chunk),
             }
-        })
+        });
+        let decoded = decoded.and_then(|()| rest.pause());
+        self.stop = decoded.err();
+        decoded
     }
 }
 

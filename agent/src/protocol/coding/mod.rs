@@ -3,11 +3,11 @@
 //! In: values of Content-Encoding fields, coded content in pieces. Out: content, as much of it as a
 //! limit allows, and whether that is all of it (`State`).
 //! Always: sans-IO; never fails, never panics; the same content and the same last state however the
-//! pieces were cut (`layer`); what came before damage or the end of what is there is put out.
+//! pieces were cut (`layer`); what came before damage, or before a cut, is put out.
 //! Memory of one coding, at most: gzip and deflate 48 KiB; br 28 MiB (a window of 16 MiB, half as
-//! much again while it grows, 4 MiB of codes); zstd 11 MiB (a window of 8 MiB, a few blocks). All of
-//! it grows with what comes and not with what a head claims, but for the window of br, which is
-//! memory that the kernel has not touched until then. At most `DEPTH` codings.
+//! much again while it grows, 4 MiB of codes); zstd 11 MiB (a window of 8 MiB, a few blocks). It
+//! grows with what comes and not with what a head claims, but for the window of br, which is memory
+//! that the kernel has not given until it is written to. At most `DEPTH` codings.
 //! Not here: transfer codings (`http1::chunked`); what the content means.
 //! Source: RFC 9110 section 8.4; RFC 1950 to 1952, 7932, 8878, 9659.
 
@@ -35,17 +35,17 @@ pub struct Decoder {
 pub enum State {
     /// There is more to come.
     More,
-    /// It may end here; more may still come, as another member of a gzip file. The last
-    /// `layer::PIECE_BYTES` are looked at when there are so many, or nothing follows them:
-    /// before `finish` the end may not be seen yet.
+    /// It may end here; more may still come, as another member of a gzip file. The last bytes,
+    /// fewer than 512, are looked at when more have come or nothing follows: so before `finish` the
+    /// end may not be seen yet.
     Whole,
     /// It ends in the middle.
     Truncated,
-    /// There is more than wanted: it is cut at `CodingLimits::output_bytes`. The rest is not looked at.
+    /// There is more than wanted: it is cut at `CodingLimits::output_bytes`.
     Limit,
     /// One of the codings puts out more than `CodingLimits::ratio` times what was sent: it is cut.
     Bomb,
-    /// What was sent breaks its format, or the sums in it do not agree. What came before that is kept.
+    /// What was sent breaks its format, or sums in it do not agree. What came before that is kept.
     Invalid,
 }
 
@@ -55,8 +55,8 @@ pub struct CodingLimits {
     /// Most bytes that are put out.
     pub output_bytes: usize,
     /// Most bytes that any one of the codings may put out for each byte that was sent. These are
-    /// counted in steps of `layer::PIECE_BYTES`: `ratio` times that is no bomb, however short the
-    /// message is. It bounds the work as well, of a whole stack of codings.
+    /// counted in steps of 512: so `ratio` times 512 is no bomb, however short the message is. It
+    /// bounds the work as well, of a whole stack of codings.
     pub ratio: u32,
 }
 
@@ -120,8 +120,12 @@ impl Decoder {
             return last;
         }
         let mut rest = Rest { layers: &mut self.layers, budget: &mut self.budget, out };
-        let stop = rest.take(bytes).and_then(|()| rest.pause()).err();
-        self.last = stop.map(|stop| self.stopped(stop));
+        if let Err(stop) = rest.take(bytes).and_then(|()| rest.pause()) {
+            // What came before it is still on its way through the layers behind.
+            let behind = self.layers.iter().rposition(Layer::is_stopped).map_or(0, |at| at + 1);
+            self.end(behind, out).ok();
+            self.last = Some(self.stopped(stop));
+        }
         self.last.unwrap_or_else(|| if self.is_whole() { State::Whole } else { State::More })
     }
 
@@ -131,7 +135,7 @@ impl Decoder {
         if let Some(last) = self.last {
             return last;
         }
-        let last = match self.end(out) {
+        let last = match self.end(0, out) {
             Err(stop) => self.stopped(stop),
             Ok(()) if self.is_whole() => State::Whole,
             Ok(()) => State::Truncated,
@@ -145,13 +149,16 @@ impl Decoder {
         self.layers.iter().map(|layer| size_of::<Layer>() + layer.memory_bytes()).sum()
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
-        let mut layers = self.layers.as_mut_slice();
+    /// Nothing more comes to the layers from that one on. Says why one of them stopped.
+    fn end(&mut self, from: usize, out: &mut Vec<u8>) -> Result<(), Stop> {
+        let mut layers = self.layers.get_mut(from..).unwrap_or_default();
+        let mut ended = Ok(());
         while let Some((layer, next)) = layers.split_first_mut() {
-            layer.finish(&mut Rest { layers: next, budget: &mut self.budget, out })?;
+            let mut rest = Rest { layers: next, budget: &mut self.budget, out };
+            ended = ended.and(layer.finish(&mut rest));
             layers = next;
         }
-        Ok(())
+        ended
     }
 
     fn is_whole(&self) -> bool {

@@ -3,6 +3,7 @@
 //! In: bodies as the protocol's documents describe them. Out: frames as text.
 //! Always: the same frames however a body was cut. Not here: trailers' lines (`status`).
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -285,14 +286,14 @@ fn payloads_are_decompressed() {
 proptest! {
     #[test]
     fn any_cut_gives_the_same(
-        frames in proptest::collection::vec((0..2u8, proptest::collection::vec(any::<u8>(), 0..100)), 0..8),
-        noise in proptest::collection::vec(any::<u8>(), 0..10),
+        frames in vec((0..2u8, vec(any::<u8>(), 0..100)), 0..8),
+        noise in vec(any::<u8>(), 0..10),
         wanted in 0..120usize,
-        cuts in proptest::collection::vec(any::<Index>(), 0..20),
+        cuts in vec(any::<Index>(), 0..20),
         kind in prop_oneof![Just(Kind::Grpc), Just(Kind::Web), Just(Kind::WebText)],
     ) {
-        let body: Vec<u8> = frames.iter().flat_map(|(flags, payload)| frame(*flags, payload)).collect();
-        let body = [&body[..], &noise].concat();
+        let frames = frames.iter().map(|(flags, payload)| frame(*flags, payload));
+        let body: Vec<u8> = frames.flatten().chain(noise).collect();
         let body = if kind == Kind::WebText { base64(&body) } else { body };
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
         places.extend([0, body.len()]);
@@ -305,11 +306,11 @@ proptest! {
 
     #[test]
     fn noise_and_holes_are_survived(
-        parts in proptest::collection::vec((proptest::collection::vec(0..3u8, 0..30), 0..40u64), 0..12),
+        parts in vec((vec(0..3u8, 0..30), 0..40u64), 0..12),
         kind in prop_oneof![Just(Kind::Grpc), Just(Kind::Web), Just(Kind::WebText)],
     ) {
-        let parts: Vec<_> =
-            parts.iter().flat_map(|(bytes, hole)| [Part::Bytes(bytes), Part::Hole(*hole)]).collect();
+        let parts = parts.iter().map(|(bytes, hole)| [Part::Bytes(bytes), Part::Hole(*hole)]);
+        let parts: Vec<_> = parts.flatten().collect();
         let (.., counts) = read(kind, 16, &parts);
         let seen: u64 = parts.iter().map(|part| match part {
             Part::Bytes(bytes) => bytes.len() as u64,
@@ -319,7 +320,7 @@ proptest! {
     }
 
     #[test]
-    fn any_path_is_survived(path in proptest::collection::vec(any::<u8>(), 0..30), value in ".*") {
+    fn any_path_is_survived(path in vec(any::<u8>(), 0..30), value in ".*") {
         let found = method(&path).map(|(service, method)| format!("/{service}/{method}"));
         prop_assert!(found.is_none_or(|found| found.as_bytes() == path));
         ContentType::of(value.as_bytes());

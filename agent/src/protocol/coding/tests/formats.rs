@@ -10,7 +10,8 @@ use super::{BR, GZIP, State, TEXTS, ZSTD, bytes, decoded, gzip, text};
 
 /// By Python, of `HELLO`: a gzip head with every part it can have, the zlib format, DEFLATE by
 /// itself, one uncompressed block of it, Brotli, Zstandard with length and sum.
-const GZIP_HELLO: &str = "1f8b081e000000000003050065787472616e616d6500636f6d6d656e740003a5f348cdc9c9d751c840a21401aceb2ee414000000";
+const GZIP_HELLO: &str = "1f8b081e000000000003050065787472616e616d6500636f6d6d656e740003a5\
+                          f348cdc9c9d751c840a21401aceb2ee414000000";
 const ZLIB_HELLO: &str = "789cf348cdc9c9d751c840a21401489e06d6";
 const DEFLATE_HELLO: &str = "f348cdc9c9d751c840a21401";
 const STORED_HELLO: &str = "011400ebff48656c6c6f2c2068656c6c6f2c2068656c6c6f21";
@@ -227,6 +228,16 @@ fn codings_are_taken_off_in_reverse() {
         let (out, state) = decoded(codings, &coded[..coded.len() / 2]);
         assert_eq!(state, State::Truncated);
         assert!(out.len() > 10_000 && text.starts_with(&out), "{codings} {}", out.len());
+    }
+    // What came before damage is kept by all that follow.
+    for (coding, coded) in TEXTS {
+        let mut coded = gzip(coded);
+        let last = coded.len() - 1;
+        coded[last] ^= 1;
+        let codings = format!("{coding}, gzip");
+        assert!(decoded(&codings, &coded) == (text.clone(), State::Invalid), "{codings}");
+        let more = [&coded[..], &[0; 1000]].concat();
+        assert!(decoded(&codings, &more) == (text.clone(), State::Invalid), "{codings}");
     }
     // The content's end is there, and the outer coding's end is not.
     let coded = gzip(BR);

@@ -1,6 +1,6 @@
 //! Tests of content codings: coded bytes in, content out.
 //!
-//! In: `text.*`, which hold `text()`, made by Python 3.11 with zlib 1.2, brotli 1.2 and zstandard 0.25:
+//! In: `text.*`, which hold `text()`, by Python 3.11 with brotli 1.2 and zstandard 0.25:
 //!
 //! ```python
 //! gzip.compress(text, 9, mtime=0)                                         # text.gz

@@ -62,7 +62,7 @@ impl Frame {
         })
     }
 
-    /// The next block, and its bytes with its head. If it is damaged, all before the damage comes out.
+    /// The next block, and its bytes with its head. If they are damaged, all before comes out.
     pub fn block(
         &mut self,
         block: BlockHeader,
