@@ -5,9 +5,10 @@
 //! Always: sans-IO; never fails, never panics; the same content and the same last state however the
 //! pieces were cut (`layer`); what came before damage, or before a cut, is put out.
 //! Memory of one coding, at most: gzip and deflate 48 KiB; br 28 MiB (a window of 16 MiB, half as
-//! much again while it grows, 4 MiB of codes); zstd 11 MiB (a window of 8 MiB, a few blocks). It
-//! grows with what comes and not with what a head claims, but for the window of br, which is memory
-//! that the kernel has not given until it is written to. At most `DEPTH` codings.
+//! much again while it grows, 4 MiB of codes); zstd 9 MiB (a window of 8 MiB, a few blocks), and for
+//! a moment 25 MiB where a damaged block overflows the window. It grows with what comes and not with
+//! what a head claims, but for the window of br, which is memory that the kernel has not given until
+//! it is written to. At most `DEPTH` codings.
 //! Not here: transfer codings (`http1::chunked`); what the content means.
 //! Source: RFC 9110 section 8.4; RFC 1950 to 1952, 7932, 8878, 9659.
 

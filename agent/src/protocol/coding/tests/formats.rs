@@ -190,6 +190,10 @@ fn blocks_that_are_not_compressed_come_out_as_far_as_they_came() {
     check("zstd", &coded[..coded.len() - 3], b"abc", State::Truncated);
     check("zstd", &coded[..10], b"a", State::Truncated);
     check("deflate", &bytes(STORED_HELLO)[..10], b"Hello", State::Truncated);
+    // Literals of one byte, 1024 times and 1025 times, where blocks have at most 1024.
+    let run = |length: &str| bytes(&format!("28b52ffd0000250000{length}6100"));
+    check("zstd", &run("0540"), &[b'a'; 1024], State::Whole);
+    check("zstd", &run("1540"), b"", State::Invalid);
     // Longer than its window allows; of a kind that means nothing.
     check("zstd", &bytes("28b52ffd000018000061626301200061"), b"abca", State::Truncated);
     check("zstd", &bytes("28b52ffd000018000061626309200061"), b"abc", State::Invalid);

@@ -11,7 +11,9 @@ use std::io::{self, Write};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::protocol::coding::layer::{Sink, Stop};
-use crate::protocol::coding::zstd::header::{self, BlockHeader, BlockKind, FrameHeader};
+use crate::protocol::coding::zstd::header::{
+    self, BLOCK_HEADER_BYTES, BlockHeader, BlockKind, FrameHeader,
+};
 
 /// A frame under way.
 pub struct Frame {
@@ -74,7 +76,10 @@ impl Frame {
             _ => block.bytes,
         };
         self.decoded_bytes = self.decoded_bytes.saturating_add(most_bytes as u64);
-        if self.decode(bytes) {
+        let body = bytes.get(BLOCK_HEADER_BYTES..).unwrap_or_default();
+        let is_long = block.kind == BlockKind::Compressed
+            && header::literals_bytes(body) > self.block_bytes as u64;
+        if !is_long && self.decode(bytes) {
             return self.collect(sink);
         }
         self.release(&[], sink)?;

@@ -128,6 +128,21 @@ impl BlockHeader {
     }
 }
 
+/// Length of the literals that a compressed block tells at its start, after its head.
+pub fn literals_bytes(block: &[u8]) -> u64 {
+    let number = number(block.get(..3).unwrap_or(block));
+    // Kinds 0 and 1 are not compressed; the others tell another length behind this one.
+    let (shift, bits) = match (number & 3, number >> 2 & 3) {
+        (0 | 1, 0 | 2) => (3, 5),
+        (0 | 1, 1) => (4, 12),
+        (0 | 1, _) => (4, 20),
+        (_, 0 | 1) => (4, 10),
+        (_, 2) => (4, 14),
+        _ => (4, 18),
+    };
+    number >> shift & ((1 << bits) - 1)
+}
+
 /// A frame's magic number and a head that says nothing but a window of at least that size, of at
 /// most 8 MiB.
 pub fn plain(window_bytes: u64) -> [u8; 6] {
@@ -177,7 +192,7 @@ const SKIPPABLE_FIRST: u8 = 0x5;
 
 #[cfg(test)]
 mod tests {
-    use super::{FrameHeader, Magic, plain, window_bytes};
+    use super::{FrameHeader, Magic, literals_bytes, plain, window_bytes};
 
     #[test]
     fn heads_say_what_they_need() {
@@ -195,6 +210,19 @@ mod tests {
         let (window, content, ..) =
             header(&[0xe2, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
         assert_eq!((window, content), (u64::MAX, Some(u64::MAX)));
+    }
+
+    #[test]
+    fn literals_tell_their_length() {
+        assert_eq!(literals_bytes(&[]), 0);
+        assert_eq!(
+            [0xf8, 0xf9, 0xfc].map(|first| literals_bytes(&[first, 0xff, 0xff])),
+            [31, 31, 0xf_ffff]
+        );
+        assert_eq!(
+            [0x14, 0xf2, 0xf6, 0xfa, 0xff].map(|first| literals_bytes(&[first, 0xff, 0xff])),
+            [0xff1, 0x3ff, 0x3ff, 0x3fff, 0x3_ffff]
+        );
     }
 
     #[test]
