@@ -5,9 +5,11 @@
 //! Always: sans-IO; never fails, never panics, never reads a clock; memory <= `Limits`.
 //! Not here: addresses, processes, redaction.
 
+pub mod coding;
 pub mod content;
 pub mod detect;
 pub mod exchange;
+pub mod grpc;
 pub mod held;
 pub mod http1;
 pub mod http2;
