@@ -8,6 +8,7 @@
 pub mod detect;
 pub mod exchange;
 pub mod http1;
+pub mod http2;
 mod probe;
 pub mod quic;
 #[cfg(test)]
