@@ -110,8 +110,8 @@ fn an_entry_without_a_name_has_its_place() {
 fn a_size_update_tells_when_older_entries_are_gone() {
     let mut decoder = Decoder::late();
     whole(&mut decoder, &inserted(b"a", 1));
-    // 100 octets: 34 and at most 66, in which two entries may be.
-    whole(&mut decoder, &[0x3f, 69]);
+    // 98 octets: 34 and at most 64, in which two entries may be.
+    whole(&mut decoder, &[0x3f, 67]);
     assert_eq!(unknown(&mut decoder, &[0xbf, 0xc0]), 2);
     let (decoded, _) = decode(&mut decoder, &[0xc1]);
     assert_eq!(decoded.broken, Some(Broken::Index));
@@ -125,6 +125,10 @@ fn a_size_update_tells_when_older_entries_are_gone() {
     whole(&mut decoder, &inserted(b"a", 36));
     assert!(decoder.is_whole(), "a known entry was evicted");
     assert_eq!(decode(&mut decoder, &[0xbf]).0.broken, Some(Broken::Index));
+    let mut decoder = Decoder::late();
+    whole(&mut decoder, &[&[0x3f, 69][..], &inserted(b"a", 68)].concat());
+    assert!(decoder.is_whole(), "an entry larger than the table empties it");
+    assert_eq!(decode(&mut decoder, &[0xbe]).0.broken, Some(Broken::Index));
 }
 
 #[test]
