@@ -100,7 +100,9 @@ impl Policy {
         let decision = Decision { level: met.level, rule: met.rule };
         let link = match exchange.part {
             Part::Whole => None,
-            Part::Open(number) => Some(Link::Opens(ExchangeId { conn, number })),
+            Part::Open(number) | Part::Leads(number) => {
+                Some(Link::Opens(ExchangeId { conn, number }))
+            }
             Part::Close(number) => Some(Link::Closes(ExchangeId { conn, number })),
         };
         let record = self.met(exchange, origin, clock, met);
@@ -123,7 +125,11 @@ impl Policy {
         let met = Met { level, rule, digest: &self.digest };
         let record = stream_message::record(message, origin, clock, &self.observer, met);
         let exchange = ExchangeId { conn, number: message.exchange };
-        Some(record.encode_linked(Some(Link::Belongs(exchange))))
+        let link = match message.is_last {
+            true => Link::Closes(exchange),
+            false => Link::Belongs(exchange),
+        };
+        Some(record.encode_linked(Some(link)))
     }
 
     /// The same as a typed value that borrows from the exchange.

@@ -174,17 +174,23 @@ impl Pipeline {
                         self.policy.apply_linked(&exchange, conn.0, &origin, self.clock);
                     out.records.extend(record);
                     match exchange.part {
-                        Part::Open(number) => self.open.insert((conn, number), decision),
+                        Part::Open(number) | Part::Leads(number) => {
+                            self.open.insert((conn, number), decision)
+                        }
                         Part::Close(number) => self.open.remove(&(conn, number)),
                         Part::Whole => None,
                     };
                 }
                 Event::Message(message, conn, origin) => {
-                    if let Some(decision) = self.open.get(&(conn, message.exchange)) {
+                    let exchange = (conn, message.exchange);
+                    if let Some(&decision) = self.open.get(&exchange) {
                         let (policy, clock) = (&self.policy, self.clock);
                         let record =
-                            policy.apply_message(&message, conn.0, *decision, &origin, clock);
+                            policy.apply_message(&message, conn.0, decision, &origin, clock);
                         out.records.extend(record);
+                    }
+                    if message.is_last {
+                        self.open.remove(&exchange);
                     }
                 }
                 Event::Loss(loss, concerned) => {

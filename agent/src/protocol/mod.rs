@@ -190,6 +190,16 @@ impl Connection {
         }
     }
 
+    /// Tells the heads of exchanges whose response began before that time and still goes on, so that no
+    /// record waits for an hour.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        match &mut self.mode {
+            Mode::Http1(http) => http.open_long(before_ns, out),
+            Mode::Http2(http) => http.open_long(before_ns, out),
+            _ => {}
+        }
+    }
+
     /// The plaintext of what this carries is read elsewhere: nothing of it is lost.
     pub fn carry(&mut self) {
         self.carried = true;

@@ -114,6 +114,11 @@ impl Decoder {
         Ok(Self { layers, budget: Budget::new(limits), last: None })
     }
 
+    /// Whether there is no coding at all.
+    pub fn is_plain(&self) -> bool {
+        self.layers.is_empty()
+    }
+
     /// Decodes what follows; appends to `out`. After any state but `More` and `Whole`, and after
     /// `finish`, it does nothing but say that again.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> State {

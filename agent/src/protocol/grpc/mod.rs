@@ -16,7 +16,7 @@ mod tests;
 use crate::protocol::coding::{self, CodingLimits, State, Unknown};
 
 pub use messages::{Counts, End, Frame, FrameKind, Messages};
-pub use status::{Status, fields};
+pub use status::{Status, fields, trailers};
 
 /// What a Content-Type says of a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

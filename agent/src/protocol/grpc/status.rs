@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::protocol::exchange::Fields;
+
 /// What the server said of a call.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Status {
@@ -55,6 +57,16 @@ pub fn fields(payload: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (name, value) = line.split_at_checked(colon)?;
         Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
     })
+}
+
+/// The same as fields of a message.
+pub fn trailers(payload: &[u8]) -> Fields {
+    let place = |part: &[u8]| {
+        let at = part.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
+        at..at.wrapping_add(part.len())
+    };
+    let ranges = fields(payload).map(|(name, value)| (place(name), place(value)));
+    Fields::new(payload.into(), ranges)
 }
 
 /// A decimal number.

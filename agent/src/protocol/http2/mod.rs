@@ -103,6 +103,11 @@ impl Http2 {
         self.streams.close(how, self.goaway, reason, out);
     }
 
+    /// Tells the heads of exchanges that have gone on for long.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        self.streams.open_long(before_ns, out);
+    }
+
     /// What the kernel side should do: frames lie everywhere.
     pub fn wants(&self) -> Wants {
         Wants::Full
@@ -134,7 +139,8 @@ impl Http2 {
                 Step::Skipped => {}
                 Step::Block(block) => self.block(role, block, time_ns, around),
                 Step::Content { stream, bytes, wire_bytes } => {
-                    self.streams.content(stream, role, (bytes, wire_bytes), time_ns);
+                    let content = (bytes, wire_bytes);
+                    self.streams.content(stream, role, content, time_ns, around.out);
                 }
                 Step::End(stream) => self.streams.end(stream, role, around.out),
                 Step::Reset(stream, code) => self.reset(role, stream, code, around),
@@ -251,7 +257,7 @@ impl Http2 {
             if let Some(id) = promised.filter(|_| role == Role::Response)
                 && self.streams.promised(id, around.limits, around.out).is_some()
             {
-                self.streams.block(id, Role::Request, block, around.limits);
+                self.streams.block(id, Role::Request, block, around.limits, around.out);
                 self.streams.end(id, Role::Request, around.out);
             }
             return;
@@ -266,7 +272,7 @@ impl Http2 {
         if is_doubted && !stream.has(role) {
             stream.unproven = true;
         }
-        self.streams.block(id, role, block, around.limits);
+        self.streams.block(id, role, block, around.limits, around.out);
         match ends_stream {
             true => self.streams.end(id, role, around.out),
             false => self.streams.settle(id, around.out),

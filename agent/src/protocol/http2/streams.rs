@@ -91,17 +91,34 @@ impl Streams {
     }
 
     /// Gives a block to its stream.
-    pub fn block(&mut self, id: u32, role: Role, block: Block<'_>, limits: &Limits) {
+    pub fn block(
+        &mut self,
+        id: u32,
+        role: Role,
+        block: Block<'_>,
+        limits: &Limits,
+        out: &mut Vec<Output>,
+    ) {
         let Some(stream) = self.open.get_mut(&id) else { return };
         let waited = waits(stream);
         stream.block(role, block, limits);
+        stream.open_long(0, out);
         self.account(id, waited);
     }
 
     /// Gives content to its stream, and counts what it took on the wire.
-    pub fn content(&mut self, id: u32, role: Role, (bytes, wire): (&[u8], usize), time_ns: u64) {
+    pub fn content(
+        &mut self,
+        id: u32,
+        role: Role,
+        (bytes, wire): (&[u8], usize),
+        time_ns: u64,
+        out: &mut Vec<Output>,
+    ) {
         let Some(stream) = self.open.get_mut(&id) else { return };
         stream.bytes(role, bytes, wire, time_ns);
+        stream.open_long(0, out);
+        stream.tell_messages(role, out);
         count(&mut self.held_bytes, stream);
     }
 
@@ -182,6 +199,13 @@ impl Streams {
         }
     }
 
+    /// Tells the heads of exchanges that have gone on for long.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        for stream in self.open.values_mut() {
+            stream.open_long(before_ns, out);
+        }
+    }
+
     /// Whether `tick` has something to decide.
     pub fn awaits_tick(&self) -> bool {
         self.waiting > 0
@@ -253,7 +277,7 @@ impl Streams {
             self.closed.pop_front();
         }
         self.closed.push_back(id);
-        out.push(stream.finish(end, reason));
+        stream.finish(end, reason, out);
     }
 
     fn give_up(&mut self, id: u32, out: &mut Vec<Output>) {
