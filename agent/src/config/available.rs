@@ -16,8 +16,7 @@ const REFUSED: &[[&str; 2]] =
     &[["journal", "encrypt_to"], ["journal", "witness_policy"], ["identity", "trusted_proxies"]];
 
 /// Keys that are worth a warning.
-const WITHOUT_EFFECT: &[[&str; 2]] =
-    &[["journal", "retain_days"], ["journal", "retain_bytes"]];
+const WITHOUT_EFFECT: &[[&str; 2]] = &[["journal", "retain_days"], ["journal", "retain_bytes"]];
 
 pub(super) fn check(
     read: &Read<'_>,
