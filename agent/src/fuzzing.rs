@@ -11,6 +11,8 @@ use crate::discover::binary;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::{Direction, Sample};
+use crate::protocol::coding::{self, CodingLimits, Decoder};
+use crate::protocol::grpc::{self, Kind as Framing, Messages};
 use crate::protocol::quic::{self, Opening, Version};
 use crate::protocol::tls::Handshake;
 use crate::protocol::{Chunk, Connection, Hole};
@@ -68,6 +70,49 @@ pub fn quic_initial(bytes: &[u8]) {
         assert!(opening.is_over() || opening.hello().is_none(), "a hello is there too early");
         let held = opening.memory_bytes();
         assert!(held <= MOST_OPENING_BYTES, "{held} bytes are held");
+    }
+}
+
+/// Content with a coding, which the first byte tells. Cuts change nothing; limits hold.
+pub fn content(bytes: &[u8]) {
+    let Some((which, bytes)) = bytes.split_first() else { return };
+    let codings = CODINGS.get(usize::from(which % 5)).copied().unwrap_or_default();
+    let limits = CodingLimits { output_bytes: 1 << (which >> 3), ratio: 200 };
+    let Ok(whole) = coding::decode(std::iter::once(codings), bytes, limits) else { return };
+    let Ok(mut decoder) = Decoder::new(std::iter::once(codings), limits) else { return };
+    let mut out = Vec::new();
+    for piece in bytes.chunks(usize::from(*which) + 1) {
+        decoder.push(piece, &mut out);
+        let held = decoder.memory_bytes();
+        assert!(held <= MOST_CODING_BYTES, "{held} bytes are held");
+    }
+    let state = decoder.finish(&mut out);
+    assert!(out.len() <= limits.output_bytes, "{} bytes come out", out.len());
+    assert!(whole == (out, state), "a cut changes what comes out");
+}
+
+/// One direction of a gRPC call, with holes. Cuts change nothing; memory is bounded.
+pub fn grpc(bytes: &[u8]) {
+    for framing in [Framing::Grpc, Framing::Web, Framing::WebText] {
+        let (mut whole, mut cut) = (Messages::new(framing, 100), Messages::new(framing, 100));
+        let (mut frames, mut frames_of_cut) = (Vec::new(), Vec::new());
+        for Piece { kind, bytes, .. } in pieces(bytes) {
+            let mut each = |frame: grpc::Frame<'_>| frames.push(frame.payload.to_vec());
+            let mut each_of_cut =
+                |frame: grpc::Frame<'_>| frames_of_cut.push(frame.payload.to_vec());
+            if let Kind::Hole = kind {
+                whole.skip(bytes.len() as u64, &mut each);
+                cut.skip(bytes.len() as u64, &mut each_of_cut);
+                continue;
+            }
+            whole.bytes(bytes, &mut each);
+            bytes.chunks(1).for_each(|byte| cut.bytes(byte, &mut each_of_cut));
+            let held = cut.memory_bytes();
+            assert!(held <= MOST_FRAME_BYTES, "{held} bytes are held");
+        }
+        assert_eq!(whole.counts(), cut.counts(), "a cut changes what is counted");
+        assert_eq!(whole.end(&mut |_| {}), cut.end(&mut |_| {}), "a cut changes how it ends");
+        assert_eq!(frames, frames_of_cut, "a cut changes messages");
     }
 }
 
@@ -149,5 +194,10 @@ const MOST_HANDSHAKE_BYTES: usize = 1 << 18;
 const MOST_OPENING_BYTES: usize = 1 << 15;
 /// Where a QUIC client sends its first packets.
 const QUIC_ID: [u8; 8] = *b"8 bytes.";
+const CODINGS: [&[u8]; 5] = [b"gzip", b"deflate", b"br", b"zstd", b"zstd, br, deflate, gzip"];
+/// All of them, as far as their limits go.
+const MOST_CODING_BYTES: usize = 64 << 20;
+/// Trailers, and room for as much again.
+const MOST_FRAME_BYTES: usize = 1 << 17;
 /// Heads of both directions, and what waits for the other one.
 const MOST_CONNECTION_BYTES: usize = 4 << 20;

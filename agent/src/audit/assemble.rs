@@ -15,6 +15,7 @@ use super::record::{self, Action, Event, Kind, Outcome, PolicyRef, Record, SCHEM
 use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
+use super::rpc::rpc;
 use super::rule::Level;
 use super::stream_message;
 use super::tls;
@@ -72,8 +73,9 @@ pub(super) fn record<'a>(
         tls: origin.tls.as_ref().and_then(tls::group),
         url,
         http: Some(Http { request: request_group, response: response_group }),
+        rpc: rpc(exchange),
         user_agent,
-        duration_ns: since_request(exchange, |response| response.last_ns),
+        duration_ns: duration_ns(exchange),
         time_to_first_byte_ns: since_request(exchange, |response| response.first_ns),
         capture: Some(capture(exchange, origin)),
         redactions: notes.into_list(),
@@ -97,6 +99,14 @@ fn first_ns(exchange: &Exchange) -> u64 {
     let request = exchange.request.as_ref().map(|request| request.first_ns);
     let response = exchange.response.as_ref().map(|response| response.first_ns);
     request.or(response).unwrap_or(0)
+}
+
+/// Until the last byte of the response, if it has come.
+fn duration_ns(exchange: &Exchange) -> Option<u64> {
+    match exchange.part {
+        Part::Open(_) => None,
+        _ => since_request(exchange, |response| response.last_ns),
+    }
 }
 
 fn since_request(
@@ -323,7 +333,7 @@ fn extra(exchange: &Exchange) -> Extra<'_> {
         end: Some(ends).filter(|ends| *ends != Ends::default()),
         lost: Some(lost).filter(|lost| *lost != Lost::default()),
         http2: exchange.stream.map(stream),
-        messages: exchange.tally.as_deref().map(stream_message::tally),
+        messages: stream_message::counts(exchange),
         escaped: Vec::new(),
     }
 }

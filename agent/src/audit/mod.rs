@@ -14,6 +14,7 @@ pub mod observer;
 pub mod policy;
 pub mod record;
 pub mod redact;
+mod rpc;
 pub mod rule;
 mod stream_message;
 mod tls;

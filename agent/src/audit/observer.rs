@@ -114,6 +114,7 @@ impl Observer {
             tls: None,
             url: None,
             http: None,
+            rpc: None,
             user_agent: None,
             duration_ns: None,
             time_to_first_byte_ns: None,

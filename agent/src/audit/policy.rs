@@ -20,6 +20,7 @@ use super::redact::target::{Authority, Target};
 use super::redact::{RedactionConfig, lists, text};
 use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
 use super::stream_message;
+use crate::model::limits::Limits;
 use crate::model::origin::Origin;
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{Exchange, Part};
@@ -29,12 +30,16 @@ use crate::protocol::stream_message::StreamMessage;
 /// the same exchange give another record.
 const REDACTION_RULES: u32 = 1;
 
+/// Bytes of content that are kept of each message, unless the configuration says otherwise.
+const BODY_LIMIT_BYTES: usize = 65_536;
+
 /// How much of which exchange is recorded, and without what.
 #[derive(Debug)]
 pub struct Policy {
     default: Level,
     rules: Vec<Rule>,
     headers: HeaderTable,
+    body_limit_bytes: usize,
     digest: String,
     observer: Arc<Observer>,
 }
@@ -42,12 +47,6 @@ pub struct Policy {
 /// A policy that this version cannot keep.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PolicyError {
-    /// A level that needs bodies.
-    #[error("policy level `{level}` is not available in this version")]
-    Level {
-        /// Its name.
-        level: &'static str,
-    },
     /// A rule that cannot be used.
     #[error("policy rule {index}: {error}")]
     Rule {
@@ -59,23 +58,35 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// The policy of a configuration. Errors: levels that are not available, rules that mean
-    /// nothing; `config` finds both earlier and with their place in the file.
+    /// The policy of a configuration, with the default limit on bodies. Errors: rules that mean
+    /// nothing; `config` finds them earlier and with their place in the file.
     pub fn new(
         policy: &PolicyConfig,
         redaction: &RedactionConfig,
         observer: Arc<Observer>,
     ) -> Result<Self, PolicyError> {
-        let levels = policy.rule.iter().map(|rule| rule.level).chain([policy.default]);
-        if let Some(level) = levels.into_iter().find(|level| !level.is_available()) {
-            return Err(PolicyError::Level { level: level.name() });
-        }
         let rule =
             |(index, config)| Rule::new(config).map_err(|error| PolicyError::Rule { index, error });
         let rules = policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         let headers = HeaderTable::new(redaction);
         let digest = digest(policy, &headers);
-        Ok(Self { default: policy.default, rules, headers, digest, observer })
+        let body_limit_bytes = BODY_LIMIT_BYTES;
+        Ok(Self { default: policy.default, rules, headers, body_limit_bytes, digest, observer })
+    }
+
+    /// The same with another limit on the bytes of content that are kept of each message.
+    #[must_use]
+    pub fn with_body_limit(self, bytes: u64) -> Self {
+        let body_limit_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { body_limit_bytes, ..self }
+    }
+
+    /// What the parsers have to keep so that every rule can be followed.
+    pub fn bound(&self, limits: &mut Limits) {
+        let levels = || self.rules.iter().map(|rule| rule.level).chain([self.default]);
+        let wanted = |is_wanted: bool| if is_wanted { self.body_limit_bytes } else { 0 };
+        limits.request_body_bytes = wanted(levels().any(Level::keeps_request));
+        limits.response_body_bytes = wanted(levels().any(Level::keeps_response));
     }
 
     /// The record of an exchange, ready for the journal; `None`: the policy says `none`.
@@ -100,7 +111,9 @@ impl Policy {
         let decision = Decision { level: met.level, rule: met.rule };
         let link = match exchange.part {
             Part::Whole => None,
-            Part::Open(number) => Some(Link::Opens(ExchangeId { conn, number })),
+            Part::Open(number) | Part::Leads(number) => {
+                Some(Link::Opens(ExchangeId { conn, number }))
+            }
             Part::Close(number) => Some(Link::Closes(ExchangeId { conn, number })),
         };
         let record = self.met(exchange, origin, clock, met);
@@ -123,7 +136,11 @@ impl Policy {
         let met = Met { level, rule, digest: &self.digest };
         let record = stream_message::record(message, origin, clock, &self.observer, met);
         let exchange = ExchangeId { conn, number: message.exchange };
-        Some(record.encode_linked(Some(Link::Belongs(exchange))))
+        let link = match message.is_last {
+            true => Link::Closes(exchange),
+            false => Link::Belongs(exchange),
+        };
+        Some(record.encode_linked(Some(link)))
     }
 
     /// The same as a typed value that borrows from the exchange.

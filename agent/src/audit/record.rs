@@ -11,6 +11,7 @@ pub mod capture;
 pub mod http2;
 pub mod message;
 pub mod party;
+pub mod rpc;
 pub mod stream_message;
 pub mod tls;
 pub mod value;
@@ -21,6 +22,7 @@ use agent::{Lifecycle, Loss};
 use capture::{Capture, Extra};
 use message::{Http, Url, UserAgent};
 use party::{Network, Party};
+use rpc::Rpc;
 use stream_message::StreamMessage;
 use tls::Tls;
 use value::{Text, Timestamp};
@@ -61,6 +63,9 @@ pub struct Record<'a> {
     /// The messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<Http<'a>>,
+    /// The remote procedure call that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpc: Option<Rpc<'a>>,
     /// What the client says it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<UserAgent<'a>>,

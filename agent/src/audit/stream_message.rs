@@ -13,6 +13,7 @@ use super::record::{self, Kind, PolicyRef, Record};
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
 use crate::protocol::Role;
+use crate::protocol::exchange::Exchange;
 use crate::protocol::stream_message::{Count, StreamKind, StreamMessage, Tally};
 
 /// The record of a message.
@@ -95,8 +96,23 @@ fn capture(message: &StreamMessage, origin: &Origin) -> Capture {
     Capture { complete, open: false, request, response, attribution: attribution(origin) }
 }
 
-/// Counts of the messages within an exchange.
-pub(super) fn tally(tally: &Tally) -> group::Messages {
+/// Counts of the messages within an exchange that has any, as far as it is over.
+pub(super) fn counts(exchange: &Exchange) -> Option<group::Messages> {
+    if let Some(counts) = &exchange.tally {
+        return Some(tally(counts));
+    }
+    let request = exchange.request.as_ref().and_then(|message| message.count);
+    let response = exchange.response.as_ref().and_then(|message| message.count);
+    (request.is_some() || response.is_some()).then(|| {
+        tally(&Tally {
+            request: request.unwrap_or_default(),
+            response: response.unwrap_or_default(),
+            close: None,
+        })
+    })
+}
+
+fn tally(tally: &Tally) -> group::Messages {
     let count = |count: &Count| group::Count {
         messages: count.messages,
         bytes: count.wire_bytes,

@@ -51,6 +51,8 @@ pub(super) fn message<H>(head: H, first_ns: u64, body_bytes: u64) -> Message<H> 
         trailers: Fields::default(),
         unknown_fields: None,
         content: None,
+        count: None,
+        messages: Vec::new(),
     }
 }
 

@@ -164,8 +164,6 @@ fn keys_of_later_versions_are_refused() {
         &[],
         expect![[r#"
             earwitness.toml:2:14: `container` is not available in this version
-            earwitness.toml:4:1: `request_response` is not available in this version
-            earwitness.toml:6:1: `request` is not available in this version
             earwitness.toml:7:1: `media_type` is not available in this version
             earwitness.toml:9:1: `identity.trusted_proxies` is not available in this version
             earwitness.toml:11:1: `journal.encrypt_to` is not available in this version

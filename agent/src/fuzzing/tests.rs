@@ -59,6 +59,30 @@ fn damaged_datagrams_are_survived() {
 }
 
 #[test]
+fn damaged_content_is_survived() {
+    let coded: [(u8, &[u8]); 5] = [
+        (0, include_bytes!("../protocol/coding/tests/text.gz")),
+        (1, include_bytes!("../protocol/coding/tests/text.zlib")),
+        (1, include_bytes!("../protocol/coding/tests/text.deflate")),
+        (2, include_bytes!("../protocol/coding/tests/text.br")),
+        (3, include_bytes!("../protocol/coding/tests/text.zst")),
+    ];
+    for (which, coded) in coded {
+        // Of one megabyte.
+        let which = (160..).find(|number| number % 5 == which).unwrap();
+        survived(&[&[which], coded].concat(), super::content, 200);
+    }
+}
+
+#[test]
+fn damaged_calls_are_survived() {
+    let body = b"\0\0\0\0\x05hello\x01\0\0\0\0\0\0\0\0\x05again\x80\0\0\0\x0egrpc-status: 0";
+    survived(&[piece(BYTES, body), piece(0, &[0; 3])].concat(), super::grpc, 2_000);
+    let text = b"AAAAAAVoZWxsbw==gAAAAA5ncnBjLXN0YXR1czogMA==";
+    survived(&piece(BYTES, text), super::grpc, 2_000);
+}
+
+#[test]
 fn damaged_samples_are_survived() {
     let mut random = Damage::new(3);
     for kind in 0..16 {

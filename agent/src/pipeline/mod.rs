@@ -81,10 +81,11 @@ impl Pipeline {
     pub fn new(
         policy: Arc<Policy>,
         names: Arc<dyn Names>,
-        limits: Limits,
+        mut limits: Limits,
         memory_bytes: usize,
         clock: ClockOffset,
     ) -> Self {
+        policy.bound(&mut limits);
         Self {
             tracker: Tracker::new(limits, memory_bytes, Arc::clone(&names)),
             policy,
@@ -150,6 +151,7 @@ impl Pipeline {
 
     /// The policy from the next exchange on.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.tracker.set_limits(|limits| policy.bound(limits));
         self.policy = policy;
     }
 
@@ -174,17 +176,23 @@ impl Pipeline {
                         self.policy.apply_linked(&exchange, conn.0, &origin, self.clock);
                     out.records.extend(record);
                     match exchange.part {
-                        Part::Open(number) => self.open.insert((conn, number), decision),
+                        Part::Open(number) | Part::Leads(number) => {
+                            self.open.insert((conn, number), decision)
+                        }
                         Part::Close(number) => self.open.remove(&(conn, number)),
                         Part::Whole => None,
                     };
                 }
                 Event::Message(message, conn, origin) => {
-                    if let Some(decision) = self.open.get(&(conn, message.exchange)) {
+                    let exchange = (conn, message.exchange);
+                    if let Some(&decision) = self.open.get(&exchange) {
                         let (policy, clock) = (&self.policy, self.clock);
                         let record =
-                            policy.apply_message(&message, conn.0, *decision, &origin, clock);
+                            policy.apply_message(&message, conn.0, decision, &origin, clock);
                         out.records.extend(record);
+                    }
+                    if message.is_last {
+                        self.open.remove(&exchange);
                     }
                 }
                 Event::Loss(loss, concerned) => {

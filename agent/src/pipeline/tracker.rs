@@ -32,6 +32,10 @@ use crate::protocol::{Connection, Output};
 const HELD_NS: u64 = 2_000_000_000;
 /// The same where filters have to be asked about the socket: a server may answer that late.
 const HELD_UNDECIDED_NS: u64 = 60_000_000_000;
+/// A response that goes on for so long has its heads told, and its end later.
+const LONG_NS: u64 = 10_000_000_000;
+/// How often such are looked for.
+const LOOK_NS: u64 = 1_000_000_000;
 /// A TLS stream without a socket that has been silent for so long is over: nothing shows its end.
 const UNPLACED_NS: u64 = 300_000_000_000;
 
@@ -46,6 +50,8 @@ pub struct Tracker {
     limits: Limits,
     memory_bytes: usize,
     held_bytes: usize,
+    /// When exchanges that go on for long were looked for last.
+    looked_ns: u64,
     /// Kept for its memory.
     outputs: Vec<Output>,
     kept: Kept,
@@ -79,9 +85,15 @@ impl Tracker {
             limits,
             memory_bytes,
             held_bytes: 0,
+            looked_ns: 0,
             outputs: Vec::new(),
             kept: Kept::default(),
         }
+    }
+
+    /// Other limits from the next message on.
+    pub fn set_limits(&mut self, change: impl FnOnce(&mut Limits)) {
+        change(&mut self.limits);
     }
 
     /// How many connections there are.
@@ -396,6 +408,7 @@ impl Tracker {
     /// Time passes.
     pub fn tick(&mut self, now_ns: u64, events: &mut Vec<Event>) {
         self.kept.tick(now_ns, events);
+        self.open_long(now_ns, events);
         let waiting: Vec<ConnId> = self.waiting.iter().copied().collect();
         for conn in waiting {
             let Some(followed) = self.connections.get_mut(&conn) else {
@@ -422,6 +435,28 @@ impl Tracker {
             } else if is_held && is_late {
                 self.release(conn, now_ns, events);
             }
+        }
+    }
+
+    /// Tells the heads of exchanges that go on for long.
+    fn open_long(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+        if now_ns < self.looked_ns.saturating_add(LOOK_NS) {
+            return;
+        }
+        self.looked_ns = now_ns;
+        let before_ns = now_ns.saturating_sub(LONG_NS);
+        let mut told = Vec::new();
+        for (conn, followed) in &mut self.connections {
+            if followed.mode == Mode::Followed {
+                followed.parser.open_long(before_ns, &mut self.outputs);
+                if !self.outputs.is_empty() {
+                    told.push((*conn, std::mem::take(&mut self.outputs)));
+                }
+            }
+        }
+        for (conn, outputs) in told {
+            self.outputs = outputs;
+            self.settle(conn, now_ns, events);
         }
     }
 

@@ -8,8 +8,9 @@
 use std::fmt;
 
 use crate::model::loss::Reason;
+use crate::protocol::Output;
 use crate::protocol::content::Front;
-use crate::protocol::stream_message::Tally;
+use crate::protocol::stream_message::{Count, StreamMessage, Tally};
 
 /// A request with its response; either may be missing, never both.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub enum Part {
     /// All of it.
     #[default]
     Whole,
+    /// All of it; messages within it follow, under that number.
+    Leads(u64),
     /// Its heads; it goes on. By a number that no other exchange of the connection has.
     Open(u64),
     /// All of it, after its heads have been told under that number.
@@ -63,6 +66,21 @@ impl Exchange {
             part: Part::Whole,
             tally: None,
         }
+    }
+
+    /// Tells the heads now, under that number; what follows will end what they have begun.
+    pub fn open(&mut self, number: u64) -> Output {
+        let mut heads = self.clone();
+        heads.part = Part::Open(number);
+        // They are not cut off: they go on.
+        if let Some(request) = &mut heads.request {
+            request.end = MessageEnd::Whole;
+        }
+        if let Some(response) = &mut heads.response {
+            response.end = MessageEnd::Whole;
+        }
+        self.part = Part::Close(number);
+        Output::Exchange(Box::new(heads))
     }
 
     /// Heap memory, in bytes.
@@ -133,6 +151,10 @@ pub struct Message<H> {
     pub unknown_fields: Option<Unknown>,
     /// The front of its content, if it was wanted and there is any.
     pub content: Option<Front>,
+    /// Counts of the messages in its content, if it has any.
+    pub count: Option<Count>,
+    /// Those of them that are wanted and have not been told.
+    pub messages: Vec<StreamMessage>,
 }
 
 /// Fields that could not be told.
@@ -162,6 +184,8 @@ impl<H> Message<H> {
             trailers: Fields::default(),
             unknown_fields: None,
             content: None,
+            count: None,
+            messages: Vec::new(),
         }
     }
 }
@@ -407,6 +431,8 @@ pub enum Anomaly {
     DecompressionBomb,
     /// Content that is not coded as it says.
     InvalidCoding,
+    /// More messages than are kept: the content of some was left out.
+    TooManyMessages,
     /// Text that is not in its charset.
     InvalidText,
 }
@@ -450,6 +476,7 @@ impl Anomaly {
             Self::TooManyStreams => "too_many_streams",
             Self::DecompressionBomb => "decompression_bomb",
             Self::InvalidCoding => "invalid_coding",
+            Self::TooManyMessages => "too_many_messages",
             Self::InvalidText => "invalid_text",
         }
     }

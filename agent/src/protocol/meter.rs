@@ -4,10 +4,11 @@
 //! Always: neighbouring holes with one reason are one `Gap`; at most `GAPS` of them are told apart.
 //! Not here: which bytes belong to the message (`half`).
 
+use crate::model::limits::Limits;
 use crate::model::loss::Reason;
-use crate::protocol::Chunk;
-use crate::protocol::content::Content;
+use crate::protocol::content::{Content, Read};
 use crate::protocol::exchange::{Fields, Gap, Message, MessageEnd};
+use crate::protocol::{Chunk, Role, grpc};
 
 /// A piece of one direction on its way through the parser.
 #[derive(Clone, Copy, Debug)]
@@ -91,11 +92,19 @@ impl Meter {
 
     /// Bytes that were not.
     pub fn hole(&mut self, bytes: u64, reason: Reason, time_ns: u64) {
+        self.framed_hole(bytes, Some(bytes), reason, time_ns);
+    }
+
+    /// The same, where not all of them are content. `None`: how much content is missing is not known.
+    pub fn framed_hole(&mut self, bytes: u64, content: Option<u64>, reason: Reason, time_ns: u64) {
         let at = self.seen_bytes;
         self.seen_bytes = self.seen_bytes.saturating_add(bytes);
         self.last_ns = time_ns;
-        if let Some(content) = &mut self.content {
-            content.cut();
+        match (&mut self.content, content) {
+            (Some(_), Some(0)) => {}
+            (Some(content), Some(bytes)) => content.hole(bytes, time_ns),
+            (Some(content), None) => content.lose(time_ns),
+            (None, _) => {}
         }
         self.gap(at, bytes, reason);
     }
@@ -121,16 +130,21 @@ impl Meter {
         }
     }
 
-    /// Its head is over, and as much of its content may be wanted.
-    pub fn keep(&mut self, limit_bytes: usize) {
-        self.content = (limit_bytes > 0).then(|| Box::new(Content::new(limit_bytes)));
+    /// Its head is over, and had these fields: its content follows.
+    pub fn expect(&mut self, fields: &Fields, role: Role, limits: &Limits) {
+        self.content = Content::of(fields, role, limits);
     }
 
     /// Content, which `add` has counted.
-    pub fn content(&mut self, bytes: &[u8]) {
+    pub fn content(&mut self, bytes: &[u8], time_ns: u64) {
         if let Some(content) = &mut self.content {
-            content.add(bytes);
+            content.add(bytes, time_ns);
         }
+    }
+
+    /// Its content, if it matters.
+    pub fn content_mut(&mut self) -> Option<&mut Content> {
+        self.content.as_deref_mut()
     }
 
     /// When its first byte was seen.
@@ -171,6 +185,8 @@ impl Meter {
             trailers: Fields::default(),
             unknown_fields: None,
             content: None,
+            count: None,
+            messages: Vec::new(),
         }
     }
 
@@ -185,7 +201,15 @@ impl Meter {
         message.seen_bytes = self.seen_bytes;
         message.captured_bytes = self.captured_bytes;
         message.gaps = self.gaps;
-        message.content = self.content.and_then(|content| content.into_front());
+        if let Some(mut content) = self.content {
+            content.end(end);
+            message.messages = content.take_messages(0);
+            let Read { front, count, trailers } = content.into_read();
+            (message.content, message.count) = (front, count);
+            if let Some(trailers) = trailers.filter(|_| message.trailers.is_empty()) {
+                message.trailers = grpc::trailers(&trailers);
+            }
+        }
         message.end = end;
         message.body_bytes = body_bytes;
     }

@@ -5,9 +5,11 @@
 //! Always: sans-IO; never fails, never panics, never reads a clock; memory <= `Limits`.
 //! Not here: addresses, processes, redaction.
 
+pub mod coding;
 pub mod content;
 pub mod detect;
 pub mod exchange;
+pub mod grpc;
 pub mod held;
 pub mod http1;
 pub mod http2;
@@ -190,6 +192,16 @@ impl Connection {
                 }
             }
             Mode::WebSocket(_) | Mode::Ignored => {}
+        }
+    }
+
+    /// Tells the heads of exchanges whose response began before that time and still goes on, so that no
+    /// record waits for an hour.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        match &mut self.mode {
+            Mode::Http1(http) => http.open_long(before_ns, out),
+            Mode::Http2(http) => http.open_long(before_ns, out),
+            _ => {}
         }
     }
 

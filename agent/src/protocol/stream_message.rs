@@ -6,11 +6,38 @@
 
 use std::fmt;
 
-use crate::protocol::Role;
 use crate::protocol::content::Front;
-use crate::protocol::exchange::{Anomaly, Gap, MessageEnd};
+use crate::protocol::exchange::{Anomaly, Exchange, Gap, MessageEnd, Part};
+use crate::protocol::{Output, Role};
+
+/// Gives out an exchange that is over, with the messages that have not been told, under a number that no
+/// other of its connection has.
+pub fn tell(mut exchange: Box<Exchange>, number: u64, out: &mut Vec<Output>) {
+    let number = match exchange.part {
+        Part::Close(number) | Part::Open(number) | Part::Leads(number) => number,
+        Part::Whole => number,
+    };
+    let request = exchange.request.as_mut().map(|message| std::mem::take(&mut message.messages));
+    let response = exchange.response.as_mut().map(|message| std::mem::take(&mut message.messages));
+    let mut messages: Vec<StreamMessage> = request.into_iter().chain(response).flatten().collect();
+    messages.sort_by_key(|message| message.first_ns);
+    for message in &mut messages {
+        message.exchange = number;
+    }
+    if exchange.part != Part::Whole || messages.is_empty() {
+        out.extend(messages.into_iter().map(|message| Output::Message(Box::new(message))));
+        return out.push(Output::Exchange(exchange));
+    }
+    exchange.part = Part::Leads(number);
+    out.push(Output::Exchange(exchange));
+    if let Some(last) = messages.last_mut() {
+        last.is_last = true;
+    }
+    out.extend(messages.into_iter().map(|message| Output::Message(Box::new(message))));
+}
 
 /// One message of one direction of an exchange.
+#[derive(Clone)]
 pub struct StreamMessage {
     /// Which exchange of its connection (`exchange::Part`).
     pub exchange: u64,
@@ -40,6 +67,8 @@ pub struct StreamMessage {
     pub end: MessageEnd,
     /// What was odd about it.
     pub anomalies: Vec<Anomaly>,
+    /// Nothing more of its exchange is told.
+    pub is_last: bool,
 }
 
 /// What kind of message.

@@ -133,13 +133,13 @@ impl Half {
                 let over = *left == 0;
                 let content = span.take(used as usize);
                 self.meter.add(content.len(), span.time_ns);
-                self.meter.content(content);
+                self.meter.content(content, span.time_ns);
                 self.over_if(over)
             }
             State::Chunks(chunks) => {
-                let meter = &mut self.meter;
+                let (meter, time_ns) = (&mut self.meter, span.time_ns);
                 let (used, progress) =
-                    chunks.feed(span.rest, limits, |content| meter.content(content));
+                    chunks.feed(span.rest, limits, |content| meter.content(content, time_ns));
                 self.meter.add(span.take(used).len(), span.time_ns);
                 match progress {
                     Progress::More => self.over_if(false),
@@ -152,7 +152,7 @@ impl Half {
             }
             State::Rest(content) => {
                 *content = content.saturating_add(span.rest.len() as u64);
-                self.meter.content(span.rest);
+                self.meter.content(span.rest, span.time_ns);
                 self.count_all(span)
             }
             State::Murky(_) if span.turn_start => {

@@ -115,6 +115,14 @@ impl Http1 {
         }
     }
 
+    /// Tells the heads of an exchange that has gone on for long.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        let since_ns = self.pair.answered_since_ns();
+        if since_ns.is_some_and(|since_ns| since_ns < before_ns) && self.response.in_body() {
+            self.pair.open(out);
+        }
+    }
+
     /// Both directions have ended (`Truncated`), or the agent ends (`Unfinished`).
     pub fn close(&mut self, how: MessageEnd, limits: &Limits, out: &mut Vec<Output>) {
         let mut around = Around { limits, out };

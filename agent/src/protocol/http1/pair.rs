@@ -10,14 +10,14 @@ use std::collections::VecDeque;
 
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
-use crate::protocol::Output;
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, RequestHead, ResponseHead, note,
+    Anomaly, Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead, note,
 };
 use crate::protocol::http1::flight::{Flight, Offer, alone, split, weight};
 use crate::protocol::http1::framing::Method;
 use crate::protocol::http1::half::Ended;
 use crate::protocol::meter::Meter;
+use crate::protocol::{Output, stream_message};
 
 /// Where the direction of the responses stands when a request begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -89,6 +89,8 @@ pub struct Pair {
     ended: bool,
     last_ns: u64,
     held_bytes: usize,
+    /// Exchanges that have been told, or begun to be.
+    told: u64,
 }
 
 /// What is known of requests that do not wait for responses.
@@ -352,6 +354,33 @@ impl Pair {
         }
     }
 
+    /// The exchange whose response is under way goes on for long: its heads are told now.
+    pub fn open(&mut self, out: &mut Vec<Output>) {
+        if self.doubts.is_some() {
+            return;
+        }
+        let answered = |flight: &&mut Flight| flight.expects_response();
+        let Some(flight) = self.flights.iter_mut().find(answered) else { return };
+        if flight.exchange.response.is_some() && flight.exchange.part == Part::Whole {
+            self.told = self.told.wrapping_add(1);
+            out.push(flight.exchange.open(self.told));
+        }
+    }
+
+    /// The number of the exchange whose response is under way, if its heads have been told.
+    pub fn opened(&self) -> Option<u64> {
+        match self.answers()?.exchange.part {
+            Part::Close(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// When the exchange began whose response is under way.
+    pub fn answered_since_ns(&self) -> Option<u64> {
+        let exchange = &self.answers()?.exchange;
+        exchange.response.as_ref().map(|response| response.first_ns)
+    }
+
     /// The request that is answered elsewhere.
     pub fn take_first(&mut self) -> Option<Box<Exchange>> {
         let exchange = self.flights.pop_front()?.exchange;
@@ -523,7 +552,8 @@ impl Pair {
 
     fn emit(&mut self, exchange: Box<Exchange>, out: &mut Vec<Output>) {
         self.held_bytes = self.held_bytes.saturating_sub(weight(&exchange));
-        out.push(Output::Exchange(exchange));
+        self.told = self.told.wrapping_add(1);
+        stream_message::tell(exchange, self.told, out);
     }
 }
 

@@ -120,9 +120,9 @@ impl Http1 {
             self.crowded_turns = CROWDED_TURNS;
         }
         let stand = self.stand();
+        self.request.meter.expect(&head.fields, Role::Request, around.limits);
         let message = self.request.meter.open(head, head_bytes);
         self.pair.request(message, notes, at_turn, stand, around.limits, around.out);
-        self.request.meter.keep(around.limits.request_body_bytes);
         if let Some(ended) = self.request.begin(framing) {
             self.request_over(ended, around);
         }

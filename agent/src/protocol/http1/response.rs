@@ -17,7 +17,7 @@ use crate::protocol::http1::pair::{Missing, Place};
 use crate::protocol::http1::request::unreadable;
 use crate::protocol::http1::{Around, Http1, Next, push_loss};
 use crate::protocol::meter::{Meter, Span};
-use crate::protocol::{Hole, Role};
+use crate::protocol::{Hole, Output, Role};
 
 impl Http1 {
     pub(super) fn response_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
@@ -44,6 +44,22 @@ impl Http1 {
                 }
                 Step::Garbage => self.refuse_response(&mut span, around),
             }
+            self.tell_messages(around);
+        }
+    }
+
+    /// Tells the messages that have come, of an exchange whose heads have been told.
+    fn tell_messages(&mut self, around: &mut Around<'_>) {
+        let Some(content) = self.response.meter.content_mut() else { return };
+        if content.messages() == 0 {
+            return;
+        }
+        if content.messages() >= MANY_MESSAGES {
+            self.pair.open(around.out);
+        }
+        if let Some(number) = self.pair.opened() {
+            let messages = content.take_messages(number);
+            around.out.extend(messages.into_iter().map(|one| Output::Message(Box::new(one))));
         }
     }
 
@@ -135,9 +151,14 @@ impl Http1 {
         if hand_over == Next::Ignore && upgrades_to(&head, b"websocket") {
             return self.leave_for_websocket(head, notes, around);
         }
+        if framing != Framing::Empty {
+            self.response.meter.expect(&head.fields, Role::Response, around.limits);
+        }
         let message = self.response.meter.open(head, head_bytes);
         self.pair.response(message, notes, around.out);
-        self.response.meter.keep(around.limits.response_body_bytes);
+        if self.response.meter.content_mut().is_some_and(|content| content.is_endless()) {
+            self.pair.open(around.out);
+        }
         if let Some(ended) = self.response.begin(framing) {
             self.response_over(ended, around);
         }
@@ -288,3 +309,6 @@ fn upgrades_to(head: &ResponseHead, name: &[u8]) -> bool {
     head.status == Some(101)
         && protocols.any(|value| value.split(|&byte| byte == b',').any(is_named))
 }
+
+/// Messages that do not wait for the end of their exchange.
+const MANY_MESSAGES: usize = 64;

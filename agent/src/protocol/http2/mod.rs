@@ -130,6 +130,11 @@ impl Http2 {
         self.streams.close(how, reason, out);
     }
 
+    /// Tells the heads of exchanges that have gone on for long.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        self.streams.open_long(before_ns, out);
+    }
+
     /// What the kernel side should do: frames lie everywhere.
     pub fn wants(&self) -> Wants {
         Wants::Full
@@ -171,7 +176,8 @@ impl Http2 {
                 Step::Skipped => {}
                 Step::Block(block) => self.block(role, block, around),
                 Step::Content { stream, bytes, wire_bytes } => {
-                    self.streams.content(stream, role, (bytes, wire_bytes), time_ns);
+                    let content = (bytes, wire_bytes);
+                    self.streams.content(stream, role, content, time_ns, around.out);
                 }
                 Step::End(stream) => self.streams.end(stream, role, around.out),
                 Step::Reset(stream, code) => self.reset(role, stream, (code, time_ns), around),
@@ -356,7 +362,7 @@ impl Http2 {
         if !self.streams.open(id, role, is_head || block.head.is_err(), around.limits, around.out) {
             return;
         }
-        self.streams.block(id, role, block, around.limits);
+        self.streams.block(id, role, block, around.limits, around.out);
         match ends_stream {
             true => self.streams.end(id, role, around.out),
             false => self.streams.settle(id, around.out),
@@ -379,7 +385,7 @@ impl Http2 {
             return;
         };
         if self.streams.promised(id, around.limits, around.out) {
-            self.streams.block(id, Role::Request, block, around.limits);
+            self.streams.block(id, Role::Request, block, around.limits, around.out);
             self.streams.end(id, Role::Request, around.out);
         }
     }

@@ -9,18 +9,19 @@ use super::head::Head;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, RequestHead, Reset, ResponseHead, StreamRef, Unknown,
-    note,
+    Anomaly, Exchange, Message, MessageEnd, Part, RequestHead, Reset, ResponseHead, StreamRef,
+    Unknown, note,
 };
 use crate::protocol::http1::framing::Method;
 use crate::protocol::meter::Meter;
+use crate::protocol::stream_message;
 use crate::protocol::{Hole, Output, Role};
 
 /// An exchange under way.
 pub struct Stream {
     exchange: Box<Exchange>,
-    request: Part,
-    response: Part,
+    request: Direction,
+    response: Direction,
     method: Method,
     /// When something of it was seen last.
     pub last_ns: u64,
@@ -30,7 +31,7 @@ pub struct Stream {
 
 /// One direction of it.
 #[derive(Default)]
-struct Part {
+struct Direction {
     meter: Meter,
     content_bytes: u64,
     /// How much content there was cannot be told.
@@ -59,8 +60,8 @@ impl Stream {
         let stream = Some(StreamRef { id, pushed, reset: None });
         Self {
             exchange: Box::new(Exchange { stream, ..Exchange::of(None, None) }),
-            request: Part::default(),
-            response: Part::default(),
+            request: Direction::default(),
+            response: Direction::default(),
             method: Method::Unknown,
             last_ns: 0,
             counted_bytes: 0,
@@ -133,14 +134,42 @@ impl Stream {
         part.shaken = None;
         part.content_bytes = part.content_bytes.saturating_add(content.len() as u64);
         part.meter.add(wire, time_ns);
-        part.meter.content(content);
+        part.meter.content(content, time_ns);
+    }
+
+    /// Tells the heads now if the exchange goes on for long: its response is of the endless kind, it has
+    /// more messages than wait, or it began before that time.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        let Some(response) = &self.exchange.response else { return };
+        if self.exchange.part != Part::Whole || self.response.over {
+            return;
+        }
+        let is_long = |part: &mut Direction| {
+            let content = part.meter.content_mut();
+            content
+                .is_some_and(|content| content.is_endless() || content.messages() >= MANY_MESSAGES)
+        };
+        let is_old = response.first_ns < before_ns;
+        if is_old || is_long(&mut self.response) || is_long(&mut self.request) {
+            let number = self.exchange.stream.map_or(0, |stream| u64::from(stream.id));
+            out.push(self.exchange.open(number));
+        }
+    }
+
+    /// Tells the messages that have come, of an exchange whose heads have been told.
+    pub fn tell_messages(&mut self, role: Role, out: &mut Vec<Output>) {
+        let Part::Close(number) = self.exchange.part else { return };
+        if let Some(content) = self.part_mut(role).meter.content_mut() {
+            let messages = content.take_messages(number);
+            out.extend(messages.into_iter().map(|one| Output::Message(Box::new(one))));
+        }
     }
 
     /// Bytes of a DATA frame were lost, of them so many of content.
     pub fn hole(&mut self, role: Role, hole: &Hole, content: Option<u64>) {
         self.last_ns = hole.time_ns;
         let part = self.part_mut(role);
-        part.meter.hole(hole.bytes, hole.reason, hole.time_ns);
+        part.meter.framed_hole(hole.bytes, content, hole.reason, hole.time_ns);
         part.content_bytes = part.content_bytes.saturating_add(content.unwrap_or(0));
         part.murky |= content.is_none();
     }
@@ -149,7 +178,7 @@ impl Stream {
     pub fn shake(&mut self, role: Role, reason: Reason, time_ns: u64) {
         let part = self.part_mut(role);
         if !part.over {
-            part.meter.hole(0, reason, time_ns);
+            part.meter.framed_hole(0, None, reason, time_ns);
             part.murky = true;
             part.shaken = Some(reason);
         }
@@ -218,7 +247,7 @@ impl Stream {
 
     /// What came of it. Directions that are not over end like that. `reason`: why a message may be
     /// missing.
-    pub fn finish(mut self, end: MessageEnd, reason: Option<Reason>) -> Output {
+    pub fn finish(mut self, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
         let answered = self.response.over;
         for role in [Role::Request, Role::Response] {
             self.end(role, end);
@@ -230,12 +259,13 @@ impl Stream {
         if exchange.request.is_none() && exchange.response.is_none() {
             let reason = exchange.lost_request.or(exchange.lost_response);
             let loss = Loss::hole(reason.unwrap_or(Reason::Unparsed), 0);
-            return Output::Loss(Loss { exchanges: Some(1), ..loss });
+            return out.push(Output::Loss(Loss { exchanges: Some(1), ..loss }));
         }
         if exchange.request.is_none() {
             exchange.lost_request.get_or_insert(reason.unwrap_or(Reason::Unparsed));
         }
-        Output::Exchange(self.exchange)
+        let number = exchange.stream.map_or(0, |stream| u64::from(stream.id));
+        stream_message::tell(self.exchange, number, out);
     }
 
     /// The request was not seen, for that reason.
@@ -267,10 +297,10 @@ impl Stream {
                 self.notes(notes);
                 self.method = Method::of(head.method.as_deref().unwrap_or_default());
                 let head_bytes = self.request.meter.seen_bytes() as usize;
+                self.request.meter.expect(&head.fields, Role::Request, limits);
                 let mut message = self.request.meter.open(head, head_bytes);
                 message.unknown_fields = block.unknown;
                 self.exchange.request = Some(message);
-                self.request.meter.keep(limits.request_body_bytes);
             }
             Err(reason) => self.exchange.lost_request = Some(reason),
         }
@@ -297,11 +327,11 @@ impl Stream {
         self.response.meter = block.meter;
         self.response.content_length = content_length;
         let head_bytes = self.response.meter.seen_bytes() as usize;
+        self.response.meter.expect(&head.fields, Role::Response, limits);
         let mut message = self.response.meter.open(head, head_bytes);
         message.unknown_fields = block.unknown;
         self.exchange.response = Some(message);
         self.exchange.lost_response = None;
-        self.response.meter.keep(limits.response_body_bytes);
     }
 
     /// What came as the response's head may have been an interim one: its status is not known.
@@ -349,14 +379,14 @@ impl Stream {
         self.method != Method::Head && !matches!(status, None | Some(204 | 304))
     }
 
-    fn part(&self, role: Role) -> &Part {
+    fn part(&self, role: Role) -> &Direction {
         match role {
             Role::Request => &self.request,
             Role::Response => &self.response,
         }
     }
 
-    fn part_mut(&mut self, role: Role) -> &mut Part {
+    fn part_mut(&mut self, role: Role) -> &mut Direction {
         match role {
             Role::Request => &mut self.request,
             Role::Response => &mut self.response,
@@ -373,5 +403,7 @@ fn sum(one: Option<Unknown>, other: Option<Unknown>) -> Option<Unknown> {
     }
 }
 
+/// Messages that do not wait for the end of their exchange.
+const MANY_MESSAGES: usize = 64;
 /// Interim responses noted for one exchange.
 const INTERIM: usize = 32;

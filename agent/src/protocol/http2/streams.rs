@@ -108,13 +108,34 @@ impl Streams {
     }
 
     /// Gives a block to its stream.
-    pub fn block(&mut self, id: u32, role: Role, block: Block<'_>, limits: &Limits) {
-        self.change(id, |stream| stream.block(role, block, limits));
+    pub fn block(
+        &mut self,
+        id: u32,
+        role: Role,
+        block: Block<'_>,
+        limits: &Limits,
+        out: &mut Vec<Output>,
+    ) {
+        self.change(id, |stream| {
+            stream.block(role, block, limits);
+            stream.open_long(0, out);
+        });
     }
 
     /// Gives content to its stream, and counts what it took on the wire.
-    pub fn content(&mut self, id: u32, role: Role, (bytes, wire): (&[u8], usize), time_ns: u64) {
-        self.change(id, |stream| stream.bytes(role, bytes, wire, time_ns));
+    pub fn content(
+        &mut self,
+        id: u32,
+        role: Role,
+        (bytes, wire): (&[u8], usize),
+        time_ns: u64,
+        out: &mut Vec<Output>,
+    ) {
+        self.change(id, |stream| {
+            stream.bytes(role, bytes, wire, time_ns);
+            stream.open_long(0, out);
+            stream.tell_messages(role, out);
+        });
     }
 
     /// Bytes of a DATA frame were lost, of them so many of content.
@@ -187,6 +208,13 @@ impl Streams {
             stream.shake(role, reason, time_ns);
             self.held_bytes += count(stream);
             self.waiting = (self.waiting + waits(stream)).saturating_sub(waited);
+        }
+    }
+
+    /// Tells the heads of exchanges that have gone on for long.
+    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        for stream in self.open.values_mut() {
+            stream.open_long(before_ns, out);
         }
     }
 
@@ -314,7 +342,7 @@ impl Streams {
             self.closed.pop_front();
         }
         self.closed.push_back(id);
-        out.push(stream.finish(end, reason));
+        stream.finish(end, reason, out);
     }
 }
 

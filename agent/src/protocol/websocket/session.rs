@@ -196,6 +196,7 @@ fn stream_message(message: Message, role: Role, exchange: u64, number: u64) -> S
         content: message.content.map(|bytes| Front { bytes, is_cut }),
         gaps: message.gaps,
         end: message.end,
+        is_last: false,
         anomalies: odd.into_iter().filter(|(is, _)| *is).map(|(_, anomaly)| anomaly).collect(),
     }
 }

@@ -11,6 +11,8 @@ pub mod integer;
 pub mod list;
 pub mod static_table;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 use crate::model::limits::Limits;
 use crate::protocol::exchange::Anomaly;
@@ -56,7 +58,7 @@ pub enum Broken {
 impl Decoder {
     /// A direction seen from the first byte of the connection: its table is known exactly.
     pub fn new() -> Self {
-        Self { table: Table::new(), limit_bytes: table::DEFAULT_BYTES as u32 }
+        Self { table: Table::default(), limit_bytes: table::DEFAULT_BYTES as u32 }
     }
 
     /// A direction joined late: what its table holds now is unknown.

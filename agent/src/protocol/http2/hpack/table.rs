@@ -58,9 +58,9 @@ struct Slot {
     name_bytes: Option<u32>,
 }
 
-impl Table {
-    /// An empty table of the size that every connection begins with.
-    pub fn new() -> Self {
+/// An empty table of the size that every connection begins with.
+impl Default for Table {
+    fn default() -> Self {
         Self {
             slots: VecDeque::new(),
             text: Vec::new(),
@@ -71,10 +71,12 @@ impl Table {
             large: false,
         }
     }
+}
 
+impl Table {
     /// A table of which nothing is known.
     pub fn unknown() -> Self {
-        Self { max_bytes: UNKNOWN_BYTES, older_bytes: UNKNOWN_BYTES, ..Self::new() }
+        Self { max_bytes: UNKNOWN_BYTES, older_bytes: UNKNOWN_BYTES, ..Self::default() }
     }
 
     /// Forgets everything.
