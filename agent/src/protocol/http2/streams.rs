@@ -245,9 +245,8 @@ impl Streams {
     pub fn close(&mut self, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
         let all: Vec<u32> = self.open.keys().copied().collect();
         for id in all {
-            let concerns = |(last, reset): &&(u32, Reset)| {
-                reset.code != 0 || is_refused(id, *last, *reset)
-            };
+            let concerns =
+                |(last, reset): &&(u32, Reset)| reset.code != 0 || is_refused(id, *last, *reset);
             let reset = self.goaways.iter().find(concerns).map(|(_, reset)| *reset);
             let why_asked = self.reason();
             if let Some(stream) = self.open.get_mut(&id) {
@@ -359,7 +358,7 @@ fn waits(stream: &Stream) -> usize {
 
 /// It is over, but for its request, which has not been seen.
 fn is_orphan(stream: &Stream) -> bool {
-    !stream.has(Role::Request) && (stream.is_done() || stream.is_reset())
+    !stream.has(Role::Request) && (stream.is_over(Role::Response) || stream.is_reset())
 }
 
 /// The server opens streams with even identifiers (RFC 9113 section 5.1.1).
