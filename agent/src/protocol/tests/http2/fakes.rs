@@ -294,3 +294,38 @@ fn one_upload_of_the_same_request_again_and_again() {
         }
     }
 }
+
+/// Frames in bodies that are made to cover the headers of the frames around them, so that nothing ever
+/// breaks their chain. But where those begin, so does a call.
+#[test]
+fn frames_that_cover_the_ones_around_them() {
+    use super::build::{bytes, frame, script};
+    let mut events =
+        script("> preface | SETTINGS | HEADERS 1 : POST /up\n< SETTINGS | HEADERS 1 : 201");
+    for round in 0..400 {
+        let id = 2 * round + 3;
+        let fakes = [
+            (Direction::Ingress, format!("HEADERS {id} end : GET /fake/{id}")),
+            (Direction::Egress, format!("HEADERS {id} end : 200, x=fake")),
+        ];
+        for (direction, fake) in fakes {
+            // What the content begins with ends the frame that covers this one's header.
+            let cover_head = [&[0, 0, 9 + 1][..], &[kind::DATA, 0, 0, 0, 0, 99]].concat();
+            let content = [&b"."[..], &bytes(&fake), &cover_head].concat();
+            let whole = frame(kind::DATA, 0, 1, &content);
+            let (front, back) = whole.split_at(HEAD_BYTES + 1);
+            events.push(Event::Bytes(direction, front.to_vec()));
+            events.push(Event::Bytes(direction, back.to_vec()));
+        }
+    }
+    for at in (3..events.len() - 200).step_by(13) {
+        for ms in [0, 10] {
+            let events = if ms == 0 { events[at..].to_vec() } else { slowly(&events[at..], ms) };
+            for output in run(&events, false, &Limits::default()) {
+                if let Output::Exchange(exchange) = output {
+                    panic!("joined at {at}: {}", super::truth::show(&exchange));
+                }
+            }
+        }
+    }
+}
