@@ -11,7 +11,7 @@ use super::wire::{Chance, Recording, View, plans, record};
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
 use crate::protocol::Output;
-use crate::protocol::tests::script::{Event, run};
+use crate::protocol::tests::script::{Event, render, run};
 
 /// Conversations that are not too long to be run many times.
 pub fn recordings() -> Vec<(u64, Recording)> {
@@ -215,5 +215,43 @@ fn one_hole_costs_little() {
         }
         println!("{seed}: {told} of {all}");
         assert!(told as f64 > 0.9 * all as f64, "{seed}: {told} of {all}");
+    }
+}
+
+/// The same is found however the calls are cut.
+#[test]
+fn cuts_do_not_matter() {
+    for (seed, recording) in recordings() {
+        let mut chance = Chance::new(seed + 11);
+        let events = recording.events(View::Server);
+        for round in 0..12 {
+            let (mut whole, _) = with_holes(&events, &mut chance, round % 3);
+            if round % 2 == 0 {
+                whole.drain(..chance.below(events.len() / 2));
+            }
+            let mut cut = Vec::new();
+            for event in &whole {
+                let (direction, mut rest, mut is_first) = match event {
+                    Event::Bytes(direction, bytes) => (*direction, &bytes[..], true),
+                    Event::Rest(direction, bytes) => (*direction, &bytes[..], false),
+                    other => {
+                        cut.push(other.clone());
+                        continue;
+                    }
+                };
+                while !rest.is_empty() {
+                    let (front, back) = rest.split_at(rest.len().min(1 + chance.below(500)));
+                    cut.push(match is_first {
+                        true => Event::Bytes(direction, front.to_vec()),
+                        false => Event::Rest(direction, front.to_vec()),
+                    });
+                    (rest, is_first) = (back, false);
+                }
+            }
+            let is_fresh = round % 2 != 0;
+            let expected = render(&run(&whole, is_fresh, &Limits::default()));
+            let actual = render(&run(&cut, is_fresh, &Limits::default()));
+            assert!(expected == actual, "{seed} {round}:\n{expected}\n\n{actual}");
+        }
     }
 }
