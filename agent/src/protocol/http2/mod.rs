@@ -414,6 +414,14 @@ impl Http2 {
     }
 }
 
+#[cfg(test)]
+impl Http2 {
+    /// What is kept count of is what it should be.
+    pub fn check(&self) {
+        self.streams.check();
+    }
+}
+
 impl Default for Http2 {
     fn default() -> Self {
         Self::new()

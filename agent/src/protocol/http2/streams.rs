@@ -356,6 +356,17 @@ impl Streams {
     }
 }
 
+#[cfg(test)]
+impl Streams {
+    /// What is kept count of is what it should be.
+    pub fn check(&self) {
+        let held: usize = self.open.values().map(|stream| stream.memory_bytes()).sum();
+        assert_eq!(self.held_bytes, held);
+        assert_eq!(self.waiting, self.open.values().map(|stream| waits(stream)).sum());
+        assert!(self.open.values().all(|stream| stream.counted_bytes == stream.memory_bytes()));
+    }
+}
+
 /// Counts what a stream holds now. Returns how much more that is.
 fn count(stream: &mut Stream) -> usize {
     let held_bytes = stream.memory_bytes();

@@ -308,15 +308,17 @@ fn frames_that_cover_the_ones_around_them() {
             (Direction::Ingress, format!("HEADERS {id} end : GET /fake/{id}")),
             (Direction::Egress, format!("HEADERS {id} end : 200, x=fake")),
         ];
+        let mut backs = Vec::new();
         for (direction, fake) in fakes {
             // What the content begins with ends the frame that covers this one's header.
-            let cover_head = [&[0, 0, 9 + 1][..], &[kind::DATA, 0, 0, 0, 0, 99]].concat();
+            let cover_head = [&[0, 0, 9 + 1][..], &[kind::DATA, 0, 0, 1, 0, 1]].concat();
             let content = [&b"."[..], &bytes(&fake), &cover_head].concat();
             let whole = frame(kind::DATA, 0, 1, &content);
             let (front, back) = whole.split_at(HEAD_BYTES + 1);
             events.push(Event::Bytes(direction, front.to_vec()));
-            events.push(Event::Bytes(direction, back.to_vec()));
+            backs.push(Event::Bytes(direction, back.to_vec()));
         }
+        events.append(&mut backs);
     }
     for at in (3..events.len() - 200).step_by(13) {
         for ms in [0, 10] {

@@ -16,7 +16,7 @@ use crate::model::loss::Reason;
 use crate::model::sample::Direction;
 use crate::protocol::tests::gaps::config;
 use crate::protocol::tests::script::{Event, render, run};
-use crate::protocol::{Chunk, Connection, Hole};
+use crate::protocol::{Chunk, Connection, Hole, Mode};
 
 /// Limits that random input reaches.
 fn tight() -> Limits {
@@ -112,6 +112,9 @@ fn watch(events: &[Event], fresh: bool, limits: &Limits, most_bytes: usize) {
         }
         let held_bytes = connection.memory_bytes();
         assert!(held_bytes < most_bytes, "{held_bytes} bytes are held");
+        if let Mode::Http2(http) = &connection.mode {
+            http.check();
+        }
     }
     connection.close(time_ns, limits, &mut out);
     assert_eq!(connection.memory_bytes(), 0);
