@@ -104,6 +104,14 @@ impl Content {
         }
     }
 
+    /// Some of it was not seen, and how much cannot be told.
+    pub fn lose(&mut self, time_ns: u64) {
+        match &mut self.reader {
+            Some(reader) => reader.lose(time_ns),
+            None => self.is_cut = true,
+        }
+    }
+
     /// It goes on for as long as both ends like: server-sent events.
     pub fn is_endless(&self) -> bool {
         self.reader.as_ref().is_some_and(|reader| matches!(reader.kind, Kind::Events(..)))
@@ -191,8 +199,17 @@ impl Reader {
     }
 
     fn hole(&mut self, bytes: u64, time_ns: u64) {
-        self.last_ns = time_ns;
         self.count.lost_bytes = self.count.lost_bytes.saturating_add(bytes);
+        self.skip(bytes, time_ns);
+    }
+
+    fn lose(&mut self, time_ns: u64) {
+        // No message is so long that it could go on behind it.
+        self.skip(u64::MAX, time_ns);
+    }
+
+    fn skip(&mut self, bytes: u64, time_ns: u64) {
+        self.last_ns = time_ns;
         match &mut self.kind {
             Kind::Grpc(messages) => {
                 let mut found = Found::default();
