@@ -3,11 +3,11 @@
 use expect_test::{Expect, expect};
 
 use super::observer::{Concerns, host_id};
-use super::policy::{Policy, PolicyError};
+use super::policy::Policy;
 use super::record::agent::{Lifecycle, LifecycleAction};
 use super::record::{Record, SCHEMA};
 use super::redact::RedactionConfig;
-use super::rule::{Level, PolicyConfig, RuleConfig};
+use super::rule::PolicyConfig;
 use super::testing::{CLOCK, exchange, observer, policy, process, request, response, tcp, unix};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Origin;

@@ -368,9 +368,7 @@ impl Block<'_> {
     pub fn note(&self) -> Option<Anomaly> {
         match self.too_long {
             true => Some(Anomaly::HeadTooLong),
-            false => {
-                matches!(self.bytes, Err(Reason::Unparsed)).then_some(Anomaly::InvalidFrame)
-            }
+            false => matches!(self.bytes, Err(Reason::Unparsed)).then_some(Anomaly::InvalidFrame),
         }
     }
 }

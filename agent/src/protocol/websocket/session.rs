@@ -108,9 +108,10 @@ impl Session {
         exchange.part = Part::Close(self.number);
         if let Some(response) = &mut exchange.response {
             response.last_ns = self.last_ns;
-            // The agent's stop cuts it short; without a Close frame the connection did.
+            // The agent's stop cuts it short, or lost frames; without a Close frame the connection did.
             response.end = match (how, self.tally.close) {
-                (MessageEnd::Unfinished, _) => how,
+                (MessageEnd::Unfinished | MessageEnd::Unknown, _) => how,
+                (MessageEnd::Reset, None) => how,
                 (_, None) => MessageEnd::Truncated,
                 (_, Some(_)) => MessageEnd::Whole,
             };
