@@ -232,7 +232,7 @@ pub enum Sensitive {
     UserInfo,
     /// What follows `#` in a request target, where it must not be.
     Fragment,
-    /// A header that the allow-list does not have.
+    /// A header, or something in a body, that the allow-list does not have.
     Unlisted,
 }
 

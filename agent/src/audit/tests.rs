@@ -269,7 +269,7 @@ fn none_records_nothing() {
 fn the_digest_changes_with_what_is_recorded_only() {
     let digest = |header_allow: &[&str]| {
         let header_allow = header_allow.iter().map(|name| (*name).to_owned()).collect();
-        let redaction = RedactionConfig { header_allow };
+        let redaction = RedactionConfig { header_allow, ..RedactionConfig::default() };
         let policy = Policy::new(&PolicyConfig::default(), &redaction, observer()).unwrap();
         policy.digest().to_owned()
     };
