@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::model::limits::Limits;
 use crate::protocol::Role;
-use crate::protocol::coding::{CodingLimits, Decoder};
+use crate::protocol::coding::{CodingLimits, Decoder, State};
 use crate::protocol::exchange::{Anomaly, Fields, MessageEnd};
 use crate::protocol::grpc::{self, ContentType, FrameKind};
 use crate::protocol::kept::Kept;
@@ -48,8 +48,10 @@ pub struct Read {
 struct Reader {
     kind: Kind,
     role: Role,
-    /// Messages are wanted, not only their number.
-    is_wanted: bool,
+    /// Bytes of each message that are wanted; 0: only their number.
+    limit_bytes: usize,
+    /// How messages of gRPC are compressed that are.
+    coding: Vec<u8>,
     count: Count,
     /// Messages that nobody has taken yet.
     ready: Vec<StreamMessage>,
@@ -171,7 +173,8 @@ impl Reader {
         Some(Self {
             kind,
             role,
-            is_wanted: limit_bytes > 0,
+            limit_bytes,
+            coding: fields.all("grpc-encoding").next().unwrap_or_default().to_vec(),
             count: Count::default(),
             ready: Vec::new(),
             ready_bytes: 0,
@@ -262,7 +265,7 @@ impl Reader {
             self.count.messages = self.count.messages.saturating_add(1);
             let wire_bytes = u64::from(frame.wire_bytes).saturating_add(PREFIX_BYTES);
             self.count.wire_bytes = self.count.wire_bytes.saturating_add(wire_bytes);
-            let is_cut = frame.payload.len() < frame.wire_bytes as usize;
+            let (content, body_bytes, anomaly) = self.payload(&frame);
             self.ready(StreamMessage {
                 exchange: 0,
                 kind: StreamKind::Grpc,
@@ -271,16 +274,40 @@ impl Reader {
                 first_ns: time_ns,
                 last_ns: time_ns,
                 wire_bytes,
-                body_bytes: (!frame.is_compressed).then_some(u64::from(frame.wire_bytes)),
+                body_bytes,
                 fragments: 1,
                 is_compressed: frame.is_compressed,
-                content: Some(Front { bytes: frame.payload, is_cut }),
+                content,
                 gaps: Vec::new(),
                 end: MessageEnd::Whole,
-                anomalies: Vec::new(),
+                anomalies: anomaly.into_iter().collect(),
                 is_last: false,
             });
         }
+    }
+
+    /// What was sent in a frame, its length if it can be told, and what was odd.
+    fn payload(&self, frame: &OwnedFrame) -> (Option<Front>, Option<u64>, Option<Anomaly>) {
+        let is_cut = frame.payload.len() < frame.wire_bytes as usize;
+        if !frame.is_compressed {
+            let front = Front { bytes: frame.payload.clone(), is_cut };
+            return (Some(front), Some(u64::from(frame.wire_bytes)), None);
+        }
+        if self.limit_bytes == 0 {
+            return (None, None, None);
+        }
+        let limits = CodingLimits { output_bytes: self.limit_bytes, ..CodingLimits::default() };
+        let Ok((bytes, state)) = grpc::decompress(&frame.payload, &self.coding, limits) else {
+            return (None, None, None);
+        };
+        let anomaly = match state {
+            State::Bomb => Some(Anomaly::DecompressionBomb),
+            State::Invalid => Some(Anomaly::InvalidCoding),
+            _ => None,
+        };
+        let is_whole = state == State::Whole && !is_cut;
+        let length = is_whole.then_some(bytes.len() as u64);
+        (Some(Front { bytes, is_cut: !is_whole }), length, anomaly)
     }
 
     fn events(&mut self, found: Vec<sse::Event>) {
@@ -311,7 +338,7 @@ impl Reader {
     /// Keeps a message until it is taken, if it is wanted and there is room.
     fn ready(&mut self, message: StreamMessage) {
         let bytes = message.content.as_ref().map_or(0, |front| front.bytes.len());
-        if self.is_wanted {
+        if self.limit_bytes > 0 {
             self.ready_bytes = self.ready_bytes.saturating_add(bytes + size_of::<StreamMessage>());
             let mut message = message;
             if self.ready_bytes > READY_BYTES {
