@@ -110,17 +110,18 @@ fn parts(name: &[u8]) -> Vec<&[u8]> {
 }
 
 fn nested(name: &[u8]) -> Option<Vec<&[u8]>> {
-    let (first, mut rest) = split_at_bracket(name, b"[", b"%5B")?;
+    let (first, mut rest) = split_at_bracket(name, b'[', b"%5B")?;
     let mut parts = vec![first];
-    loop {
-        let (part, after) = split_at_bracket(rest, b"]", b"%5D")?;
+    while parts.len() < PARTS {
+        let (part, after) = split_at_bracket(rest, b']', b"%5D")?;
         parts.push(part);
         if after.is_empty() {
-            return Some(parts).filter(|parts| parts.len() <= PARTS);
+            return Some(parts);
         }
-        let (nothing, inner) = split_at_bracket(after, b"[", b"%5B")?;
+        let (nothing, inner) = split_at_bracket(after, b'[', b"%5B")?;
         rest = Some(inner).filter(|_| nothing.is_empty())?;
     }
+    None
 }
 
 /// Most parts of a name.
@@ -129,18 +130,17 @@ const PARTS: usize = 16;
 /// What is before and behind the first bracket, as it is or encoded.
 fn split_at_bracket<'n>(
     name: &'n [u8],
-    plain: &[u8],
-    encoded: &[u8],
+    plain: u8,
+    encoded: &[u8; 3],
 ) -> Option<(&'n [u8], &'n [u8])> {
-    let at = name.iter().position(|byte| plain.contains(byte));
-    let at_encoded =
-        name.windows(encoded.len()).position(|part| part.eq_ignore_ascii_case(encoded));
-    let (at, bytes) = match (at, at_encoded) {
-        (Some(at), Some(encoded_at)) if encoded_at < at => (encoded_at, encoded.len()),
-        (Some(at), _) => (at, plain.len()),
-        (None, at) => (at?, encoded.len()),
-    };
-    Some((name.get(..at)?, name.get(at + bytes..)?))
+    let marks = memchr::memchr2_iter(plain, b'%', name);
+    let (before, after) = marks.filter_map(|at| name.split_at_checked(at)).find(|(_, after)| {
+        let front = after.first_chunk();
+        after.first() == Some(&plain)
+            || front.is_some_and(|front: &[u8; 3]| front.eq_ignore_ascii_case(encoded))
+    })?;
+    let bytes = if after.first() == Some(&plain) { 1 } else { encoded.len() };
+    Some((before, after.get(bytes..)?))
 }
 
 /// The place in a list.

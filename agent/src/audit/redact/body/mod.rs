@@ -83,8 +83,8 @@ pub fn redact(
     }
     let media = content.media_type.and_then(Media::parse);
     let kept = media.ok_or(Sensitive::Unlisted).and_then(|media| {
-        let sink = Sink { rules, all: rules.allows_media(&media.essence), key };
-        by_kind(content, &media, &sink, notes)
+        let terms = Terms { rules, all: rules.allows_media(&media.essence), key };
+        by_kind(content, &media, &terms, notes)
     });
     if let Err(kind) = kept {
         notes.add(key, kind, Action::Drop);
@@ -93,7 +93,7 @@ pub fn redact(
 }
 
 /// What everything that is kept has to go by.
-struct Sink<'r> {
+struct Terms<'r> {
     rules: &'r BodyRules,
     /// The media type is allowed: not only values under allowed names are kept.
     all: bool,
@@ -104,21 +104,21 @@ struct Sink<'r> {
 fn by_kind(
     content: &Content<'_>,
     media: &Media<'_>,
-    sink: &Sink<'_>,
+    terms: &Terms<'_>,
     notes: &mut Notes<'_>,
 ) -> Result<Kept, Sensitive> {
     match media.kind() {
-        Kind::Json => by_fields(content, media, sink, notes, json::redact),
-        Kind::JsonLines => by_fields(content, media, sink, notes, json::redact_lines),
-        Kind::Form => by_fields(content, media, sink, notes, form::redact),
-        Kind::Text(markup) if sink.all => {
+        Kind::Json => by_fields(content, media, terms, notes, json::redact),
+        Kind::JsonLines => by_fields(content, media, terms, notes, json::redact_lines),
+        Kind::Form => by_fields(content, media, terms, notes, form::redact),
+        Kind::Text(markup) if terms.all => {
             let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
             let text = String::from_utf8_lossy(&bytes);
             plain::redact(&text, markup, content.cut, &mut |kind| {
-                notes.add(sink.key, kind, Action::Mask);
+                notes.add(terms.key, kind, Action::Mask);
             })
         }
-        Kind::Other if sink.all => binary::redact(content.bytes, content.cut),
+        Kind::Other if terms.all => binary::redact(content.bytes, content.cut),
         Kind::Multipart | Kind::Text(_) | Kind::Other => Err(Sensitive::Unlisted),
     }
 }
@@ -130,18 +130,18 @@ type Redact = for<'b> fn(&'b [u8], bool, &mut Places<'_, 'b>, &mut String) -> bo
 fn by_fields(
     content: &Content<'_>,
     media: &Media<'_>,
-    sink: &Sink<'_>,
+    terms: &Terms<'_>,
     notes: &mut Notes<'_>,
     redact: Redact,
 ) -> Result<Kept, Sensitive> {
     let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
-    let mut places = Places::new(sink.rules, sink.all);
+    let mut places = Places::new(terms.rules, terms.all);
     let mut text = String::with_capacity(bytes.len());
     let whole = redact(&bytes, content.cut, &mut places, &mut text);
     if text.is_empty() {
         return Err(Sensitive::Unlisted);
     }
-    places.tell(sink.key, notes);
+    places.tell(terms.key, notes);
     Ok(Kept { text, encoding: Encoding::Utf8, truncated: content.cut || !whole })
 }
 

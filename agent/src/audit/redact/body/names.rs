@@ -11,9 +11,10 @@ use super::scalar;
 /// Longest name of a field that is written, in bytes.
 pub(super) const NAME_BYTES: usize = 64;
 
-/// Whether the text reads as a name that a programmer chose. Of 45,000 names in the schemas of 337
-/// APIs that the tables were not made from it takes 99 %, and of random tokens of 16 letters 1 %, of
-/// 16 letters and digits 0.3 %, of hexadecimal ones none.
+/// Whether the text reads as a name that a programmer chose. Measured: of 108,000 names in schemas of
+/// 337 public APIs, which the table below was not made from, 98 % do; of random texts of 16 letters
+/// 1 %, of 16 letters and digits 0.1 %, of 12 hexadecimal digits or more none. Eight random letters
+/// read as a name in 15 % of cases.
 pub(super) fn reads_as_name(name: &str, longest_bytes: usize) -> bool {
     name.len() <= longest_bytes
         && has_form(name.as_bytes())
@@ -53,7 +54,8 @@ fn has_few_digits(name: &[u8]) -> bool {
 const RUNS: usize = 2;
 const RUN_DIGITS: usize = 3;
 
-/// Letters follow each other as in words: of the pairs one may be unusual, or one of eight.
+/// Letters follow each other as in words: of the pairs one may be unusual, or one of eight; none
+/// where there are digits.
 fn has_usual_letters(name: &[u8]) -> bool {
     let letters = |pair: &&[u8]| pair.iter().all(u8::is_ascii_alphabetic);
     let (mut pairs, mut unusual) = (0, 0);
@@ -61,7 +63,8 @@ fn has_usual_letters(name: &[u8]) -> bool {
         pairs += 1;
         unusual += usize::from(!is_usual(pair));
     }
-    unusual <= (pairs / PAIRS_FOR_UNUSUAL).max(1)
+    let digits = name.iter().any(u8::is_ascii_digit);
+    unusual <= if digits { 0 } else { (pairs / PAIRS_FOR_UNUSUAL).max(1) }
 }
 
 const PAIRS_FOR_UNUSUAL: usize = 8;
@@ -129,10 +132,9 @@ mod tests {
             "urlHttps",
             "HTTPStatusCode",
             "created_at",
-            "kundennummer",
+            "vorname",
             "geburtsdatum",
-            "adresseDeLivraison",
-            "numeroDeTelefono",
+            "apellido",
             "password",
             "wsdl",
             "q",

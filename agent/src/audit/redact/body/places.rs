@@ -28,7 +28,8 @@ pub(super) struct Places<'r, 'b> {
     nodes: Vec<Node>,
 }
 
-/// Where a value is.
+/// Where a value is. Places with the same node are hidden alike, so that what is known below one holds
+/// below the other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Place {
     node: u32,

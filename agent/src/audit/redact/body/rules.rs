@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_case() {
-        let rules = rules(&["Status", "Erreur \u{e9}"]);
-        assert!(rules.allows_name("STATUS") && rules.allows_name("erreur \u{e9}"));
+        let rules = rules(&["Status", "Caf\u{e9}"]);
+        assert!(rules.allows_name("STATUS") && rules.allows_name("caf\u{e9}"));
         assert!(!rules.allows_name("statu") && !rules.allows_name("status_"));
     }
 

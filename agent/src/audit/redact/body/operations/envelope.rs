@@ -72,22 +72,22 @@ impl<'b> Body<'b> {
     fn list(tokens: &mut Tokens<'b>) -> Option<Self> {
         let Token::Open(Group::Object) = tokens.next()?.ok()? else { return None };
         let first = Envelope::read(tokens);
+        if !first.whole {
+            return Some(Self { first, batch: None });
+        }
         let mut count = 1_u32;
-        while first.whole {
+        let batch = loop {
             match tokens.next() {
-                Some(Ok(Token::Open(Group::Object))) => {
-                    if skip(tokens).is_none() {
-                        break;
-                    }
+                Some(Ok(Token::Open(Group::Object))) if skip(tokens).is_some() => {
                     count = count.saturating_add(1);
                 }
                 Some(Ok(Token::Close(_))) => {}
+                Some(Err(_) | Ok(Token::Open(Group::Object))) => break None,
                 Some(Ok(_)) => return None,
-                Some(Err(_)) => break,
-                None => return Some(Self { first, batch: Some(count) }),
+                None => break Some(count),
             }
-        }
-        Some(Self { first, batch: None })
+        };
+        Some(Self { first, batch })
     }
 }
 

@@ -65,26 +65,28 @@ fn request_id(id: &Field<'_>) -> Option<String> {
     let text = match id {
         Field::Once(Value::Number(number)) => {
             let number = std::str::from_utf8(number).ok()?;
-            (number.len() <= NUMBER_BYTES).then(|| number.to_owned())?
+            // Fractions are not allowed, and might be anything.
+            number.parse::<i64>().is_ok().then(|| number.to_owned())?
         }
         _ => id.text().filter(|text| is_identifier(text))?.into_owned(),
     };
-    scalar::suspicion_of_number(&text).is_none().then_some(text)
+    scalar::suspicion(&text).is_none().then_some(text)
 }
 
-/// A UUID, or something as short as a number.
+/// A UUID, or a short name and a number: `7`, `req-7`.
 fn is_identifier(text: &str) -> bool {
-    let part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    let short = (1..=IDENTIFIER_BYTES).contains(&text.len()) && text.bytes().all(part);
     let hex = |(group, length): (&str, usize)| {
         group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    let groups = || text.split('-').zip([8, 4, 4, 4, 12]);
-    short || (text.split('-').count() == 5 && groups().all(hex))
+    let mut groups = text.split('-').zip([8, 4, 4, 4, 12]);
+    if text.split('-').count() == 5 && groups.all(hex) {
+        return true;
+    }
+    let name = text.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_']);
+    let short = (1..=IDENTIFIER_BYTES).contains(&text.len());
+    short && (name.is_empty() || reads_as_name(name, IDENTIFIER_BYTES))
 }
 
-/// Longest number, in bytes.
-const NUMBER_BYTES: usize = 20;
 /// Longest identifier that is not a UUID, in bytes.
 const IDENTIFIER_BYTES: usize = 16;
 

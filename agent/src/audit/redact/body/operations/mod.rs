@@ -45,7 +45,7 @@ pub struct JsonRpc {
     pub version: &'static str,
     /// `rpc.method`; `None`: a response, or a name that may not be written.
     pub method: Option<String>,
-    /// `rpc.jsonrpc.request_id`, if it is a number, a UUID or a short identifier.
+    /// `rpc.jsonrpc.request_id`, if it is an integer, a UUID, or a short name with a number.
     pub request_id: Option<String>,
     /// `rpc.jsonrpc.error_code` of a response.
     pub error_code: Option<i64>,

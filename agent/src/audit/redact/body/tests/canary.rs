@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::{KEY, config, content, rules};
-use crate::audit::redact::body::{Content, redact};
+use crate::audit::redact::body::{Content, operations, redact};
 use crate::audit::redact::notes::Notes;
 
 /// A JSON value with what should be written of it.
@@ -73,6 +73,11 @@ fn name() -> impl Strategy<Value = Name> {
         ("firstName", Fate::Unlisted),
         ("$ref", Fate::Unlisted),
         ("items", Fate::Unlisted),
+        ("jsonrpc", Fate::Allowed),
+        ("method", Fate::Unlisted),
+        ("id", Fate::Unlisted),
+        ("query", Fate::Unlisted),
+        ("operationName", Fate::Unlisted),
         ("access_token", Fate::Secret),
         ("email", Fate::Secret),
     ]);
@@ -112,13 +117,13 @@ fn scalar() -> impl Strategy<Value = Tree> {
         let raw = if number { format!("-7{digits}.{digits}E+07") } else { format!("\"{canary}\"") };
         Tree::Scalar { raw, shown: "UNLISTED".into(), harmless: false }
     });
-    let harmless = (select(vec!["active", "a b", "\u{e9}t\u{e9}", "x/y", ""]), escapes()).prop_map(
-        |(text, escapes)| Tree::Scalar {
-            raw: format!("\"{}\"", escaped(text, &escapes)),
-            shown: format!("\"{text}\""),
-            harmless: true,
-        },
-    );
+    let harmless =
+        (select(vec!["active", "2.0", "{a}", "a b", "\u{e9}t\u{e9}", "x/y", ""]), escapes())
+            .prop_map(|(text, escapes)| Tree::Scalar {
+                raw: format!("\"{}\"", escaped(text, &escapes)),
+                shown: format!("\"{text}\""),
+                harmless: true,
+            });
     let number = select(vec!["0", "-1.10", "12", "1e3"]).prop_map(|number| Tree::Scalar {
         raw: number.into(),
         shown: number.into(),
@@ -210,11 +215,12 @@ impl Tree {
     }
 }
 
-/// Whether six characters of a canary are in what is written of a body.
+/// Whether six characters of a canary are in what is written of a body. Returns what is.
 fn leaks(media_type: &str, body: &[u8], cut: bool, more: &[&str]) -> Option<String> {
     let mut notes = Notes::default();
     let kept = redact(&Content { cut, ..content(media_type, body) }, &rules(more), KEY, &mut notes);
     let mut written = kept.map(|kept| kept.text).unwrap_or_default();
+    written += &format!("\n{:?}", operations(&content(media_type, body)));
     for note in notes.into_list() {
         written += &format!("\n{}", note.path);
     }
@@ -228,6 +234,24 @@ fn leaks(media_type: &str, body: &[u8], cut: bool, more: &[&str]) -> Option<Stri
 
 proptest! {
     #![proptest_config(config(500))]
+
+    #[test]
+    fn operations_leak_nothing(canary in canary(), escapes in escapes(), end: Index) {
+        let name = escaped(&canary, &escapes);
+        for body in [
+            format!(r#"{{"jsonrpc":"2.0","method":"{name}","id":"{name}","params":["{name}"]}}"#),
+            format!(r#"[{{"jsonrpc":"2.0","id":"{name}","result":"{name}","error":{{"code":"{name}"}}}}]"#),
+            format!(r#"{{"method":"{name}","params":["{name}"],"id":"{name}"}}"#),
+            format!(r#"{{"query":"query {name} {{a(b: \"{name}\")}}","operationName":"{name}"}}"#),
+            format!(r#"{{"query":"mutation A {{a(b: \"{name}\")}}","variables":{{"a":"{name}"}}}}"#),
+        ] {
+            let cut = end.index(body.len() + 1);
+            prop_assert_eq!(leaks("application/json", body.as_bytes(), false, &[]), None, "{}", body);
+            prop_assert_eq!(leaks("application/json", &body.as_bytes()[..cut], true, &[]), None);
+        }
+        let document = format!("query {canary} {{ a }}");
+        prop_assert_eq!(leaks("application/graphql", document.as_bytes(), false, &[]), None);
+    }
 
     #[test]
     fn json_is_written_as_the_tree_says(tree in tree(), blank in "[ \t\r\n]{0,2}") {

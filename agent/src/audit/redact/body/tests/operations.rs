@@ -106,6 +106,8 @@ fn jsonrpc_calls_and_answers() {
         (r#"{"jsonrpc":"1.0","method":"a","id":1,"x":2}"#, "none"),
         (r#"{"jsonrpc":2.0,"method":"a","id":1}"#, "none"),
         (r#"{"jsonrpc":"2.0","method":"a","method":"b","id":1}"#, "none"),
+        (r#"{"jsonrpc":"2.0","id":1.5,"method":"a"}"#, "2.0 a - -"),
+        (r#"{"jsonrpc":"2.0","id":"k3x9q","method":"a"}"#, "2.0 a - -"),
         (r#"{"jsonrpc":"2.0","id":1}"#, "none"),
         (r#"{"id":1,"result":2,"error":null}"#, "none"),
     ] {
@@ -118,7 +120,8 @@ fn a_cut_body_tells_what_came_before_the_cut() {
     let whole =
         r#"[{"jsonrpc":"2.0","id":1,"method":"sendMessage","params":["x"]},{"jsonrpc":"2.0"}]"#;
     for end in 0..whole.len() {
-        let content = Content { cut: true, ..content("application/json", whole[..end].as_bytes()) };
+        let content =
+            Content { cut: true, ..content("application/json", &whole.as_bytes()[..end]) };
         let expected =
             if end > whole.find(",\"params").unwrap() - 1 { "2.0 sendMessage 1 -" } else { "none" };
         assert_eq!(show(&operations(&content)), expected, "{}", &whole[..end]);

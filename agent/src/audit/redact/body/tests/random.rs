@@ -132,6 +132,8 @@ proptest! {
 
 #[test]
 fn long_runs_take_little_time() {
+    let bracketed = ["a", &"[a]".repeat(20_000), "=1"].concat();
+    look(bracketed.as_bytes(), false);
     for piece in [
         "[",
         "{\"a\":",
