@@ -24,6 +24,7 @@ pub mod streams;
 pub mod tape;
 pub mod tunnels;
 
+use frame::HEAD_BYTES;
 use half::{Half, Settings, Step};
 use head::{Head, Shape};
 use hpack::Decoder;
@@ -187,8 +188,12 @@ impl Http2 {
                     self.streams.goaway(last, reset, around.out);
                 }
                 Step::Settings(settings) => self.allow(other(role), settings),
+                Step::Garbage if half.reader.is_at_preface() => {
+                    self.is_wrong = true;
+                    return;
+                }
                 Step::Garbage => {
-                    self.is_wrong |= half.reader.is_at_preface();
+                    report(Reason::Unparsed, HEAD_BYTES as u64, around.out);
                     self.lose(role, Reason::Unparsed, time_ns, around);
                 }
             }

@@ -120,6 +120,9 @@ impl Stream {
             note(&mut self.exchange.anomalies, anomaly);
         }
         match role {
+            _ if self.is_complete(role) => {
+                note(&mut self.exchange.anomalies, Anomaly::InvalidFrame)
+            }
             Role::Response if self.is_still_to_come(&block) => self.response(block, limits),
             _ if self.has(role) => self.trailers(role, block),
             Role::Request => self.request(block, limits),
@@ -248,6 +251,10 @@ impl Stream {
     /// What came of it. Directions that are not over end like that. `reason`: why a message may be
     /// missing.
     pub fn finish(mut self, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
+        if !self.has(Role::Request) && !self.has(Role::Response) {
+            // It was given up before anything came.
+            return;
+        }
         let answered = self.response.over;
         for role in [Role::Request, Role::Response] {
             self.end(role, end);
@@ -332,14 +339,22 @@ impl Stream {
             }
             return;
         }
-        self.response.meter = block.meter;
-        self.response.content_length = content_length;
+        self.response = Direction { meter: block.meter, content_length, ..Direction::default() };
         let head_bytes = self.response.meter.seen_bytes() as usize;
         self.response.meter.expect(&head.fields, Role::Response, limits);
         let mut message = self.response.meter.open(head, head_bytes);
         message.unknown_fields = block.unknown;
         self.exchange.response = Some(message);
         self.exchange.lost_response = None;
+    }
+
+    /// Nothing may follow.
+    fn is_complete(&self, role: Role) -> bool {
+        self.part(role).over
+            && match role {
+                Role::Request => self.exchange.request.is_some(),
+                Role::Response => self.exchange.response.is_some(),
+            }
     }
 
     /// What came as the response's head may have been an interim one: its status is not known.

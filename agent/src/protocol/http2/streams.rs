@@ -385,7 +385,7 @@ fn waits(stream: &Stream) -> usize {
 
 /// It is over, but for its request, which has not been seen.
 fn is_orphan(stream: &Stream) -> bool {
-    !stream.has(Role::Request) && (stream.is_done() || stream.is_reset())
+    !stream.has(Role::Request) && (stream.is_over(Role::Response) || stream.is_reset())
 }
 
 /// The server opens streams with even identifiers (RFC 9113 section 5.1.1).
