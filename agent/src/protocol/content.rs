@@ -62,8 +62,16 @@ struct Reader {
 
 enum Kind {
     Grpc(grpc::Messages),
-    /// The codings in front of it, and room for what they put out.
-    Events(EventStream, Decoder, Vec<u8>),
+    Events(Box<Events>),
+}
+
+/// Server-sent events.
+struct Events {
+    stream: EventStream,
+    /// The codings in front of it.
+    decoder: Decoder,
+    /// Room for what they put out.
+    text: Vec<u8>,
 }
 
 impl Content {
@@ -166,7 +174,8 @@ impl Reader {
         } else if role == Role::Response && is_event_stream(value) {
             let limits = CodingLimits { output_bytes: usize::MAX, ..CodingLimits::default() };
             let decoder = Decoder::new(fields.all("content-encoding"), limits).ok()?;
-            Kind::Events(EventStream::new(limit_bytes), decoder, Vec::new())
+            let stream = EventStream::new(limit_bytes);
+            Kind::Events(Box::new(Events { stream, decoder, text: Vec::new() }))
         } else {
             return None;
         };
@@ -191,11 +200,12 @@ impl Reader {
                 messages.bytes(bytes, &mut |frame| found.add(frame));
                 self.tell(found, time_ns);
             }
-            Kind::Events(events, decoder, text) => {
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &mut **events;
                 let mut found = Vec::new();
                 text.clear();
                 decoder.push(bytes, text);
-                events.push(text, time_ns, &mut found);
+                stream.push(text, time_ns, &mut found);
                 self.events(found);
             }
         }
@@ -219,16 +229,17 @@ impl Reader {
                 messages.skip(bytes, &mut |frame| found.add(frame));
                 self.tell(found, time_ns);
             }
-            Kind::Events(events, decoder, text) => {
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &mut **events;
                 let mut found = Vec::new();
                 text.clear();
                 // What is compressed cannot be followed over a hole.
                 if decoder.is_plain() {
-                    events.hole(bytes, &mut found);
+                    stream.hole(bytes, &mut found);
                 } else {
                     decoder.finish(text);
-                    events.push(text, time_ns, &mut found);
-                    events.hole(bytes, &mut found);
+                    stream.push(text, time_ns, &mut found);
+                    stream.hole(bytes, &mut found);
                 }
                 self.events(found);
             }
@@ -243,13 +254,14 @@ impl Reader {
                 messages.end(&mut |frame| found.add(frame));
                 self.tell(found, time_ns);
             }
-            Kind::Events(events, decoder, text) => {
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &mut **events;
                 let mut found = Vec::new();
                 text.clear();
                 decoder.finish(text);
-                events.push(text, time_ns, &mut found);
-                events.end(how, &mut found);
-                self.count.pings = events.counts().comments;
+                stream.push(text, time_ns, &mut found);
+                stream.end(how, &mut found);
+                self.count.pings = stream.counts().comments;
                 self.events(found);
             }
         }
@@ -355,8 +367,9 @@ impl Reader {
     fn memory_bytes(&self) -> usize {
         let kind = match &self.kind {
             Kind::Grpc(messages) => messages.memory_bytes(),
-            Kind::Events(events, decoder, text) => {
-                events.memory_bytes() + decoder.memory_bytes() + text.capacity()
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &**events;
+                stream.memory_bytes() + decoder.memory_bytes() + text.capacity()
             }
         };
         size_of::<Self>() + kind + self.ready_bytes

@@ -59,6 +59,7 @@ struct Side {
     frame_bytes: u32,
 }
 
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum State {
     InStep(Half),
     Lost(Box<Scout>),
