@@ -313,6 +313,8 @@ impl Http2 {
             let found = scout.found();
             side.state = State::InStep(found.half);
             report(found.reason, found.skipped_bytes, around.out);
+            // What was opened meanwhile may have gone on before the frames that were found.
+            self.streams.shake(role, found.reason, found.begun_ns, found.begun_ns);
             found.tape.play(|span| self.bytes(role, span, around));
         }
     }
@@ -358,7 +360,7 @@ impl Http2 {
         };
         let (id, ends_stream, promised) = (block.stream, block.ends_stream, block.promised);
         let is_promise = block.is_promise;
-        let block = Block { head, unknown, meter: block.meter, note };
+        let block = Block { head, unknown, ends_stream, meter: block.meter, note };
         if is_promise {
             return self.promise(role, promised, block, around);
         }

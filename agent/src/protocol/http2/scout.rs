@@ -117,6 +117,8 @@ pub struct Found {
     pub reason: Reason,
     /// How many bytes were passed over.
     pub skipped_bytes: u64,
+    /// When the first of them was moved.
+    pub begun_ns: u64,
 }
 
 impl Scout {
@@ -237,6 +239,7 @@ impl Scout {
         let reader = Reader::new(is_preface);
         Found {
             half: Half::new(reader, Decoder::late(), self.about.reason),
+            begun_ns: self.tape.begun_ns().unwrap_or(self.last_ns),
             tape: self.tape,
             reason: self.about.reason,
             skipped_bytes: self.skipped_bytes,

@@ -38,7 +38,9 @@ struct Direction {
     murky: bool,
     content_length: Option<u64>,
     over: bool,
-    /// Its last frames may have been lost.
+    /// Frames may have been lost since its head, or with its head.
+    lost: Option<Reason>,
+    /// Nothing has come since: perhaps nothing will.
     shaken: Option<Reason>,
 }
 
@@ -48,6 +50,8 @@ pub struct Block<'a> {
     pub head: Result<Head<'a>, Reason>,
     /// Fields that were left out.
     pub unknown: Option<Unknown>,
+    /// It is the last frame of its sender.
+    pub ends_stream: bool,
     /// When, how long, by whom.
     pub meter: Meter,
     /// What was odd about it besides.
@@ -96,6 +100,11 @@ impl Stream {
         self.exchange.request.is_some()
     }
 
+    /// When the request was seen first; 0: it was not.
+    pub fn asked_ns(&self) -> u64 {
+        self.exchange.request.as_ref().map_or(0, |request| request.first_ns)
+    }
+
     /// Whether a direction is over.
     pub fn is_over(&self, role: Role) -> bool {
         self.part(role).over
@@ -121,8 +130,9 @@ impl Stream {
         }
         match role {
             _ if self.is_complete(role) => {
-                note(&mut self.exchange.anomalies, Anomaly::InvalidFrame)
+                note(&mut self.exchange.anomalies, Anomaly::InvalidFrame);
             }
+            _ if self.is_behind_head(role, &block) => self.lose(role),
             Role::Response if self.is_still_to_come(&block) => self.response(block, limits),
             _ if self.has(role) => self.trailers(role, block),
             Role::Request => self.request(block, limits),
@@ -183,6 +193,7 @@ impl Stream {
         if !part.over {
             part.meter.framed_hole(0, None, reason, time_ns);
             part.murky = true;
+            part.lost = Some(reason);
             part.shaken = Some(reason);
         }
     }
@@ -201,6 +212,10 @@ impl Stream {
             return;
         }
         part.over = true;
+        if end == MessageEnd::Whole && !self.has(role) {
+            self.lose(role);
+        }
+        let part = self.part_mut(role);
         let length = (!part.murky && !is_tunnel).then_some(part.content_bytes);
         let mismatch = match (end, length, part.content_length) {
             (MessageEnd::Whole, Some(length), Some(said)) => length != said,
@@ -304,7 +319,7 @@ impl Stream {
     // === heads ===
 
     fn request(&mut self, block: Block<'_>, limits: &Limits) {
-        self.request.meter = block.meter;
+        self.request = Direction { meter: block.meter, ..Direction::default() };
         match block.head {
             Ok(head) => {
                 self.request.content_length = head.content_length;
@@ -358,13 +373,36 @@ impl Stream {
     }
 
     /// What came as the response's head may have been an interim one: its status is not known.
-    fn is_still_to_come(&self, block: &Block<'_>) -> bool {
-        let is_head = matches!(&block.head, Ok(head) if head.is_response());
+    fn is_unsure(&self, role: Role) -> bool {
         let is_unsure = match &self.exchange.response {
             Some(message) => message.head.status.is_none() && message.unknown_fields.is_some(),
             None => self.exchange.lost_response.is_some(),
         };
-        is_head && is_unsure && self.response.content_bytes == 0 && !self.response.over
+        role == Role::Response && is_unsure && self.response.content_bytes == 0
+    }
+
+    /// A head comes after one that may have been an interim one. Trailers would be the end.
+    fn is_still_to_come(&self, block: &Block<'_>) -> bool {
+        let is_head = |head: &Head<'_>| head.is_response() || !block.ends_stream;
+        self.is_unsure(Role::Response) && block.head.as_ref().is_ok_and(is_head)
+    }
+
+    /// Trailers come, or what may be some, and the head was lost.
+    fn is_behind_head(&self, role: Role, block: &Block<'_>) -> bool {
+        let is_no_head = |head: &Head<'_>| !head.is_request() && !head.is_response();
+        !self.has(role)
+            && self.part(role).lost.is_some()
+            && block.ends_stream
+            && block.head.as_ref().is_ok_and(is_no_head)
+    }
+
+    /// The head of a direction was lost.
+    fn lose(&mut self, role: Role) {
+        let reason = self.part(role).lost.unwrap_or(Reason::Unparsed);
+        match role {
+            Role::Request => self.exchange.lost_request.get_or_insert(reason),
+            Role::Response => self.exchange.lost_response.get_or_insert(reason),
+        };
     }
 
     fn trailers(&mut self, role: Role, block: Block<'_>) {
@@ -374,20 +412,32 @@ impl Stream {
             note(&mut self.exchange.anomalies, Anomaly::InvalidPseudoHeader);
         }
         self.notes(head.notes);
-        let (trailers, unknown) = match role {
+        // The first head may have been an interim one, and this the response's.
+        let is_unsure = self.is_unsure(role) && block.unknown.is_some();
+        let (fields, trailers, unknown) = match role {
             Role::Request => match &mut self.exchange.request {
-                Some(message) => (&mut message.trailers, &mut message.unknown_fields),
+                Some(Message { head, trailers, unknown_fields, .. }) => {
+                    (&mut head.fields, trailers, unknown_fields)
+                }
                 None => return,
             },
             Role::Response => match &mut self.exchange.response {
-                Some(message) => (&mut message.trailers, &mut message.unknown_fields),
+                Some(Message { head, trailers, unknown_fields, .. }) => {
+                    (&mut head.fields, trailers, unknown_fields)
+                }
                 None => return,
             },
         };
-        if trailers.is_empty() {
+        *unknown = sum(*unknown, block.unknown);
+        if is_unsure {
+            let left_out = std::mem::take(fields).len() + head.fields.len();
+            if let Some(unknown) = unknown {
+                let left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+                unknown.fields = unknown.fields.saturating_add(left_out);
+            }
+        } else if trailers.is_empty() {
             *trailers = head.fields;
         }
-        *unknown = sum(*unknown, block.unknown);
     }
 
     fn notes(&mut self, notes: Vec<Anomaly>) {

@@ -221,7 +221,12 @@ impl Streams {
             Role::Request => self.missing = self.missing.or(Some((self.last_asked, reason))),
             Role::Response => self.promises_lost = self.promises_lost.or(Some(reason)),
         }
-        for stream in self.open.values_mut() {
+        self.shake(role, reason, time_ns, u64::MAX);
+    }
+
+    /// Of the streams that were opened before that time frames of a direction may have been lost.
+    pub fn shake(&mut self, role: Role, reason: Reason, time_ns: u64, before_ns: u64) {
+        for stream in self.open.values_mut().filter(|stream| stream.asked_ns() < before_ns) {
             let waited = waits(stream);
             stream.shake(role, reason, time_ns);
             self.held_bytes += count(stream);

@@ -62,6 +62,11 @@ impl Tape {
         self.from
     }
 
+    /// When that byte was moved.
+    pub fn begun_ns(&self) -> Option<u64> {
+        self.pieces.front().map(|piece| piece.span.time_ns)
+    }
+
     /// Bytes that are kept.
     pub fn len_bytes(&self) -> usize {
         self.bytes.saturating_sub(self.cut_bytes)
