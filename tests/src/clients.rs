@@ -1,4 +1,4 @@
-//! Clients that somebody else wrote: curl, wrk, Python's `http.client`.
+//! Clients that somebody else wrote: curl, wrk, h2load, Python's `http.client`.
 //!
 //! Out: what each says happened, which is ground truth beside the server's log.
 
@@ -67,6 +67,17 @@ pub fn wrk(url: &str, connections: usize, seconds: u64, more: &[&str]) -> Result
     let line = text.lines().find_map(|line| line.trim().split_once(" requests in "));
     let (count, _) = line.with_context(|| format!("wrk says no number of requests:\n{text}"))?;
     Ok(count.parse()?)
+}
+
+/// Loads a URL over HTTP/2 with h2load, and gives the number of requests that succeeded.
+pub fn h2load(url: &str, requests: usize, connections: usize, streams: usize) -> Result<usize> {
+    let mut command = process::command("h2load")?;
+    command.args(["-n", &requests.to_string(), "-c", &connections.to_string()]);
+    command.args(["-m", &streams.to_string()]).arg(url);
+    let text = process::run(&mut command, LIMIT_SECONDS)?.good()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("requests: "));
+    let words = line.and_then(|line| line.split(", ").find_map(|word| word.strip_suffix(" succeeded")));
+    Ok(words.with_context(|| format!("h2load says no number of requests:\n{text}"))?.parse()?)
 }
 
 /// Runs a client written in Python for a test, and gives what it says of each exchange.
