@@ -134,6 +134,12 @@ impl Asker {
         self.process.wait(LIMIT_SECONDS).map(drop)
     }
 
+    /// Tells it that nothing more comes, and waits for its end.
+    pub fn end(mut self) -> Result<()> {
+        drop(self.input);
+        self.process.wait(LIMIT_SECONDS).map(drop)
+    }
+
     /// Asks for a path over its one connection, and gives the status and the content's length.
     pub fn ask(&mut self, path: &str) -> Result<(u64, u64)> {
         self.send(path)?;

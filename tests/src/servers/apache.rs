@@ -1,4 +1,4 @@
-//! Apache with mod_ssl: processes of many threads, and OpenSSL behind filters of its own.
+//! Apache, processes of many threads: with mod_ssl, OpenSSL behind filters of its own; with mod_http2.
 
 use anyhow::Result;
 
@@ -8,12 +8,27 @@ use crate::certificates::Certificates;
 use crate::scene::Scene;
 use crate::{ports, process};
 
-/// Starts one over the files in `www/`.
+/// Starts one over the files in `www/`, with TLS.
 pub fn start(scene: &Scene, certificates: &Certificates) -> Result<App> {
+    let folder = certificates.folder().display();
+    let protocol = format!(
+        "LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so\nSSLEngine on\n\
+         SSLCertificateFile {folder}/server.pem\nSSLCertificateKeyFile {folder}/server.key"
+    );
+    start_with(scene, &protocol)
+}
+
+/// Starts one that takes HTTP/2 without TLS, from the first byte on or by Upgrade.
+pub fn start_h2c(scene: &Scene) -> Result<App> {
+    let module = "LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so";
+    start_with(scene, &format!("{module}\nProtocols h2c http/1.1"))
+}
+
+fn start_with(scene: &Scene, protocol: &str) -> Result<App> {
     let port = ports::free()?;
     let config = CONFIG
         .replace("@FOLDER@", &scene.path("").display().to_string())
-        .replace("@CERTIFICATES@", &certificates.folder().display().to_string())
+        .replace("@PROTOCOL@", protocol)
         .replace("@PORT@", &port.to_string());
     scene.file("www/small", "hello\n")?;
     let config = scene.file("apache.conf", config)?;
