@@ -4,7 +4,6 @@ use anyhow::{Result, ensure};
 use live_tests::certificates::Certificates;
 use live_tests::clients::{Asker, curl};
 use live_tests::compare;
-use live_tests::process;
 use live_tests::record::Record;
 use live_tests::scene::Scene;
 use live_tests::script::text;
