@@ -11,15 +11,18 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::assemble::{self, Met};
+use super::assemble::{self, Met, Rules};
+use super::content::ContentRules;
 use super::encode::{EncodedRecord, ExchangeId, Link};
 use super::observer::{Observer, hex};
 use super::record::Record;
+use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
 use super::redact::{RedactionConfig, lists, text};
 use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
 use super::stream_message;
+use crate::model::limits::Limits;
 use crate::model::origin::Origin;
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{Exchange, Part};
@@ -27,7 +30,10 @@ use crate::protocol::stream_message::StreamMessage;
 
 /// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
 /// the same exchange give another record.
-const REDACTION_RULES: u32 = 1;
+const REDACTION_RULES: u32 = 2;
+
+/// Bytes of content that are kept of each message, unless the configuration says otherwise.
+const BODY_LIMIT_BYTES: usize = 65_536;
 
 /// How much of which exchange is recorded, and without what.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub struct Policy {
     default: Level,
     rules: Vec<Rule>,
     headers: HeaderTable,
+    bodies: BodyRules,
+    body_limit_bytes: usize,
     digest: String,
     observer: Arc<Observer>,
 }
@@ -42,12 +50,6 @@ pub struct Policy {
 /// A policy that this version cannot keep.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PolicyError {
-    /// A level that needs bodies.
-    #[error("policy level `{level}` is not available in this version")]
-    Level {
-        /// Its name.
-        level: &'static str,
-    },
     /// A rule that cannot be used.
     #[error("policy rule {index}: {error}")]
     Rule {
@@ -59,23 +61,41 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// The policy of a configuration. Errors: levels that are not available, rules that mean
-    /// nothing; `config` finds both earlier and with their place in the file.
+    /// The policy of a configuration, with the default limit on bodies. Errors: rules that mean
+    /// nothing; `config` finds them earlier and with their place in the file.
     pub fn new(
         policy: &PolicyConfig,
         redaction: &RedactionConfig,
         observer: Arc<Observer>,
     ) -> Result<Self, PolicyError> {
-        let levels = policy.rule.iter().map(|rule| rule.level).chain([policy.default]);
-        if let Some(level) = levels.into_iter().find(|level| !level.is_available()) {
-            return Err(PolicyError::Level { level: level.name() });
-        }
         let rule =
             |(index, config)| Rule::new(config).map_err(|error| PolicyError::Rule { index, error });
         let rules = policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         let headers = HeaderTable::new(redaction);
-        let digest = digest(policy, &headers);
-        Ok(Self { default: policy.default, rules, headers, digest, observer })
+        let bodies = BodyRules::new(redaction);
+        let digest = digest(policy, &headers, &bodies);
+        let body_limit_bytes = BODY_LIMIT_BYTES;
+        let default = policy.default;
+        Ok(Self { default, rules, headers, bodies, body_limit_bytes, digest, observer })
+    }
+
+    /// The same with another limit on the bytes of content that are kept of each message.
+    #[must_use]
+    pub fn with_body_limit(self, bytes: u64) -> Self {
+        let body_limit_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { body_limit_bytes, ..self }
+    }
+
+    fn content_rules(&self) -> ContentRules<'_> {
+        ContentRules { body: &self.bodies, limit_bytes: self.body_limit_bytes }
+    }
+
+    /// What the parsers have to keep so that every rule can be followed.
+    pub fn bound(&self, limits: &mut Limits) {
+        let levels = || self.rules.iter().map(|rule| rule.level).chain([self.default]);
+        let wanted = |is_wanted: bool| if is_wanted { self.body_limit_bytes } else { 0 };
+        limits.request_body_bytes = wanted(levels().any(Level::keeps_request));
+        limits.response_body_bytes = wanted(levels().any(Level::keeps_response));
     }
 
     /// The record of an exchange, ready for the journal; `None`: the policy says `none`.
@@ -123,7 +143,14 @@ impl Policy {
             return None;
         }
         let met = Met { level, rule, digest: &self.digest };
-        let record = stream_message::record(message, origin, clock, &self.observer, met);
+        let record = stream_message::record(
+            message,
+            origin,
+            clock,
+            self.content_rules(),
+            &self.observer,
+            met,
+        );
         let exchange = ExchangeId { conn, number: message.exchange };
         let link = match message.is_last {
             true => Link::Closes(exchange),
@@ -152,7 +179,8 @@ impl Policy {
         match met.level {
             Level::None => None,
             _ => {
-                Some(assemble::record(exchange, origin, clock, &self.headers, &self.observer, met))
+                let rules = Rules { headers: &self.headers, content: self.content_rules() };
+                Some(assemble::record(exchange, origin, clock, rules, &self.observer, met))
             }
         }
     }
@@ -233,15 +261,17 @@ struct Effective<'a> {
     rule: &'a [RuleConfig],
     header_allow: Vec<&'a str>,
     header_never: [&'a [&'a str]; 3],
+    body_allow: Vec<&'a str>,
 }
 
-fn digest(policy: &PolicyConfig, headers: &HeaderTable) -> String {
+fn digest(policy: &PolicyConfig, headers: &HeaderTable, bodies: &BodyRules) -> String {
     let effective = Effective {
         redaction_rules: REDACTION_RULES,
         default: policy.default,
         rule: &policy.rule,
         header_allow: headers.kept_names(),
         header_never: [lists::NEVER, lists::NEVER_PARTS, lists::NEVER_ENDS],
+        body_allow: bodies.kept_entries(),
     };
     // Plain structs of text and numbers always serialise.
     let canonical = serde_json::to_vec(&effective).unwrap_or_default();

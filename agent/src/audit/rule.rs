@@ -37,9 +37,14 @@ impl Level {
         }
     }
 
-    /// Whether this version can do what the level asks for.
-    pub fn is_available(self) -> bool {
-        matches!(self, Self::None | Self::Metadata)
+    /// Whether bodies of requests are kept.
+    pub fn keeps_request(self) -> bool {
+        matches!(self, Self::Request | Self::RequestResponse)
+    }
+
+    /// Whether bodies of responses are kept.
+    pub fn keeps_response(self) -> bool {
+        self == Self::RequestResponse
     }
 }
 

@@ -10,15 +10,13 @@ use super::finding::{Finding, Warning};
 use super::read::Read;
 use super::read::Step::{self, Index, Key};
 use super::source::Sources;
-use crate::audit::rule::Level;
 
 /// Keys that are mistakes.
 const REFUSED: &[[&str; 2]] =
     &[["journal", "encrypt_to"], ["journal", "witness_policy"], ["identity", "trusted_proxies"]];
 
 /// Keys that are worth a warning.
-const WITHOUT_EFFECT: &[[&str; 2]] =
-    &[["journal", "retain_days"], ["journal", "retain_bytes"], ["capture", "body_limit_bytes"]];
+const WITHOUT_EFFECT: &[[&str; 2]] = &[["journal", "retain_days"], ["journal", "retain_bytes"]];
 
 pub(super) fn check(
     read: &Read<'_>,
@@ -39,26 +37,12 @@ pub(super) fn check(
     for index in 0..read.config.sink.len() {
         refuse(&[Key("sink"), Index(index)], "sink");
     }
-    levels(read, &mut refuse);
     rule_conditions(read, &mut refuse);
     for [section, key] in WITHOUT_EFFECT {
         if let Some(span) = read.span(&[Key(section), Key(key)]) {
             let message = format!("`{section}.{key}` has no effect in this version");
             warnings.push(sources.finding(Some(span), message, None));
         }
-    }
-}
-
-fn levels(read: &Read<'_>, refuse: &mut impl FnMut(&[Step<'_>], &str)) {
-    let mut level = |path: &[Step<'_>], level: Level| {
-        if !level.is_available() {
-            refuse(path, level.name());
-        }
-    };
-    let policy = &read.config.policy;
-    level(&[Key("policy"), Key("default")], policy.default);
-    for (index, rule) in policy.rule.iter().enumerate() {
-        level(&[Key("policy"), Key("rule"), Index(index), Key("level")], rule.level);
     }
 }
 

@@ -19,8 +19,8 @@ pub struct CaptureConfig {
     /// No connection that one of these rules matches, whatever `include` says.
     /// Example: `[{ executable = "/usr/bin/backup" }]`.
     pub exclude: Vec<CaptureRule>,
-    /// Bytes of content kept of each direction of an exchange. Without effect in this version,
-    /// which records no content.
+    /// Bytes of content kept of each direction of an exchange, as sent and again decoded, where the policy
+    /// asks for bodies. Beyond it the record says `truncated`.
     pub body_limit_bytes: u64,
     /// Memory that connections and their parsers may take in all, in bytes. Beyond it connections
     /// are given up, longest idle first; a `loss` record says so.

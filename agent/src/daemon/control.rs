@@ -208,7 +208,8 @@ impl Control<'_> {
         let (config, _warnings) =
             Config::load(self.config_file.as_deref()).map_err(|errors| errors.to_string())?;
         let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&self.observer))
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| error.to_string())?
+            .with_body_limit(config.capture.body_limit_bytes);
         let rules = Rules::new(&config.capture).map_err(|error| error.to_string())?;
         if config.journal != self.config.journal || resizes(&config, &self.config) {
             tracing::warn!("changes of [journal] and of sizes in [capture] need a restart");

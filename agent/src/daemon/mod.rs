@@ -137,7 +137,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let observer = Arc::new(names::observer(&host));
     let config = &options.config;
     let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&observer))?;
-    let policy = Arc::new(policy);
+    let policy = Arc::new(policy.with_body_limit(config.capture.body_limit_bytes));
     let signals = control::Signals::take().map_err(system("wait for signals"))?;
     // Everything that can be refused comes before the journal is touched.
     let rules = rules::Rules::new(&config.capture)?;

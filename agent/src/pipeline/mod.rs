@@ -81,10 +81,11 @@ impl Pipeline {
     pub fn new(
         policy: Arc<Policy>,
         names: Arc<dyn Names>,
-        limits: Limits,
+        mut limits: Limits,
         memory_bytes: usize,
         clock: ClockOffset,
     ) -> Self {
+        policy.bound(&mut limits);
         Self {
             tracker: Tracker::new(limits, memory_bytes, Arc::clone(&names)),
             policy,
@@ -150,6 +151,7 @@ impl Pipeline {
 
     /// The policy from the next exchange on.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.tracker.set_limits(|limits| policy.bound(limits));
         self.policy = policy;
     }
 

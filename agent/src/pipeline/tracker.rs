@@ -91,6 +91,11 @@ impl Tracker {
         }
     }
 
+    /// Other limits from the next message on.
+    pub fn set_limits(&mut self, change: impl FnOnce(&mut Limits)) {
+        change(&mut self.limits);
+    }
+
     /// How many connections there are.
     pub fn len(&self) -> usize {
         self.connections.len()

@@ -92,12 +92,34 @@ impl Meter {
 
     /// Bytes that were not.
     pub fn hole(&mut self, bytes: u64, reason: Reason, time_ns: u64) {
+        self.framed_hole(bytes, Some(bytes), reason, time_ns);
+    }
+
+    /// The same, where not all of them are content. `None`: how much content is missing is not known.
+    pub fn framed_hole(&mut self, bytes: u64, content: Option<u64>, reason: Reason, time_ns: u64) {
         let at = self.seen_bytes;
         self.seen_bytes = self.seen_bytes.saturating_add(bytes);
         self.last_ns = time_ns;
-        if let Some(content) = &mut self.content {
-            content.hole(bytes, time_ns);
+        match (&mut self.content, content) {
+            (Some(_), Some(0)) => {}
+            (Some(content), Some(bytes)) => content.hole(bytes, time_ns),
+            (Some(content), None) => content.lose(time_ns),
+            (None, _) => {}
         }
+        self.gap(at, bytes, reason);
+    }
+
+    /// More of the message, which was counted by itself.
+    pub fn append(&mut self, other: &Self) {
+        for gap in &other.gaps {
+            self.gap(self.seen_bytes.saturating_add(gap.at), gap.bytes, gap.reason);
+        }
+        self.seen_bytes = self.seen_bytes.saturating_add(other.seen_bytes);
+        self.captured_bytes = self.captured_bytes.saturating_add(other.captured_bytes);
+        self.last_ns = other.last_ns;
+    }
+
+    fn gap(&mut self, at: u64, bytes: u64, reason: Reason) {
         let full = self.gaps.len() >= GAPS;
         match self.gaps.last_mut() {
             Some(last) if full => last.bytes = last.bytes.saturating_add(bytes),

@@ -186,7 +186,12 @@ impl Connection {
             }
             Mode::Http2(http) => http.tick(now_ns, l, out),
             Mode::Tls(ciphertext) => ciphertext.tick(now_ns, out),
-            Mode::Probing(_) | Mode::WebSocket(_) | Mode::Ignored => {}
+            Mode::Probing(probe) => {
+                if let Some(requests) = probe.tick(now_ns) {
+                    self.join(requests, now_ns, l, out);
+                }
+            }
+            Mode::WebSocket(_) | Mode::Ignored => {}
         }
     }
 
@@ -228,7 +233,11 @@ impl Connection {
 
     /// It is a protocol whose exchanges are told.
     pub fn is_read(&self) -> bool {
-        matches!(self.mode, Mode::Http1(_) | Mode::Http2(_) | Mode::WebSocket(_))
+        match &self.mode {
+            Mode::Http1(_) | Mode::Http2(_) | Mode::WebSocket(_) => true,
+            Mode::Probing(probe) => probe.requests().is_some(),
+            Mode::Tls(_) | Mode::Ignored => false,
+        }
     }
 
     /// What the kernel side should do.
@@ -247,7 +256,10 @@ impl Connection {
 
     /// Where requests come from; `Some(Ingress)`: the watched process is the server.
     pub fn request_direction(&self) -> Option<Direction> {
-        self.request_direction
+        match &self.mode {
+            Mode::Probing(probe) => self.request_direction.or(probe.requests()),
+            _ => self.request_direction,
+        }
     }
 
     /// Something waits for time to pass.
@@ -256,7 +268,8 @@ impl Connection {
             Mode::Http1(http) => http.awaits_tick(),
             Mode::Http2(http) => http.awaits_tick(),
             Mode::Tls(ciphertext) => ciphertext.awaits_tick(),
-            Mode::Probing(_) | Mode::WebSocket(_) | Mode::Ignored => false,
+            Mode::Probing(probe) => probe.awaits_tick(),
+            Mode::WebSocket(_) | Mode::Ignored => false,
         }
     }
 
@@ -274,6 +287,9 @@ impl Connection {
     }
 
     fn push(&mut self, d: Direction, input: Input<'_>, l: &Limits, out: &mut Vec<Output>) {
+        if matches!(self.mode, Mode::Probing(_)) {
+            self.tick(input.time_ns(), l, out);
+        }
         let role = self.role(d);
         match &mut self.mode {
             Mode::Ignored => {}
@@ -303,7 +319,9 @@ impl Connection {
             }
             Mode::Probing(probe) => match probe.push(d, &input, l) {
                 Verdict::More => {}
-                Verdict::Http1(_) | Verdict::Http2(_) | Verdict::Other if self.carried => {
+                Verdict::Http1(_) | Verdict::Http2(_) | Verdict::Joined(_) | Verdict::Other
+                    if self.carried =>
+                {
                     self.be_carried();
                 }
                 Verdict::Http1(requests) => {
@@ -311,9 +329,10 @@ impl Connection {
                     self.parse(parser, requests, (d, input), l, out);
                 }
                 Verdict::Http2(requests) => {
-                    let parser = Mode::Http2(Box::new(Http2::new(probe.lost())));
+                    let parser = Mode::Http2(Box::default());
                     self.parse(parser, requests, (d, input), l, out);
                 }
+                Verdict::Joined(requests) => self.join(requests, input.time_ns(), l, out),
                 Verdict::Tls => self.follow_tls(d, &input),
                 Verdict::Other => self.mode = Mode::Ignored,
             },
@@ -366,6 +385,27 @@ impl Connection {
         }
     }
 
+    /// It is HTTP/2 whose beginning was not seen, requests going that way.
+    fn join(&mut self, requests: Direction, now_ns: u64, l: &Limits, out: &mut Vec<Output>) {
+        let Mode::Probing(probe) = &mut self.mode else {
+            return;
+        };
+        let (Some(search), Some(reason)) = (probe.take_search(), probe.lost()) else {
+            return;
+        };
+        if self.carried {
+            return self.be_carried();
+        }
+        if let Some((reason, bytes)) = probe.missing() {
+            out.push(Output::Loss(Loss::hole(reason, bytes)));
+        }
+        self.request_direction = Some(requests);
+        let (asking, answering) = search.into_sides(requests);
+        let mut http = Box::new(Http2::joined(asking, answering, reason));
+        http.tick(now_ns, l, out);
+        self.mode = Mode::Http2(http);
+    }
+
     /// It is TLS: what was kept is followed, then the last input.
     fn follow_tls(&mut self, last_direction: Direction, last: &Input<'_>) {
         let Mode::Probing(probe) = &mut self.mode else {
@@ -411,7 +451,7 @@ impl Connection {
                 let (request, held) = (http.take_upgraded(), held(http, requests));
                 self.mode = Mode::Http2(Box::new(match request {
                     Some(request) => Http2::upgraded(request, l, out),
-                    None => Http2::new(None),
+                    None => Http2::new(),
                 }));
                 self.resume(held, l, out);
             }
@@ -427,10 +467,15 @@ impl Connection {
 
     /// Nothing more will come.
     fn over(&mut self, how: MessageEnd, l: &Limits, out: &mut Vec<Output>) {
+        if let Mode::Probing(probe) = &self.mode
+            && let Some(requests) = probe.end()
+        {
+            self.join(requests, 0, l, out);
+        }
         match std::mem::replace(&mut self.mode, Mode::Ignored) {
             Mode::Ignored => {}
             Mode::Http1(mut http) => http.close(how, l, out),
-            Mode::Http2(mut http) => http.close(how, out),
+            Mode::Http2(mut http) => http.close(how, l, out),
             Mode::WebSocket(session) => session.close(how, out),
             // What its handshake has shown is still asked for.
             Mode::Tls(mut ciphertext) => {

@@ -1,8 +1,9 @@
 //! What a connection speaks, while that is not known.
 //!
 //! In: its first bytes, holes and ends. Out: `Verdict`; the bytes are given back to be parsed.
-//! Always: at most `Limits::head_bytes` a direction; a connection of which the beginning was not
-//! seen is looked at only where a turn begins, and is given up after `TURNS` of them.
+//! Always: at most `Limits::head_bytes` a direction, and what a search for frames keeps; a connection of
+//! which the beginning was not seen is looked at only where a turn begins, and is given up after `TURNS` of
+//! them, unless it looks like HTTP/2, which takes longer to be told (`http2::search`).
 //! Not here: the grammars (`detect`), what a verdict leads to (`protocol`).
 
 use crate::model::limits::Limits;
@@ -10,6 +11,8 @@ use crate::model::loss::Reason;
 use crate::model::sample::Direction;
 use crate::protocol::detect::{self, Match, Matcher};
 use crate::protocol::held::Input;
+use crate::protocol::http2::scout::Scout;
+use crate::protocol::http2::search::Search;
 use crate::protocol::meter::Span;
 use crate::protocol::tls;
 
@@ -22,6 +25,8 @@ pub enum Verdict {
     Http1(Direction),
     /// HTTP/2, requests going that way; the last input is still to be parsed.
     Http2(Direction),
+    /// HTTP/2 whose beginning was not seen (`take_search`), requests going that way.
+    Joined(Direction),
     /// TLS; the last input is still to be followed.
     Tls,
     /// Something that we do not read.
@@ -34,7 +39,11 @@ pub struct Probe {
     lost: Option<Reason>,
     ingress: Side,
     egress: Side,
-    turns: u8,
+    turns: u16,
+    /// Turns that did not count, since it looked like HTTP/2.
+    hopeful_turns: u16,
+    /// The search for HTTP/2, where the beginning was not seen.
+    search: Option<Box<Search>>,
     /// Holes so far.
     missing: Option<(Reason, u64)>,
 }
@@ -63,6 +72,8 @@ impl Probe {
             ingress: Side::default(),
             egress: Side::default(),
             turns: 0,
+            hopeful_turns: 0,
+            search: None,
             missing: None,
         }
     }
@@ -73,6 +84,9 @@ impl Probe {
             Input::Bytes(span) => self.bytes(direction, span, limits),
             Input::Hole(hole) => {
                 self.lose(direction, hole.reason, hole.bytes);
+                if let Some(search) = &mut self.search {
+                    search.hole(direction);
+                }
                 self.count_turn(hole.turn_start)
             }
             Input::End(time_ns) => {
@@ -100,15 +114,52 @@ impl Probe {
         }
     }
 
+    /// Whether `tick` may have something to decide.
+    pub fn awaits_tick(&self) -> bool {
+        self.requests().is_some()
+    }
+
+    /// Time has passed. Where requests come from, if that makes it HTTP/2.
+    pub fn tick(&self, now_ns: u64) -> Option<Direction> {
+        self.search.as_ref()?.found(|scout| scout.is_far() || scout.is_proven(now_ns))
+    }
+
+    /// Nothing more will come. Where requests come from, if it was HTTP/2.
+    pub fn end(&self) -> Option<Direction> {
+        self.search.as_ref()?.found(|scout| scout.is_far() || scout.may_be_proven())
+    }
+
+    /// Where requests come from, if it is going to be HTTP/2.
+    pub fn requests(&self) -> Option<Direction> {
+        self.search.as_ref()?.requests()
+    }
+
+    /// The search for HTTP/2.
+    pub fn take_search(&mut self) -> Option<Box<Search>> {
+        self.search.take()
+    }
+
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        let kept = |side: &Side| side.kept.as_ref().map_or(0, |kept| kept.bytes.capacity());
-        kept(&self.ingress) + kept(&self.egress)
+        let kept = |side: &Side| {
+            side.kept.as_ref().map_or(0, |kept| size_of::<Kept>() + kept.bytes.capacity())
+        };
+        let search = self.search.as_ref().map_or(0, |search| search.memory_bytes());
+        kept(&self.ingress) + kept(&self.egress) + search
     }
 
     fn bytes(&mut self, direction: Direction, span: &Span<'_>, limits: &Limits) -> Verdict {
-        if self.lost.is_some() {
+        if let Some(reason) = self.lost {
+            let search = self.search.get_or_insert_with(|| Box::new(Search::new(reason)));
+            search.bytes(direction, *span, limits);
+            if let Some(requests) = search.found(Scout::is_far) {
+                return Verdict::Joined(requests);
+            }
+            let is_followed = search.frames(direction) >= FOLLOWED_FRAMES;
             let given_up = self.count_turn(span.turn_start);
+            if is_followed {
+                return given_up;
+            }
             if given_up != Verdict::More {
                 return given_up;
             }
@@ -156,8 +207,14 @@ impl Probe {
     }
 
     fn count_turn(&mut self, turn_start: bool) -> Verdict {
-        self.turns += u8::from(turn_start);
-        match self.turns > TURNS {
+        let directions = [Direction::Ingress, Direction::Egress].into_iter();
+        let frames = |search: &Search| directions.map(|d| search.frames(d)).max();
+        match self.search.as_deref().and_then(frames).unwrap_or(0) {
+            CERTAIN_FRAMES.. => {}
+            HOPEFUL_FRAMES.. => self.hopeful_turns += u16::from(turn_start),
+            _ => self.turns += u16::from(turn_start),
+        }
+        match self.turns > TURNS || self.hopeful_turns > HOPEFUL_TURNS {
             true => Verdict::Other,
             false => Verdict::More,
         }
@@ -225,13 +282,23 @@ impl Kept {
             length += 1;
         }
         let front = front.get(..length).unwrap_or_default();
-        let tls = if late { tls::starts_record(front) } else { detect::starts_tls(front) };
-        (tls, detect::starts_http2(front))
+        match late {
+            // HTTP/2 is searched for.
+            true => (tls::starts_record(front), Match::No),
+            false => (detect::starts_tls(front), detect::starts_http2(front)),
+        }
     }
 }
 
 /// Turns after which a connection that was not seen from its beginning is given up.
-const TURNS: u8 = 16;
+const TURNS: u16 = 16;
+/// The same, while a few frames seem to have come; of other protocols they are chance.
+const HOPEFUL_TURNS: u16 = 1_024;
+/// Frames in a row that seem to be some, and that are more than chance.
+const HOPEFUL_FRAMES: u32 = 2;
+const CERTAIN_FRAMES: u32 = 32;
+/// Frames in a row after which a turn that looks like the beginning of something else is none.
+const FOLLOWED_FRAMES: u32 = 3;
 
 /// No magic is longer.
 const MAGIC_BYTES: usize = 24;

@@ -7,12 +7,14 @@
 //! Not here: the ring buffer, the journal (`overhead` and `loss` measure the whole agent).
 
 mod heads;
+mod http2;
 mod traffic;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use earwitness::audit::encode::Lines;
 use earwitness::audit::observer::Observer;
 use earwitness::audit::policy::Policy;
 use earwitness::audit::redact::RedactionConfig;
@@ -61,7 +63,7 @@ fn measure_mix(mix: &Mix, effort: Effort) -> Result<Figure> {
         number(bench.line_bytes as f64 / bench.seq as f64),
     );
     let figure = Figure::new(mix.name, per_second, "exchanges/s").remark(remark);
-    Ok(figure.goal(Goal::AtLeast(GOAL_PER_SECOND)))
+    Ok(figure.goal(Goal::AtLeast(mix.goal)))
 }
 
 /// A stream on its way through a pipeline, again and again.
@@ -88,7 +90,10 @@ impl Bench {
         let names = Arc::new(OneProcess::new());
         let limits = Limits::default();
         let pipeline = Pipeline::new(Arc::new(policy), names, limits, MEMORY_BYTES, clock);
-        let stream = Stream::new(mix.shapes, EXCHANGES);
+        let stream = match mix.traffic {
+            Traffic::Http1(shapes) => Stream::new(shapes, EXCHANGES),
+            Traffic::Http2 => Stream::http2(EXCHANGES),
+        };
         let mut bench = Self {
             stream,
             pipeline,
@@ -101,6 +106,7 @@ impl Bench {
         for sample in bench.stream.openings() {
             bench.pipeline.sample(sample, &mut bench.out);
         }
+        bench.out.records.clear();
         Ok(bench)
     }
 
@@ -139,9 +145,10 @@ impl Bench {
 
 /// What the journal would do, short of writing.
 fn take(out: &mut Outcome, seq: &mut u64, line: &mut Vec<u8>, line_bytes: &mut u64) {
+    let mut lines = Lines::default();
     for record in out.records.drain(..) {
         line.clear();
-        record.write_line(*seq, line);
+        lines.write(&record, *seq, line);
         *line_bytes += line.len() as u64;
         *seq += 1;
     }
@@ -206,18 +213,37 @@ impl Drop for Pin {
     }
 }
 
-/// What a stream is made of: these shapes by turns.
+/// What a stream is made of.
 struct Mix {
     name: &'static str,
-    shapes: &'static [Shape],
+    traffic: Traffic,
+    goal: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Traffic {
+    /// These shapes by turns.
+    Http1(&'static [Shape]),
+    Http2,
+}
+
+impl Mix {
+    const fn http1(name: &'static str, shapes: &'static [Shape]) -> Self {
+        Self { name, traffic: Traffic::Http1(shapes), goal: GOAL_PER_SECOND }
+    }
 }
 
 const MIXES: &[Mix] = &[
-    Mix { name: "mixed", shapes: MIXED },
-    Mix { name: "API client, keep-alive", shapes: &[Shape::Api] },
-    Mix { name: "curl, a connection each", shapes: &[Shape::Fresh] },
-    Mix { name: "chunked answers", shapes: &[Shape::Chunked] },
-    Mix { name: "browser, long heads", shapes: &[Shape::Browser] },
+    Mix::http1("mixed", MIXED),
+    Mix::http1("API client, keep-alive", &[Shape::Api]),
+    Mix::http1("curl, a connection each", &[Shape::Fresh]),
+    Mix::http1("chunked answers", &[Shape::Chunked]),
+    Mix::http1("browser, long heads", &[Shape::Browser]),
+    Mix {
+        name: "HTTP/2, 8 streams at a time",
+        traffic: Traffic::Http2,
+        goal: GOAL_HTTP2_PER_SECOND,
+    },
 ];
 /// Of twenty: thirteen of API clients, three of browsers, two chunked, two on new connections.
 const MIXED: &[Shape] = {
@@ -228,6 +254,7 @@ const MIXED: &[Shape] = {
     ]
 };
 const GOAL_PER_SECOND: f64 = 150_000.0;
+const GOAL_HTTP2_PER_SECOND: f64 = 120_000.0;
 /// Samples of a pass fit into the cache that cores share, as those of a ring buffer do.
 const EXCHANGES: usize = 2_000;
 const SAMPLES_A_BATCH: usize = 512;

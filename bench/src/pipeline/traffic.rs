@@ -15,6 +15,7 @@ use earwitness_common::sample::{
 use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes};
 
 use super::heads::Shape;
+use super::http2;
 
 /// The process that all connections belong to.
 pub const TGID: u32 = 402;
@@ -33,6 +34,10 @@ pub struct Stream {
     /// What one repetition moves on each connection that stays, in and out.
     moved: HashMap<u64, [u64; 2]>,
     new_connections: u64,
+    /// Where stream identifiers of HTTP/2 lie in the ring.
+    ids: Vec<usize>,
+    /// What one repetition adds to them.
+    ids_a_pass: u32,
     /// Exchanges of one repetition.
     pub exchanges: u64,
     /// Bytes that these samples captured.
@@ -40,22 +45,91 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// So many exchanges, of these shapes by turns.
-    pub fn new(shapes: &[Shape], exchanges: usize) -> Self {
-        let mut stream = Self {
+    fn empty(exchanges: usize) -> Self {
+        Self {
             ring: Vec::new(),
             openings: Vec::new(),
             samples: Vec::new(),
             moved: HashMap::new(),
             new_connections: 0,
+            ids: Vec::new(),
+            ids_a_pass: 0,
             exchanges: exchanges as u64,
             captured_bytes: 0,
-        };
-        for conn in 0..KEPT_CONNECTIONS {
-            let range = stream.push(&open(conn, START_NS), &[], size_of::<OpenHead>());
-            stream.openings.push(range);
-            stream.moved.insert(conn, [0; 2]);
         }
+    }
+
+    /// So many exchanges of HTTP/2, `TOGETHER` at a time on each connection.
+    pub fn http2(exchanges: usize) -> Self {
+        let mut stream = Self::empty(exchanges);
+        stream.open_connections();
+        let none = &mut HashMap::new();
+        for conn in 0..KEPT_CONNECTIONS {
+            stream.push_calls(conn, INGRESS, START_NS, &[http2::first_request()], false, none);
+            stream.push_calls(conn, EGRESS, START_NS, &[http2::first_response()], false, none);
+        }
+        let first = std::mem::take(&mut stream.samples);
+        stream.openings.extend(first);
+        // What came so far is not repeated.
+        let before = std::mem::take(&mut stream.moved);
+        stream.moved.clone_from(&before);
+        stream.captured_bytes = 0;
+        let per_connection = exchanges as u32 / KEPT_CONNECTIONS as u32;
+        stream.ids_a_pass = 2 * per_connection;
+        stream.exchanges = u64::from(per_connection) * KEPT_CONNECTIONS;
+        for batch in 0..per_connection.div_ceil(TOGETHER as u32) {
+            let time_ns = START_NS + u64::from(batch) * SERVED_NS * 4;
+            let ids = (batch * TOGETHER as u32..per_connection).take(TOGETHER);
+            for conn in 0..KEPT_CONNECTIONS {
+                for id in ids.clone() {
+                    stream.push_frames(conn, INGRESS, time_ns, id, http2::request);
+                }
+            }
+            for conn in 0..KEPT_CONNECTIONS {
+                for id in ids.clone() {
+                    stream.push_frames(conn, EGRESS, time_ns + SERVED_NS, id, http2::response);
+                }
+            }
+        }
+        for (conn, moved) in &mut stream.moved {
+            let [ingress, egress] = before.get(conn).copied().unwrap_or_default();
+            *moved = [moved[0] - ingress, moved[1] - egress];
+        }
+        stream
+    }
+
+    /// Frames of one message in one call.
+    fn push_frames(
+        &mut self,
+        conn: u64,
+        direction: u8,
+        time_ns: u64,
+        id: u32,
+        frames: fn(usize) -> (Vec<u8>, Vec<usize>),
+    ) {
+        let (mut bytes, ids) = frames(id as usize);
+        for &at in &ids {
+            if let Some(place) = bytes.get_mut(at..at + 4) {
+                place.copy_from_slice(&(3 + 2 * id).to_be_bytes());
+            }
+        }
+        self.push_calls(conn, direction, time_ns, &[bytes], false, &mut HashMap::new());
+        let data = self.samples.last().map_or(0, |range| range.start) + size_of::<DataHead>();
+        self.ids.extend(ids.into_iter().map(|at| data + at));
+    }
+
+    fn open_connections(&mut self) {
+        for conn in 0..KEPT_CONNECTIONS {
+            let range = self.push(&open(conn, START_NS), &[], size_of::<OpenHead>());
+            self.openings.push(range);
+            self.moved.insert(conn, [0; 2]);
+        }
+    }
+
+    /// So many exchanges, of these shapes by turns.
+    pub fn new(shapes: &[Shape], exchanges: usize) -> Self {
+        let mut stream = Self::empty(exchanges);
+        stream.open_connections();
         let shapes: Vec<Shape> = shapes.iter().copied().cycle().take(exchanges).collect();
         let step_ns = PASS_NS / exchanges.max(1) as u64;
         for (index, together) in shapes.chunks(TOGETHER).enumerate() {
@@ -77,6 +151,15 @@ impl Stream {
 
     /// Makes the next repetition of the last one.
     pub fn advance(&mut self) {
+        for &at in &self.ids {
+            if let Some(place) = self.ring.get_mut(at..at + 4)
+                && let Ok(id) = <[u8; 4]>::try_from(&*place)
+            {
+                // Identifiers end at 2^31; no measurement comes so far.
+                let id = u32::from_be_bytes(id).wrapping_add(self.ids_a_pass);
+                place.copy_from_slice(&id.to_be_bytes());
+            }
+        }
         for range in &self.samples {
             let Some(sample) = self.ring.get_mut(range.clone()) else { continue };
             let added = self.new_connections;
@@ -145,11 +228,12 @@ impl Stream {
         conn: u64,
         direction: u8,
         time_ns: u64,
-        pieces: &[String],
+        pieces: &[impl AsRef<[u8]>],
         calls: bool,
         totals: &mut HashMap<u64, [u64; 2]>,
     ) {
         for (index, piece) in pieces.iter().enumerate() {
+            let piece = piece.as_ref();
             let bytes = piece.len() as u64;
             let total = match self.moved.get_mut(&conn) {
                 Some(total) => total,
@@ -176,7 +260,7 @@ impl Stream {
             };
             *position += bytes;
             self.captured_bytes += bytes;
-            let range = self.push(&head, piece.as_bytes(), slot_bytes(piece.len()));
+            let range = self.push(&head, piece, slot_bytes(piece.len()));
             self.samples.push(range);
         }
     }

@@ -111,7 +111,7 @@ impl FrameHead {
     }
 
     /// Whether an endpoint would take it for a frame rather than end the connection.
-    /// `most_bytes`: SETTINGS_MAX_FRAME_SIZE, as large as it may be.
+    /// `most_bytes`: SETTINGS_MAX_FRAME_SIZE, as large as it may be; of unknown types nobody sends much.
     pub fn is_possible(&self, most_bytes: u32) -> bool {
         let (on_stream, length) = (self.stream != 0, self.length);
         let fits = match self.kind {
@@ -123,14 +123,14 @@ impl FrameHead {
             kind::PING => !on_stream && length == 8,
             kind::GOAWAY => !on_stream && length >= 8,
             kind::WINDOW_UPDATE => length == 4,
-            _ => true,
+            _ => length <= MOST_BYTES,
         };
         fits && length <= most_bytes
     }
 
-    /// Whether it looks like a frame that a usual sender makes: for places where a frame may begin,
-    /// and for bytes of which it is not known that they are frames at all.
-    pub fn is_usual(&self) -> bool {
+    /// Whether it looks like a frame that a usual sender makes, for bytes of which it is not known that
+    /// they are frames at all. `most_bytes`: as for `is_possible`.
+    pub fn is_usual(&self, most_bytes: u32) -> bool {
         let flags = match self.kind {
             kind::DATA => flag::END_STREAM | flag::PADDED,
             kind::HEADERS => flag::END_STREAM | flag::END_HEADERS | flag::PADDED | flag::PRIORITY,
@@ -139,14 +139,16 @@ impl FrameHead {
             kind::SETTINGS | kind::PING => flag::ACK,
             _ => 0,
         };
-        let known = self.kind <= kind::CONTINUATION
-            || matches!(self.kind, kind::ALTSVC | kind::ORIGIN | kind::PRIORITY_UPDATE);
-        let answer = self.kind == kind::SETTINGS && self.has(flag::ACK);
-        known
-            && !self.reserved
-            && self.flags & !flags == 0
-            && (!answer || self.length == 0)
-            && self.is_possible(MOST_BYTES)
+        let (length, is_answer) = (self.length, self.has(flag::ACK));
+        let is_known = match self.kind {
+            kind::DATA => length > 0 || self.has(flag::END_STREAM),
+            kind::HEADERS | kind::CONTINUATION => length > u32::from(self.prefix_bytes()),
+            kind::SETTINGS => length <= if is_answer { 0 } else { SETTINGS_BYTES },
+            kind::ORIGIN | kind::PRIORITY_UPDATE => self.stream == 0,
+            kind::ALTSVC => true,
+            kind => kind < kind::CONTINUATION,
+        };
+        is_known && !self.reserved && self.flags & !flags == 0 && self.is_possible(most_bytes)
     }
 }
 
@@ -154,6 +156,9 @@ impl FrameHead {
 pub const MOST_BYTES: u32 = 16_384;
 /// Largest payload that a receiver can allow.
 pub const MOST_ALLOWED_BYTES: u32 = (1 << 24) - 1;
+
+/// More settings than any sender has, in bytes.
+const SETTINGS_BYTES: u32 = 32 * 6;
 
 const STREAM_BITS: u32 = 0x7fff_ffff;
 
@@ -167,7 +172,28 @@ mod tests {
         assert_eq!((head.length, head.kind, head.stream), (258, kind::HEADERS, 3));
         assert!(head.reserved && head.ends_stream() && head.has_block() && head.is_padded());
         assert_eq!(head.prefix_bytes(), 6);
-        assert!(!head.is_usual() && head.is_possible(MOST_BYTES));
+        assert!(!head.is_usual(MOST_BYTES) && head.is_possible(MOST_BYTES));
+    }
+
+    #[test]
+    fn what_no_usual_sender_makes() {
+        for (bytes, usual) in [
+            ([0, 0, 5, 0, 0, 0, 0, 0, 1], true),
+            ([0, 0, 0, 0, 1, 0, 0, 0, 1], true),
+            ([0, 0, 0, 0, 0, 0, 0, 0, 1], false),
+            ([0, 0, 5, 0, 5, 0, 0, 0, 1], false),
+            ([0, 0, 5, 0, 0, 0x80, 0, 0, 1], false),
+            ([0, 0, 1, 1, 4, 0, 0, 0, 1], true),
+            ([0, 0, 0, 1, 4, 0, 0, 0, 1], false),
+            ([0, 0, 6, 1, 0x2c, 0, 0, 0, 1], false),
+            ([0, 0, 0, 4, 1, 0, 0, 0, 0], true),
+            ([0, 0, 6, 4, 1, 0, 0, 0, 0], false),
+            ([0, 6, 0, 4, 0, 0, 0, 0, 0], false),
+            ([0, 0, 4, 0x10, 0, 0, 0, 0, 0], true),
+            ([0, 0, 4, 0x0b, 0, 0, 0, 0, 0], false),
+        ] {
+            assert_eq!(FrameHead::parse(bytes).is_usual(MOST_BYTES), usual, "{bytes:?}");
+        }
     }
 
     #[test]

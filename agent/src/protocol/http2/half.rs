@@ -1,7 +1,7 @@
 //! One direction of an HTTP/2 connection: what its frames say.
 //!
 //! In: spans and holes in order. Out: `Step`: field blocks, content, ends of streams, settings.
-//! Always: every field block is decoded in order, so that the table follows; memory is bounded by
+//! Always: every field block comes out in order, so that the table can follow; memory is bounded by
 //! `Limits::head_bytes` for a block.
 //! Not here: what a step does to its stream (`http2`), where frames lie (`reader`).
 
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::frame::{FrameHead, HEAD_BYTES, flag, kind};
 use super::hpack::Decoder;
-use super::reader::{Missed, Piece, Reader};
+use super::reader::{Piece, Reader};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::Hole;
@@ -35,12 +35,12 @@ pub enum Step<'a> {
     },
     /// The sender's part of the stream is over.
     End(u32),
-    /// RST_STREAM: identifier and error code.
-    Reset(u32, u32),
+    /// RST_STREAM: identifier and error code, if it was seen.
+    Reset(u32, Option<u32>),
     /// GOAWAY: the last identifier that was or may be handled, and the error code.
     Goaway(u32, u32),
-    /// SETTINGS_HEADER_TABLE_SIZE: the largest table that the other side may use.
-    TableSize(u32),
+    /// SETTINGS, for what the other side sends.
+    Settings(Settings),
     /// Not a frame: the direction is lost.
     Garbage,
 }
@@ -63,16 +63,18 @@ pub struct Block<'a> {
     pub meter: Meter,
 }
 
-/// What a hole did.
-pub enum Lost {
-    /// It lies in the content of a stream.
-    Content(u32, Option<u64>),
-    /// It lies in something that is of no interest, or is told later.
-    Inside,
-    /// Frames are lost; so many bytes of the hole belong to no frame that is known.
-    Frames(u64),
-    /// The direction was lost before.
-    Again,
+/// What the receiver of a direction allows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Settings {
+    /// SETTINGS_HEADER_TABLE_SIZE: the largest table.
+    pub table_bytes: Option<u32>,
+    /// SETTINGS_MAX_FRAME_SIZE: the largest payload.
+    pub frame_bytes: Option<u32>,
+}
+
+impl Settings {
+    /// Some of them were not seen.
+    pub const UNKNOWN: Self = Self { table_bytes: Some(u32::MAX), frame_bytes: None };
 }
 
 /// One direction.
@@ -87,6 +89,7 @@ pub struct Half {
     /// What a short frame says, as far as it has come.
     words: [u8; WORDS_BYTES],
     words_bytes: usize,
+    settings: Settings,
 }
 
 /// A field block that comes in.
@@ -101,15 +104,16 @@ struct UnderWay {
 }
 
 impl Half {
-    /// A direction whose frames come from there.
-    pub fn new(reader: Reader, decoder: Decoder) -> Self {
+    /// A direction whose frames come from there. `missing`: why entries of the table may not be known.
+    pub fn new(reader: Reader, decoder: Decoder, missing: Reason) -> Self {
         Self {
             reader,
             decoder,
             under_way: None,
-            missing: Reason::BeforeAttach,
+            missing,
             words: [0; WORDS_BYTES],
             words_bytes: 0,
+            settings: Settings::default(),
         }
     }
 
@@ -128,33 +132,32 @@ impl Half {
         }
     }
 
-    /// A hole follows.
-    pub fn hole(&mut self, hole: &Hole) -> Lost {
-        match self.reader.hole(hole) {
-            Missed::Lost => Lost::Again,
-            Missed::Beyond(inside) => Lost::Frames(hole.bytes.saturating_sub(inside)),
-            Missed::Inside(head, content) if head.kind == kind::DATA => {
-                Lost::Content(head.stream, content)
-            }
-            Missed::Inside(head, _) => {
-                if let Some(under_way) = self.under_way.as_mut().filter(|_| head.has_block()) {
-                    under_way.lost.get_or_insert(hole.reason);
-                    under_way.meter.hole(hole.bytes, hole.reason, hole.time_ns);
-                }
-                // What is left of it says nothing.
-                self.words_bytes = WORDS_BYTES + 1;
-                Lost::Inside
-            }
+    /// A hole of at most `Reader::left_bytes`: in the frame under way. Returns its stream and how many
+    /// bytes of content are missing (`None`: some of them may be padding), if content it holds.
+    pub fn hole(&mut self, hole: &Hole) -> Option<(u32, Option<u64>)> {
+        let (head, content) = self.reader.skip(hole.bytes)?;
+        if head.kind == kind::DATA {
+            return Some((head.stream, content));
         }
+        if let Some(under_way) = self.under_way.as_mut().filter(|_| head.has_block()) {
+            under_way.lost.get_or_insert(hole.reason);
+            under_way.bytes = Vec::new();
+            under_way.meter.hole(hole.bytes, hole.reason, hole.time_ns);
+        }
+        // What is left of it says nothing.
+        self.words_bytes = WORDS_LOST;
+        None
     }
 
-    /// Frames were lost: a block under way is given back as lost, and the table is forgotten.
-    pub fn lose(&mut self, reason: Reason) -> Option<Block<'static>> {
-        self.reader.lose(reason);
-        self.decoder.lose();
-        self.missing = reason;
+    /// Frames were lost. Gives back the block under way, as a lost one.
+    pub fn give_up(&mut self, reason: Reason) -> Option<Block<'static>> {
         let under_way = self.under_way.take()?;
         Some(under_way.block(Some(reason)))
+    }
+
+    /// Whether a field block goes on with the next frame.
+    pub fn is_in_block(&self) -> bool {
+        self.under_way.is_some()
     }
 
     /// Memory held on the heap, in bytes.
@@ -166,6 +169,7 @@ impl Half {
 
     fn begin<'a>(&mut self, head: FrameHead, first: Span<'static>, span: &Span<'_>) -> Step<'a> {
         self.words_bytes = 0;
+        self.settings = Settings::default();
         let continues = match &self.under_way {
             Some(under_way) => head.kind == kind::CONTINUATION && head.stream == under_way.stream,
             None => false,
@@ -231,7 +235,7 @@ impl Half {
                 }
                 under_way.push(bytes, limits);
             }
-            kind::SETTINGS if !head.has(flag::ACK) => return self.settings(bytes),
+            kind::SETTINGS => self.settings(bytes),
             kind::RST_STREAM | kind::GOAWAY => self.word(bytes),
             _ => {}
         }
@@ -251,12 +255,13 @@ impl Half {
                 }
                 Step::Block(under_way.block(None))
             }
-            kind::RST_STREAM => match self.words {
-                [a, b, c, d, ..] if self.words_bytes == 4 => {
-                    Step::Reset(head.stream, u32::from_be_bytes([a, b, c, d]))
-                }
-                _ => Step::Skipped,
-            },
+            kind::SETTINGS if self.words_bytes == WORDS_LOST => Step::Settings(Settings::UNKNOWN),
+            kind::SETTINGS if !head.has(flag::ACK) => Step::Settings(self.settings),
+            kind::RST_STREAM if head.length == 4 => {
+                let [a, b, c, d, ..] = self.words;
+                let code = u32::from_be_bytes([a, b, c, d]);
+                Step::Reset(head.stream, (self.words_bytes == 4).then_some(code))
+            }
             kind::GOAWAY if self.words_bytes == WORDS_BYTES => {
                 let [a, b, c, d, e, f, g, h] = self.words;
                 let last = u32::from_be_bytes([a & 0x7f, b, c, d]);
@@ -275,25 +280,28 @@ impl Half {
         }
     }
 
-    /// Looks for SETTINGS_HEADER_TABLE_SIZE: pairs of two and four bytes.
-    fn settings<'a>(&mut self, bytes: &[u8]) -> Step<'a> {
-        let mut size = None;
+    /// Looks for what matters among pairs of two and four bytes; of several, the largest counts.
+    fn settings(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            if self.words_bytes > WORDS_BYTES {
-                break;
+            if self.words_bytes == WORDS_LOST {
+                return;
             }
             if let Some(place) = self.words.get_mut(self.words_bytes) {
                 *place = *byte;
             }
             self.words_bytes += 1;
-            if self.words_bytes == SETTING_BYTES {
-                self.words_bytes = 0;
-                if let [0, TABLE_SIZE, a, b, c, d, ..] = self.words {
-                    size = Some(u32::from_be_bytes([a, b, c, d]));
-                }
+            if self.words_bytes < SETTING_BYTES {
+                continue;
+            }
+            self.words_bytes = 0;
+            let [high, name, a, b, c, d, ..] = self.words;
+            let value = Some(u32::from_be_bytes([a, b, c, d]));
+            match [high, name] {
+                TABLE_SIZE => self.settings.table_bytes = self.settings.table_bytes.max(value),
+                FRAME_SIZE => self.settings.frame_bytes = self.settings.frame_bytes.max(value),
+                _ => {}
             }
         }
-        size.map_or(Step::Skipped, Step::TableSize)
     }
 }
 
@@ -360,14 +368,18 @@ impl Block<'_> {
     pub fn note(&self) -> Option<Anomaly> {
         match self.too_long {
             true => Some(Anomaly::HeadTooLong),
-            false => (self.bytes.is_err()).then_some(Anomaly::InvalidFrame),
+            false => matches!(self.bytes, Err(Reason::Unparsed)).then_some(Anomaly::InvalidFrame),
         }
     }
 }
 
 /// First bytes of short frames: GOAWAY's two numbers.
 const WORDS_BYTES: usize = 8;
+/// Some of them were not seen.
+const WORDS_LOST: usize = usize::MAX;
 /// A setting: two bytes of name, four of value (RFC 9113 section 6.5.1).
 const SETTING_BYTES: usize = 6;
 /// SETTINGS_HEADER_TABLE_SIZE
-const TABLE_SIZE: u8 = 1;
+const TABLE_SIZE: [u8; 2] = [0, 1];
+/// SETTINGS_MAX_FRAME_SIZE
+const FRAME_SIZE: [u8; 2] = [0, 5];

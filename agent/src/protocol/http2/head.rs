@@ -5,7 +5,7 @@
 //! Not here: decoding (`hpack`), streams. Source: RFC 9113 sections 8.2 and 8.3, RFC 8441 section 4.
 
 use super::hpack::list::HeaderList;
-use crate::protocol::detect::{METHOD_BYTES, is_token};
+use crate::protocol::detect::{METHOD_BYTES, is_space, is_token};
 use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version, note};
 use crate::protocol::http1::head::check_target;
 
@@ -25,6 +25,19 @@ pub struct Head<'a> {
     pub fields: Fields,
     /// What was odd.
     pub notes: Vec<Anomaly>,
+}
+
+/// What a field block can be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shape {
+    /// The head of a request.
+    Request,
+    /// The head of a response.
+    Response,
+    /// Trailers, or a head whose pseudo-header fields are not known.
+    Fields,
+    /// Nothing that an endpoint sends.
+    Nonsense,
 }
 
 impl<'a> Head<'a> {
@@ -59,24 +72,25 @@ impl<'a> Head<'a> {
         parts.iter().any(Option::is_some)
     }
 
-    /// Whether it says enough to be believed where nothing else shows that these are frames.
-    pub fn is_certain(&self) -> bool {
-        let is_method = |method: &[u8]| {
-            matches!(
-                method,
-                b"GET"
-                    | b"HEAD"
-                    | b"POST"
-                    | b"PUT"
-                    | b"DELETE"
-                    | b"PATCH"
-                    | b"OPTIONS"
-                    | b"CONNECT"
-            )
+    /// What it can be, where nothing else shows that it is a field block at all.
+    pub fn shape(&self) -> Shape {
+        let nonsense = [Anomaly::InvalidPseudoHeader, Anomaly::RequestSmuggling];
+        let is_scheme = |text: &[u8]| {
+            text.first().is_some_and(u8::is_ascii_alphabetic)
+                && text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         };
-        let request = self.method.is_some_and(is_method) && self.status.is_none();
-        let response = self.status.is_some_and(|text| status(text).is_some()) && !self.is_request();
-        (request || response) && self.notes.is_empty()
+        let is_sane = self.method.is_none_or(is_method)
+            && self.path.is_none_or(is_path)
+            && self.scheme.is_none_or(is_scheme)
+            && self.protocol.is_none_or(is_method)
+            && self.authority.is_none_or(|text| text.iter().all(u8::is_ascii_graphic));
+        match (self.is_request(), self.status) {
+            _ if nonsense.iter().any(|anomaly| self.notes.contains(anomaly)) => Shape::Nonsense,
+            (false, None) => Shape::Fields,
+            (true, None) if is_sane => Shape::Request,
+            (false, Some(text)) if status(text).is_some() => Shape::Response,
+            _ => Shape::Nonsense,
+        }
     }
 
     /// The head of a request. `is_whole`: no field was left out.
@@ -88,7 +102,9 @@ impl<'a> Head<'a> {
             true => self.authority.is_some() && self.path.is_none() && self.scheme.is_none(),
             false => self.path.is_some_and(|path| !path.is_empty()) && self.scheme.is_some(),
         };
+        let is_http = matches!(self.scheme, Some(b"http" | b"https"));
         let is_odd = self.method.is_some() && method.is_none()
+            || is_http && self.path.is_some_and(|path| !is_path(path))
             || self.protocol.is_some() && method.as_deref() != Some("CONNECT")
             || self.status.is_some()
             || is_whole && !(expected && method.is_some());
@@ -153,15 +169,24 @@ impl<'a> Head<'a> {
             b"connection" | b"proxy-connection" | b"keep-alive" | b"upgrade" => {
                 note(&mut self.notes, Anomaly::ForbiddenField);
             }
+            b"te" if !value.eq_ignore_ascii_case(b"trailers") => {
+                note(&mut self.notes, Anomaly::ForbiddenField);
+            }
             _ => {}
         }
-        // What one side lets through and another reads as the end of a line.
-        if !name.iter().all(|&byte| is_token(byte) && !byte.is_ascii_uppercase()) {
+        let is_lower = |&byte: &u8| is_token(byte) && !byte.is_ascii_uppercase();
+        let is_edge = |byte: Option<&u8>| byte.is_some_and(|&byte| is_space(byte));
+        if name.is_empty()
+            || !name.iter().all(is_lower)
+            || is_edge(value.first())
+            || is_edge(value.last())
+        {
             note(&mut self.notes, Anomaly::ForbiddenField);
         }
         self.check_value(value);
     }
 
+    /// What one side lets through and another reads as the end of a line.
     fn check_value(&mut self, value: &[u8]) {
         if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             note(&mut self.notes, Anomaly::ForbiddenField);
@@ -176,6 +201,9 @@ impl<'a> Head<'a> {
             Some(length) if self.content_length.is_some_and(|before| before != length) => {
                 note(&mut self.notes, Anomaly::RequestSmuggling);
             }
+            Some(_) if self.content_length.is_some() => {
+                note(&mut self.notes, Anomaly::RepeatedContentLength);
+            }
             Some(length) => self.content_length = Some(length),
         }
     }
@@ -183,6 +211,11 @@ impl<'a> Head<'a> {
 
 fn is_method(text: &[u8]) -> bool {
     !text.is_empty() && text.len() <= METHOD_BYTES && text.iter().all(|&byte| is_token(byte))
+}
+
+/// Of `http` and `https` (RFC 9113 section 8.3.1).
+fn is_path(text: &[u8]) -> bool {
+    matches!(text, [b'/', ..] | b"*")
 }
 
 fn text(bytes: &[u8]) -> Option<Box<str>> {

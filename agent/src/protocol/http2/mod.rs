@@ -2,13 +2,14 @@
 //!
 //! In: bytes, holes and ends with their role (`protocol`). Out: exchanges, losses.
 //! Always: same exchanges however the bytes were cut; a field that refers to what was not seen is left
-//! out, never guessed; after a loss, what is taken for frames counts only once a response answers
-//! one of its requests; memory is bounded by `Limits`.
+//! out, never guessed; after a loss nothing is read before it is known to be frames (`scout` has the
+//! rule); memory is bounded by `Limits`.
 //! Not here: whether it is HTTP/2 (`probe`). Source: RFC 9113, RFC 7541.
 //!
 //! ```text
 //! bytes ─▶ reader (frames) ─▶ half (field blocks, content) ─▶ streams ─▶ stream ─▶ exchange
-//!                                 └─▶ hpack, head
+//!   │ not in step     ▲           └─▶ hpack, head
+//!   └─────▶ scout ────┘ tape: all bytes since the frame that was found
 //! ```
 
 pub mod frame;
@@ -16,14 +17,20 @@ pub mod half;
 pub mod head;
 pub mod hpack;
 pub mod reader;
+pub mod scout;
+pub mod search;
 pub mod stream;
 pub mod streams;
+pub mod tape;
+pub mod tunnels;
 
-use half::{Half, Lost, Step};
-use head::Head;
+use frame::HEAD_BYTES;
+use half::{Half, Settings, Step};
+use head::{Head, Shape};
 use hpack::Decoder;
 use hpack::list::HeaderList;
 use reader::Reader;
+use scout::{About, Scout};
 use stream::{Block, Stream};
 use streams::Streams;
 
@@ -36,15 +43,26 @@ use crate::protocol::{Hole, Output, Role, Wants};
 
 /// One connection.
 pub struct Http2 {
-    requests: Half,
-    responses: Half,
+    requests: Side,
+    responses: Side,
     streams: Streams,
     /// Kept for its memory.
     list: HeaderList,
-    /// An end has given the connection up.
-    goaway: Option<Reset>,
-    /// Times that what was taken for frames was none, since it last was.
-    barren: u8,
+    /// The connection did not begin as one of HTTP/2 does.
+    is_wrong: bool,
+}
+
+/// One direction.
+struct Side {
+    state: State,
+    /// Largest payload that its receiver has ever allowed.
+    frame_bytes: u32,
+}
+
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
+enum State {
+    InStep(Half),
+    Lost(Box<Scout>),
 }
 
 /// What every step needs besides the input.
@@ -54,27 +72,34 @@ struct Around<'a> {
 }
 
 impl Http2 {
-    /// A connection of which everything was seen, or `lost` says why not.
-    pub fn new(lost: Option<Reason>) -> Self {
-        let half = |preface| match lost {
-            None => Half::new(Reader::new(preface), Decoder::new()),
-            Some(reason) => Half::new(Reader::lost(reason), Decoder::late()),
-        };
+    /// A connection seen from its first byte on.
+    pub fn new() -> Self {
+        let half = |preface| Half::new(Reader::new(preface), Decoder::new(), Reason::Unparsed);
         Self {
-            requests: half(true),
-            responses: half(false),
-            streams: Streams::new(lost),
+            requests: Side { state: State::InStep(half(true)), frame_bytes: 0 },
+            responses: Side { state: State::InStep(half(false)), frame_bytes: 0 },
+            streams: Streams::default(),
             list: HeaderList::default(),
-            goaway: None,
-            barren: 0,
+            is_wrong: false,
         }
     }
 
     /// A connection that began with HTTP/1: its first request came so, and is answered on stream 1.
     pub fn upgraded(request: Box<Exchange>, limits: &Limits, out: &mut Vec<Output>) -> Self {
-        let mut http2 = Self::new(None);
-        http2.streams.insert(1, Box::new(Stream::upgraded(request)), limits, out);
+        let mut http2 = Self::new();
+        http2.streams.upgraded(Box::new(Stream::upgraded(request)), limits, out);
         http2
+    }
+
+    /// A connection of which the beginning was not seen, for that reason.
+    pub fn joined(requests: Box<Scout>, responses: Box<Scout>, reason: Reason) -> Self {
+        Self {
+            requests: Side { state: State::Lost(requests), frame_bytes: 0 },
+            responses: Side { state: State::Lost(responses), frame_bytes: 0 },
+            streams: Streams::joined(reason),
+            list: HeaderList::default(),
+            is_wrong: false,
+        }
     }
 
     /// Takes the next input of a direction.
@@ -90,17 +115,22 @@ impl Http2 {
 
     /// Time has passed.
     pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
-        self.streams.tick(now_ns, limits, out);
+        self.settle(|scout| scout.is_far() || scout.is_proven(now_ns), &mut Around { limits, out });
+        let is_searched = self.requests.scout().is_some_and(|scout| scout.frames() > 0);
+        let wait_ns = if is_searched { 2 * scout::PROVEN_NS } else { 0 };
+        self.streams.tick(now_ns, limits.reorder_ns.max(wait_ns), limits, out);
     }
 
     /// Both directions have ended (`Truncated`), or the agent ends (`Unfinished`).
-    pub fn close(&mut self, how: MessageEnd, out: &mut Vec<Output>) {
-        let stopped = (how == MessageEnd::Unfinished).then_some(Reason::AgentStop);
-        let reason = stopped.or(self.requests.reader.reason()).or(self.responses.reader.reason());
-        for role in [Role::Request, Role::Response] {
-            self.report_skipped(role, out);
+    pub fn close(&mut self, how: MessageEnd, limits: &Limits, out: &mut Vec<Output>) {
+        self.settle(|scout| scout.is_far() || scout.may_be_proven(), &mut Around { limits, out });
+        let mut reason = (how == MessageEnd::Unfinished).then_some(Reason::AgentStop);
+        for scout in [&self.requests, &self.responses].into_iter().filter_map(Side::scout) {
+            let (why, bytes) = scout.missed();
+            report(why, bytes, out);
         }
-        self.streams.close(how, self.goaway, reason, out);
+        reason = reason.or(self.responses.scout().map(|scout| scout.missed().0));
+        self.streams.close(how, reason, out);
     }
 
     /// Tells the heads of exchanges that have gone on for long.
@@ -115,7 +145,8 @@ impl Http2 {
 
     /// Whether `tick` has something to decide.
     pub fn awaits_tick(&self) -> bool {
-        self.streams.awaits_tick()
+        let searches = |side: &Side| side.scout().is_some_and(|scout| scout.frames() > 0);
+        self.streams.awaits_tick() || searches(&self.requests) || searches(&self.responses)
     }
 
     /// Memory held on the heap, in bytes.
@@ -126,114 +157,189 @@ impl Http2 {
             + self.list.memory_bytes()
     }
 
-    /// The connection has not been understood for so long that it is given up.
+    /// It is no HTTP/2 at all.
     pub fn is_hopeless(&self) -> bool {
-        self.barren >= BARREN
+        self.is_wrong
     }
+
+    // === input ===
 
     fn bytes(&mut self, role: Role, mut span: Span<'_>, around: &mut Around<'_>) {
         loop {
             let time_ns = span.time_ns;
-            match self.half_mut(role).step(&mut span, around.limits) {
+            let half = match &mut self.side_mut(role).state {
+                State::InStep(half) => half,
+                State::Lost(scout) => {
+                    scout.bytes(span, around.limits);
+                    return self.searched(role, around);
+                }
+            };
+            match half.step(&mut span, around.limits) {
                 Step::Used => return,
                 Step::Skipped => {}
-                Step::Block(block) => self.block(role, block, time_ns, around),
+                Step::Block(block) => self.block(role, block, around),
                 Step::Content { stream, bytes, wire_bytes } => {
                     let content = (bytes, wire_bytes);
                     self.streams.content(stream, role, content, time_ns, around.out);
                 }
-                Step::End(stream) => self.streams.end(stream, role, around.out),
-                Step::Reset(stream, code) => self.reset(role, stream, code, around),
-                Step::Goaway(last, code) => self.goaway(role, last, code, around),
-                Step::TableSize(bytes) => self.half_mut(other(role)).decoder.set_limit(bytes),
-                Step::Garbage => self.lose(role, Reason::Unparsed, time_ns, around),
+                Step::End(stream) => self.streams.end(stream, role, around.limits, around.out),
+                Step::Reset(stream, code) => self.reset(role, stream, (code, time_ns), around),
+                Step::Goaway(last, code) => {
+                    let reset = reset(role, code, true);
+                    self.streams.goaway(last, reset, around.out);
+                }
+                Step::Settings(settings) => self.allow(other(role), settings),
+                Step::Garbage if half.reader.is_at_preface() => {
+                    self.is_wrong = true;
+                    return;
+                }
+                Step::Garbage => {
+                    report(Reason::Unparsed, HEAD_BYTES as u64, around.out);
+                    self.lose(role, Reason::Unparsed, time_ns, around);
+                }
             }
         }
     }
 
     fn hole(&mut self, role: Role, hole: &Hole, around: &mut Around<'_>) {
-        match self.half_mut(role).hole(hole) {
-            Lost::Inside => {}
-            Lost::Content(stream, content) => {
-                if let Some(stream) = self.streams.get(stream) {
-                    stream.hole(role, hole, content);
-                }
+        let left_bytes = match &mut self.side_mut(role).state {
+            State::InStep(half) => half.reader.left_bytes(),
+            State::Lost(scout) => {
+                scout.hole();
+                return self.searched_hole(role, hole, around);
             }
-            Lost::Frames(bytes) => {
-                around.out.push(Output::Loss(Loss::hole(hole.reason, bytes)));
-                self.lose(role, hole.reason, hole.time_ns, around);
-            }
-            Lost::Again => around.out.push(Output::Loss(Loss::hole(hole.reason, hole.bytes))),
+        };
+        let inside = Hole { bytes: hole.bytes.min(left_bytes), ..*hole };
+        if inside.bytes > 0 {
+            self.hole_inside(role, &inside, around);
+        }
+        let bytes = hole.bytes - inside.bytes;
+        if bytes > 0 {
+            report(hole.reason, bytes, around.out);
+            self.lose(role, hole.reason, hole.time_ns, around);
         }
     }
 
-    /// Frames of a direction are lost, or what was taken for frames is none.
-    fn lose(&mut self, role: Role, reason: Reason, time_ns: u64, around: &mut Around<'_>) {
-        let half = self.half_mut(role);
-        let was_doubted = half.reader.is_doubted();
-        let block = half.lose(reason);
-        // The other side's SETTINGS may be among them.
-        self.half_mut(other(role)).decoder.set_limit(u32::MAX);
-        if was_doubted {
-            self.barren = self.barren.saturating_add(1);
-            if role == Role::Request {
-                self.streams.forget_unproven(around.out, reason);
-            }
-            return;
+    /// A hole in the frame under way, which may end with it.
+    fn hole_inside(&mut self, role: Role, hole: &Hole, around: &mut Around<'_>) {
+        let State::InStep(half) = &mut self.side_mut(role).state else { return };
+        if let Some((stream, content)) = half.hole(hole) {
+            self.streams.hole(stream, role, hole, content, around.out);
         }
+        let Hole { time_ns, tgid, uid, .. } = *hole;
+        let (turn_start, call_start) = (false, false);
+        self.bytes(role, Span { rest: &[], time_ns, turn_start, call_start, tgid, uid }, around);
+    }
+
+    /// What the receiver of a direction allows from some moment on.
+    fn allow(&mut self, role: Role, settings: Settings) {
+        let side = self.side_mut(role);
+        side.frame_bytes = side.frame_bytes.max(settings.frame_bytes.unwrap_or(0));
+        if let (Some(bytes), State::InStep(half)) = (settings.table_bytes, &mut side.state) {
+            half.decoder.set_limit(bytes);
+        }
+    }
+
+    // === out of step ===
+
+    /// Frames of a direction are lost.
+    fn lose(&mut self, role: Role, reason: Reason, time_ns: u64, around: &mut Around<'_>) {
+        let last_asked = self.streams.last_asked();
+        let side = self.side_mut(role);
+        let State::InStep(half) = &mut side.state else { return };
+        let block = half.give_up(reason);
+        let most_bytes = side.frame_bytes;
+        let longest_bytes = half.reader.longest_bytes();
+        let about = About { role: Some(role), reason, most_bytes, longest_bytes, last_asked };
+        side.state = State::Lost(Box::new(Scout::new(about)));
+        // SETTINGS may be among them.
+        self.allow(other(role), Settings::UNKNOWN);
         if let Some(block) = block {
             self.deliver(role, block, Err(reason), None, around);
         }
-        if role == Role::Request {
-            self.streams.requests_lost.get_or_insert(reason);
-        }
-        self.streams.shake(role, reason, time_ns);
+        self.streams.lose(role, reason, time_ns, around.out);
     }
 
+    /// A scout has moved on.
+    fn searched(&mut self, role: Role, around: &mut Around<'_>) {
+        self.compare(role);
+        self.settle(Scout::is_far, around);
+    }
+
+    fn searched_hole(&mut self, role: Role, hole: &Hole, around: &mut Around<'_>) {
+        report(hole.reason, hole.bytes, around.out);
+        self.compare(role);
+    }
+
+    /// Which heads of a scout belong to heads of the other direction?
+    fn compare(&mut self, role: Role) {
+        let (side, other) = match role {
+            Role::Request => (&mut self.requests, &mut self.responses),
+            Role::Response => (&mut self.responses, &mut self.requests),
+        };
+        let State::Lost(scout) = &mut side.state else { return };
+        match &mut other.state {
+            State::Lost(other) => scout.meet(other),
+            State::InStep(_) => {
+                scout.take_restarted();
+                for stream in scout.take_news() {
+                    if self.streams.lacks(stream, role) {
+                        scout.note_answer();
+                    }
+                }
+            }
+        }
+    }
+
+    /// A head has come in step: is it one that the other direction's scout has a counterpart of?
+    fn answer(&mut self, role: Role, stream: u32) {
+        if let State::Lost(scout) = &mut self.side_mut(other(role)).state
+            && scout.has_head(stream)
+        {
+            scout.note_answer();
+        }
+    }
+
+    /// Reads what has been found, where enough is known of it.
+    fn settle(&mut self, is_found: impl Fn(&Scout) -> bool, around: &mut Around<'_>) {
+        for role in [Role::Request, Role::Response] {
+            let side = self.side_mut(role);
+            if !side.scout().is_some_and(&is_found) {
+                continue;
+            }
+            let blank = Half::new(Reader::new(false), Decoder::late(), Reason::Unparsed);
+            let state = std::mem::replace(&mut side.state, State::InStep(blank));
+            let State::Lost(scout) = state else { continue };
+            let found = scout.found();
+            side.state = State::InStep(found.half);
+            report(found.reason, found.skipped_bytes, around.out);
+            found.tape.play(|span| self.bytes(role, span, around));
+        }
+    }
+
+    // === field blocks ===
+
     /// A field block: the head of a message, or its trailers.
-    fn block(&mut self, role: Role, block: half::Block<'_>, time_ns: u64, around: &mut Around<'_>) {
+    fn block(&mut self, role: Role, block: half::Block<'_>, around: &mut Around<'_>) {
         let mut list = std::mem::take(&mut self.list);
-        let half = self.half_mut(role);
-        let reason = half.missing;
-        match block.bytes.as_ref().map_err(|reason| *reason) {
-            Err(reason) => self.deliver(role, block, Err(reason), None, around),
-            Ok(bytes) => {
-                let decoded = half.decoder.decode(bytes, around.limits, &mut list);
-                let broken = decoded.broken.map(|_| Anomaly::InvalidFieldBlock);
-                let fields = u32::try_from(decoded.unknown).unwrap_or(u32::MAX);
-                let unknown = (fields > 0).then_some(Unknown { fields, reason });
-                let head = Head::of(&list);
-                if half.reader.is_doubted()
-                    && (broken.is_some() || !self.is_believable(role, &block, &head, unknown))
-                {
-                    self.lose(role, reason, time_ns, around);
-                } else {
-                    let note = decoded.cut.or(broken);
-                    self.deliver(role, block, Ok((head, note)), unknown, around);
+        if let State::InStep(half) = &mut self.side_mut(role).state {
+            match block.bytes.as_ref().map_err(|reason| *reason) {
+                Err(reason) => self.deliver(role, block, Err(reason), None, around),
+                Ok(bytes) => {
+                    let decoded = half.decoder.decode(bytes, around.limits, &mut list);
+                    let fields = u32::try_from(decoded.unknown).unwrap_or(u32::MAX);
+                    let reason = half.missing;
+                    if decoded.broken.is_some() {
+                        half.missing = Reason::Unparsed;
+                    }
+                    let broken = decoded.broken.map(|_| Anomaly::InvalidFieldBlock);
+                    let unknown = (fields > 0).then_some(Unknown { fields, reason });
+                    let head = Ok((Head::of(&list), decoded.cut.or(broken)));
+                    self.deliver(role, block, head, unknown, around);
                 }
             }
         }
         self.list = list;
-    }
-
-    /// Whether a block makes sense where it is not certain that it is one.
-    fn is_believable(
-        &mut self,
-        role: Role,
-        block: &half::Block<'_>,
-        head: &Head<'_>,
-        unknown: Option<Unknown>,
-    ) -> bool {
-        let stream = self.streams.get(block.stream);
-        let fits = match role {
-            _ if block.is_promise => role == Role::Response && head.is_request(),
-            _ if stream.is_some_and(|stream| stream.has(role)) => {
-                !head.is_request() && !head.is_response()
-            }
-            Role::Request => head.is_request() && !head.is_response(),
-            Role::Response => !head.is_request() && (head.is_response() || unknown.is_some()),
-        };
-        fits && head.notes.is_empty()
     }
 
     /// Gives a block to its stream.
@@ -254,86 +360,80 @@ impl Http2 {
         let is_promise = block.is_promise;
         let block = Block { head, unknown, meter: block.meter, note };
         if is_promise {
-            if let Some(id) = promised.filter(|_| role == Role::Response)
-                && self.streams.promised(id, around.limits, around.out).is_some()
-            {
-                self.streams.block(id, Role::Request, block, around.limits, around.out);
-                self.streams.end(id, Role::Request, around.out);
-            }
-            return;
+            return self.promise(role, promised, block, around);
         }
-        if !self.admit(role, id, around) {
-            return;
+        let is_head = matches!(&block.head, Ok(head) if head.shape() != Shape::Fields);
+        if is_head {
+            self.answer(role, id);
         }
-        let is_doubted = self.half_mut(role).reader.is_doubted();
-        let Some(stream) = self.streams.opened(id, role, around.limits, around.out) else {
+        if !self.streams.open(id, role, is_head || block.head.is_err(), around.limits, around.out) {
             return;
-        };
-        if is_doubted && !stream.has(role) {
-            stream.unproven = true;
         }
         self.streams.block(id, role, block, around.limits, around.out);
         match ends_stream {
-            true => self.streams.end(id, role, around.out),
-            false => self.streams.settle(id, around.out),
+            true => self.streams.end(id, role, around.limits, around.out),
+            false => self.streams.settle(id, around.limits, around.out),
         }
     }
 
-    /// Whether a block counts; and whether it proves that frames are frames: both directions speak of
-    /// the same stream then, in the right roles.
-    fn admit(&mut self, role: Role, id: u32, around: &mut Around<'_>) -> bool {
-        let is_doubted = self.half_mut(role).reader.is_doubted();
-        let Some(stream) = self.streams.get(id) else {
-            return role == Role::Request || !is_doubted;
-        };
-        let is_answer = match role {
-            Role::Request => stream.has(Role::Response) && !stream.has(role),
-            Role::Response => stream.has_request() && !stream.has(role),
-        };
-        let unproven = stream.unproven;
-        if is_answer && (is_doubted || unproven) {
-            self.trust(role, around.out);
-            if unproven {
-                self.trust(other(role), around.out);
-                self.streams.prove(around.out);
-            }
-        }
-        true
-    }
-
-    fn trust(&mut self, role: Role, out: &mut Vec<Output>) {
-        self.barren = 0;
-        self.half_mut(role).reader.trust();
-        self.report_skipped(role, out);
-    }
-
-    fn reset(&mut self, role: Role, stream: u32, code: u32, around: &mut Around<'_>) {
-        if !self.half_mut(role).reader.is_doubted() {
-            self.streams.reset(stream, reset(role, code, false), around.out);
-        }
-    }
-
-    fn goaway(&mut self, role: Role, last: u32, code: u32, around: &mut Around<'_>) {
-        if self.half_mut(role).reader.is_doubted() {
+    /// A request that the server makes up.
+    fn promise(
+        &mut self,
+        role: Role,
+        promised: Option<u32>,
+        block: Block<'_>,
+        around: &mut Around<'_>,
+    ) {
+        if role == Role::Request {
             return;
         }
-        let reset = reset(role, code, true);
-        self.goaway = Some(reset).filter(|_| code != 0);
-        self.streams.goaway(last, reset, around.out);
-    }
-
-    fn report_skipped(&mut self, role: Role, out: &mut Vec<Output>) {
-        let half = self.half_mut(role);
-        let (bytes, reason) = (half.reader.take_skipped(), half.missing);
-        if bytes > 0 && reason != Reason::BeforeAttach {
-            out.push(Output::Loss(Loss::hole(reason, bytes)));
+        let Some(id) = promised else {
+            self.streams.promises_lost = block.head.err().or(Some(Reason::Unparsed));
+            return;
+        };
+        if self.streams.promised(id, around.limits, around.out) {
+            self.streams.block(id, Role::Request, block, around.limits, around.out);
+            self.streams.end(id, Role::Request, around.limits, around.out);
         }
     }
 
-    fn half_mut(&mut self, role: Role) -> &mut Half {
+    fn reset(
+        &mut self,
+        role: Role,
+        stream: u32,
+        (code, time_ns): (Option<u32>, u64),
+        around: &mut Around<'_>,
+    ) {
+        let reset = code.map(|code| reset(role, code, false));
+        self.streams.reset(stream, role, (reset, time_ns), around.limits, around.out);
+    }
+
+    fn side_mut(&mut self, role: Role) -> &mut Side {
         match role {
             Role::Request => &mut self.requests,
             Role::Response => &mut self.responses,
+        }
+    }
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Side {
+    fn scout(&self) -> Option<&Scout> {
+        match &self.state {
+            State::InStep(_) => None,
+            State::Lost(scout) => Some(scout),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match &self.state {
+            State::InStep(half) => half.memory_bytes(),
+            State::Lost(scout) => scout.memory_bytes(),
         }
     }
 }
@@ -349,5 +449,9 @@ fn reset(role: Role, code: u32, goaway: bool) -> Reset {
     Reset { code, by_client: role == Role::Request, goaway }
 }
 
-/// Times that frames turn out to be none before a connection is given up.
-const BARREN: u8 = 64;
+/// Tells of lost bytes. What was before us is no loss.
+fn report(reason: Reason, bytes: u64, out: &mut Vec<Output>) {
+    if bytes > 0 && reason != Reason::BeforeAttach {
+        out.push(Output::Loss(Loss::hole(reason, bytes)));
+    }
+}

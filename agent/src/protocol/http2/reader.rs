@@ -2,12 +2,12 @@
 //!
 //! In: `Span`s and holes in order. Out: `Piece`: a frame's header, what is in it, its end.
 //! Always: same pieces however the bytes were cut, apart from where payloads are cut; nothing is
-//! copied; after a loss nothing is taken for a frame but where a program's call begins.
-//! Not here: what frames mean (`http2`), field blocks (`hpack`).
+//! copied. In step, a frame that an endpoint would refuse is passed over by its length; a reader that
+//! searches takes usual frames only, and begins where a program's call begins.
+//! Not here: what frames mean (`http2`), field blocks (`hpack`), whether what a search has found can be
+//! believed (`scout`).
 
-use super::frame::{FrameHead, HEAD_BYTES, MOST_ALLOWED_BYTES, PREFACE};
-use crate::model::loss::Reason;
-use crate::protocol::Hole;
+use super::frame::{FrameHead, HEAD_BYTES, MOST_ALLOWED_BYTES, MOST_BYTES, PREFACE};
 use crate::protocol::meter::Span;
 
 /// What one look at a span gave.
@@ -24,40 +24,35 @@ pub enum Piece<'a> {
     Garbage,
 }
 
-/// What a hole did.
-pub enum Missed {
-    /// It lies in the payload of this frame, which goes on or is over (`Piece::End` comes next). So many
-    /// bytes of what the frame is about are in it; `None`: how many of them are padding is not known.
-    Inside(FrameHead, Option<u64>),
-    /// It took the beginning of a frame at least. So many of its bytes were in the frame before.
-    Beyond(u64),
-    /// There was nothing to miss: the direction was lost before.
-    Lost,
-}
-
 /// One direction.
 pub struct Reader {
     state: State,
-    /// Front of a frame header, or of the preface.
+    /// Front of a frame header.
     front: [u8; HEAD_BYTES],
     front_bytes: u8,
     /// When and by whom the first of them was moved.
     begun: Span<'static>,
-    /// Since the last loss, frames have not been proven to be frames.
-    doubted: bool,
-    skipped_bytes: u64,
+    /// It searches: the largest payload that may come.
+    search: Option<u32>,
+    /// Frames so far, and the largest payload of them.
+    frames: u32,
+    longest_bytes: u32,
+    /// The preface came.
+    has_preface: bool,
 }
 
 /// ```text
 /// Preface --24 bytes--> Head --9 bytes--> Payload --its length--> Head
-///   any --hole beyond a payload, garbage--> Lost --a call begins--> Head (doubted)
+///   any --garbage--> Lost --a call begins--> First --9 bytes--> Payload, Preface
 /// ```
 enum State {
     /// Bytes of the preface so far.
     Preface(u8),
     Head,
     Payload(Payload),
-    Lost(Reason),
+    Lost,
+    /// The first frame of a search, or the preface.
+    First,
 }
 
 /// The payload of a frame, as far as it has not come.
@@ -69,14 +64,15 @@ struct Payload {
 }
 
 impl Reader {
-    /// A direction seen from its first byte on, which begins with the preface or not.
+    /// A direction seen from its first byte on, which begins with the preface or not; or one of which it
+    /// is known that a frame begins here.
     pub fn new(preface: bool) -> Self {
         Self::at(if preface { State::Preface(0) } else { State::Head })
     }
 
-    /// A direction that is not in step.
-    pub fn lost(reason: Reason) -> Self {
-        Self { doubted: true, ..Self::at(State::Lost(reason)) }
+    /// A direction of which it is not known where frames begin. `most_bytes`: the largest payload.
+    pub fn searching(most_bytes: u32) -> Self {
+        Self { search: Some(most_bytes), ..Self::at(State::Lost) }
     }
 
     fn at(state: State) -> Self {
@@ -87,8 +83,10 @@ impl Reader {
             front: [0; HEAD_BYTES],
             front_bytes: 0,
             begun,
-            doubted: false,
-            skipped_bytes: 0,
+            search: None,
+            frames: 0,
+            longest_bytes: 0,
+            has_preface: false,
         }
     }
 
@@ -105,71 +103,54 @@ impl Reader {
             return Piece::Used;
         }
         match &mut self.state {
-            State::Preface(seen) => {
-                let expected = PREFACE.get(usize::from(*seen)..).unwrap_or_default();
-                let length = expected.len().min(span.rest.len());
-                let is_preface = span.rest.get(..length) == expected.get(..length);
-                if !is_preface {
-                    return Piece::Garbage;
-                }
-                span.take(length);
-                *seen += length as u8;
-                if usize::from(*seen) == PREFACE.len() {
-                    self.state = State::Head;
-                }
-                self.next(span)
-            }
-            State::Head => self.head(span),
+            State::Preface(_) => self.preface(span),
+            State::Head | State::First => self.head(span),
             State::Payload(payload) => payload.next(span),
-            State::Lost(_) if span.call_start => {
-                self.state = State::Head;
-                self.front_bytes = 0;
+            State::Lost if span.call_start => {
+                self.state = State::First;
                 self.head(span)
             }
-            State::Lost(_) => {
-                self.skipped_bytes = self.skipped_bytes.saturating_add(span.rest.len() as u64);
+            State::Lost => {
                 span.take(span.rest.len());
                 Piece::Used
             }
         }
     }
 
-    /// A hole follows.
-    pub fn hole(&mut self, hole: &Hole) -> Missed {
-        match &mut self.state {
-            State::Lost(_) => Missed::Lost,
-            State::Payload(payload) if hole.bytes <= u64::from(payload.left) => {
-                let shown_bytes = payload.skip(hole.bytes as u32);
-                Missed::Inside(payload.head, shown_bytes.map(u64::from))
-            }
-            State::Payload(payload) => Missed::Beyond(u64::from(payload.left)),
-            State::Preface(_) | State::Head => Missed::Beyond(0),
+    /// Passes over bytes of the frame under way, at most `left_bytes`. So many bytes of what the frame is
+    /// about are among them; `None`: how many of them are padding is not known.
+    pub fn skip(&mut self, bytes: u64) -> Option<(FrameHead, Option<u64>)> {
+        let State::Payload(payload) = &mut self.state else { return None };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(payload.left);
+        Some((payload.head, payload.skip(bytes).map(u64::from)))
+    }
+
+    /// What is still to come of the frame under way.
+    pub fn left_bytes(&self) -> u64 {
+        match &self.state {
+            State::Payload(payload) => payload.left.into(),
+            _ => 0,
         }
     }
 
-    /// Nothing is taken for a frame before a call begins with one.
-    pub fn lose(&mut self, reason: Reason) {
-        self.state = State::Lost(reason);
-        self.front_bytes = 0;
-        self.doubted = true;
+    /// The direction has not been in step since its last byte, and nothing was found yet.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost)
     }
 
-    /// The frames since the last loss are frames.
-    pub fn trust(&mut self) {
-        self.doubted = false;
+    /// A frame begins with the next byte.
+    pub fn is_between(&self) -> bool {
+        self.front_bytes == 0 && matches!(self.state, State::Head)
     }
 
-    /// Whether it is not certain that what is taken for frames are any.
-    pub fn is_doubted(&self) -> bool {
-        self.doubted
+    /// The preface has begun, and is not over.
+    pub fn is_at_preface(&self) -> bool {
+        matches!(self.state, State::Preface(_))
     }
 
-    /// Why the direction is not in step, if it is not.
-    pub fn reason(&self) -> Option<Reason> {
-        match self.state {
-            State::Lost(reason) => Some(reason),
-            _ => None,
-        }
+    /// The preface was found by a search.
+    pub fn has_preface(&self) -> bool {
+        self.has_preface
     }
 
     /// The frame whose payload comes in.
@@ -180,14 +161,36 @@ impl Reader {
         }
     }
 
+    /// Frames that have begun.
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Largest payload so far.
+    pub fn longest_bytes(&self) -> u32 {
+        self.longest_bytes
+    }
+
     /// Whether all of the frame has come.
     pub fn is_at_end(&self) -> bool {
         matches!(&self.state, State::Payload(payload) if payload.left == 0)
     }
 
-    /// Bytes passed over since the last call.
-    pub fn take_skipped(&mut self) -> u64 {
-        std::mem::take(&mut self.skipped_bytes)
+    fn preface<'a>(&mut self, span: &mut Span<'a>) -> Piece<'a> {
+        let State::Preface(seen) = &mut self.state else { return Piece::Used };
+        let expected = PREFACE.get(usize::from(*seen)..).unwrap_or_default();
+        let length = expected.len().min(span.rest.len());
+        if span.rest.get(..length) != expected.get(..length) {
+            return Piece::Garbage;
+        }
+        span.take(length);
+        *seen += length as u8;
+        if usize::from(*seen) < PREFACE.len() {
+            return Piece::Used;
+        }
+        self.state = State::Head;
+        self.has_preface = true;
+        self.next(span)
     }
 
     fn head<'a>(&mut self, span: &mut Span<'a>) -> Piece<'a> {
@@ -205,18 +208,28 @@ impl Reader {
             return Piece::Used;
         }
         self.front_bytes = 0;
+        if matches!(self.state, State::First) && PREFACE.starts_with(&self.front) {
+            self.state = State::Preface(HEAD_BYTES as u8);
+            return self.next(span);
+        }
         let head = FrameHead::parse(self.front);
-        let is_frame = match self.doubted {
-            true => head.is_usual(),
-            false => head.is_possible(MOST_ALLOWED_BYTES),
-        };
-        if !is_frame {
-            self.skipped_bytes = self.skipped_bytes.saturating_add(HEAD_BYTES as u64);
+        if !self.may_be(&head) {
             return Piece::Garbage;
         }
         let prefix_left = head.prefix_bytes();
         self.state = State::Payload(Payload { head, left: head.length, prefix_left, padding: 0 });
+        self.frames = self.frames.saturating_add(1);
+        self.longest_bytes = self.longest_bytes.max(head.length);
         Piece::Frame(head, self.begun)
+    }
+
+    /// Whether it is taken for a frame. In step the length is all that counts: what is wrong about a
+    /// frame is for its receiver to refuse.
+    fn may_be(&self, head: &FrameHead) -> bool {
+        match self.search {
+            Some(most_bytes) => head.is_usual(most_bytes),
+            None => head.is_possible(MOST_ALLOWED_BYTES) || head.length <= MOST_BYTES,
+        }
     }
 }
 
@@ -253,11 +266,16 @@ impl Payload {
     /// Passes over bytes. Returns how many of them are neither in front nor padding.
     fn skip(&mut self, bytes: u32) -> Option<u32> {
         let prefix = u32::from(self.prefix_left).min(bytes);
-        let all_of_it = self.prefix_left == self.head.prefix_bytes();
-        let is_unsure = self.head.is_padded() && all_of_it && prefix > 0;
+        let is_at_front = self.prefix_left == self.head.prefix_bytes();
+        let is_unsure = self.head.is_padded() && is_at_front && prefix > 0;
         let shown = self.left.saturating_sub(prefix).saturating_sub(self.padding);
         self.prefix_left -= prefix as u8;
         self.left = self.left.saturating_sub(bytes);
-        (!is_unsure).then(|| shown.min(bytes - prefix))
+        if is_unsure {
+            // Any of what follows may be padding.
+            self.padding = u32::MAX;
+            return None;
+        }
+        Some(shown.min(bytes - prefix))
     }
 }

@@ -25,10 +25,6 @@ pub struct Stream {
     method: Method,
     /// When something of it was seen last.
     pub last_ns: u64,
-    /// It was opened by what may be no frame.
-    pub unproven: bool,
-    /// Some of its frames may have been lost.
-    pub shaken: bool,
     /// What it held when its memory was last counted.
     pub counted_bytes: usize,
 }
@@ -42,6 +38,8 @@ struct Direction {
     murky: bool,
     content_length: Option<u64>,
     over: bool,
+    /// Its last frames may have been lost.
+    shaken: Option<Reason>,
 }
 
 /// A field block with its circumstances.
@@ -66,8 +64,6 @@ impl Stream {
             response: Direction::default(),
             method: Method::Unknown,
             last_ns: 0,
-            unproven: false,
-            shaken: false,
             counted_bytes: 0,
         }
     }
@@ -119,10 +115,15 @@ impl Stream {
     /// A field block has come.
     pub fn block(&mut self, role: Role, block: Block<'_>, limits: &Limits) {
         self.last_ns = block.meter.last_ns();
+        self.part_mut(role).shaken = None;
         if let Some(anomaly) = block.note {
             note(&mut self.exchange.anomalies, anomaly);
         }
         match role {
+            _ if self.is_complete(role) => {
+                note(&mut self.exchange.anomalies, Anomaly::InvalidFrame)
+            }
+            Role::Response if self.is_still_to_come(&block) => self.response(block, limits),
             _ if self.has(role) => self.trailers(role, block),
             Role::Request => self.request(block, limits),
             Role::Response => self.response(block, limits),
@@ -133,6 +134,7 @@ impl Stream {
     pub fn bytes(&mut self, role: Role, content: &[u8], wire: usize, time_ns: u64) {
         self.last_ns = time_ns;
         let part = self.part_mut(role);
+        part.shaken = None;
         part.content_bytes = part.content_bytes.saturating_add(content.len() as u64);
         part.meter.add(wire, time_ns);
         part.meter.content(content, time_ns);
@@ -142,7 +144,7 @@ impl Stream {
     /// more messages than wait, or it began before that time.
     pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
         let Some(response) = &self.exchange.response else { return };
-        if self.exchange.part != Part::Whole || self.response.over || self.unproven {
+        if self.exchange.part != Part::Whole || self.response.over {
             return;
         }
         let is_long = |part: &mut Direction| {
@@ -170,7 +172,7 @@ impl Stream {
     pub fn hole(&mut self, role: Role, hole: &Hole, content: Option<u64>) {
         self.last_ns = hole.time_ns;
         let part = self.part_mut(role);
-        part.meter.hole(hole.bytes, hole.reason, hole.time_ns);
+        part.meter.framed_hole(hole.bytes, content, hole.reason, hole.time_ns);
         part.content_bytes = part.content_bytes.saturating_add(content.unwrap_or(0));
         part.murky |= content.is_none();
     }
@@ -179,10 +181,16 @@ impl Stream {
     pub fn shake(&mut self, role: Role, reason: Reason, time_ns: u64) {
         let part = self.part_mut(role);
         if !part.over {
-            part.meter.hole(0, reason, time_ns);
+            part.meter.framed_hole(0, None, reason, time_ns);
             part.murky = true;
-            self.shaken = true;
+            part.shaken = Some(reason);
         }
+    }
+
+    /// Why nothing more may come although it is not over.
+    pub fn shaken(&self) -> Option<Reason> {
+        let parts = [&self.request, &self.response];
+        parts.into_iter().filter(|part| !part.over).find_map(|part| part.shaken)
     }
 
     /// The direction is over.
@@ -217,11 +225,17 @@ impl Stream {
         }
     }
 
-    /// One end has given the stream up.
-    pub fn reset(&mut self, reset: Reset) {
+    /// One end has given the stream up, if it has.
+    pub fn reset(&mut self, reset: Option<Reset>, time_ns: u64) {
+        self.last_ns = time_ns;
         if let Some(stream) = &mut self.exchange.stream {
-            stream.reset.get_or_insert(reset);
+            stream.reset = stream.reset.or(reset);
         }
+    }
+
+    /// Whether one end has given it up.
+    pub fn is_reset(&self) -> bool {
+        self.exchange.stream.is_some_and(|stream| stream.reset.is_some())
     }
 
     /// Something was odd.
@@ -237,6 +251,10 @@ impl Stream {
     /// What came of it. Directions that are not over end like that. `reason`: why a message may be
     /// missing.
     pub fn finish(mut self, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
+        if !self.has(Role::Request) && !self.has(Role::Response) {
+            // It was given up before anything came.
+            return;
+        }
         let answered = self.response.over;
         for role in [Role::Request, Role::Response] {
             self.end(role, end);
@@ -257,6 +275,14 @@ impl Stream {
         stream_message::tell(self.exchange, number, out);
     }
 
+    /// It is a tunnel: the exchange that made it is over.
+    pub fn into_exchange(mut self) -> Box<Exchange> {
+        for role in [Role::Request, Role::Response] {
+            self.end(role, MessageEnd::Whole);
+        }
+        self.exchange
+    }
+
     /// The request was not seen, for that reason.
     pub fn lose_request(&mut self, reason: Reason) {
         self.exchange.lost_request.get_or_insert(reason);
@@ -270,7 +296,9 @@ impl Stream {
         let response =
             self.exchange.response.as_ref().map_or(0, Message::<ResponseHead>::memory_bytes);
         let content = self.request.meter.memory_bytes() + self.response.meter.memory_bytes();
-        size_of::<Self>() + size_of::<Exchange>() + request + response + content
+        let notes = self.exchange.anomalies.capacity() * size_of::<Anomaly>()
+            + self.exchange.interim.capacity() * size_of::<u16>();
+        size_of::<Self>() + size_of::<Exchange>() + request + response + content + notes
     }
 
     // === heads ===
@@ -311,22 +339,41 @@ impl Stream {
             }
             return;
         }
-        self.response.meter = block.meter;
-        self.response.content_length = content_length;
+        self.response = Direction { meter: block.meter, content_length, ..Direction::default() };
         let head_bytes = self.response.meter.seen_bytes() as usize;
         self.response.meter.expect(&head.fields, Role::Response, limits);
         let mut message = self.response.meter.open(head, head_bytes);
         message.unknown_fields = block.unknown;
         self.exchange.response = Some(message);
+        self.exchange.lost_response = None;
+    }
+
+    /// Nothing may follow.
+    fn is_complete(&self, role: Role) -> bool {
+        self.part(role).over
+            && match role {
+                Role::Request => self.exchange.request.is_some(),
+                Role::Response => self.exchange.response.is_some(),
+            }
+    }
+
+    /// What came as the response's head may have been an interim one: its status is not known.
+    fn is_still_to_come(&self, block: &Block<'_>) -> bool {
+        let is_head = matches!(&block.head, Ok(head) if head.is_response());
+        let is_unsure = match &self.exchange.response {
+            Some(message) => message.head.status.is_none() && message.unknown_fields.is_some(),
+            None => self.exchange.lost_response.is_some(),
+        };
+        is_head && is_unsure && self.response.content_bytes == 0 && !self.response.over
     }
 
     fn trailers(&mut self, role: Role, block: Block<'_>) {
-        let wire = block.meter.seen_bytes() as usize;
-        self.part_mut(role).meter.add(wire, block.meter.last_ns());
+        self.part_mut(role).meter.append(&block.meter);
         let Ok(head) = block.head else { return };
         if head.is_request() || head.is_response() {
             note(&mut self.exchange.anomalies, Anomaly::InvalidPseudoHeader);
         }
+        self.notes(head.notes);
         let (trailers, unknown) = match role {
             Role::Request => match &mut self.exchange.request {
                 Some(message) => (&mut message.trailers, &mut message.unknown_fields),

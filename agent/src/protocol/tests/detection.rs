@@ -62,18 +62,6 @@ fn undecided_until_the_line_is_whole() {
 #[test]
 fn protocols_that_are_not_read_are_named() {
     check(
-        "> PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\nabc",
-        expect![[r#"
-        loss http2 0 connections 1
-    "#]],
-    );
-    check(
-        "< \\0\\0\\x12\\x04\\0\\0\\0\\0\\0\\0\\x03",
-        expect![[r#"
-        loss http2 0 connections 1
-    "#]],
-    );
-    check(
         "> \\x16\\x03\\x01\\x02\\0\n< \\x16\\x03\\x03\\x02\\0",
         expect![[r#"
         loss opaque_tls 0 connections 1

@@ -8,6 +8,7 @@ mod bounds;
 mod detection;
 mod gaps;
 mod heads;
+mod http2;
 mod messages;
 mod pairing;
 mod random;

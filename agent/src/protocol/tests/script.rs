@@ -1,7 +1,7 @@
 //! A connection as a text, and what came of it as a text.
 //!
 //! In: lines `> bytes` (ingress), `< bytes` (egress), `>gap N`, `<gap N`, `>end`, `<end`,
-//! `tick MS`, `stop`; escapes `\r \n \t \0 \xHH`, `{N}` for N times the letter x.
+//! `tick MS`, `stop`, each line of bytes a call; escapes `\r \n \t \0 \xHH`, `{N}` for N times the letter x.
 //! Out: one line an output. Always: the connection is closed at the end.
 //! Not here: the cases.
 
@@ -19,6 +19,8 @@ use crate::protocol::{Chunk, Connection, Hole, Output, Role};
 #[derive(Clone)]
 pub enum Event {
     Bytes(Direction, Vec<u8>),
+    /// More bytes of the same call.
+    Rest(Direction, Vec<u8>),
     Gap(Direction, u64),
     End(Direction),
     Tick(u64),
@@ -34,6 +36,9 @@ impl fmt::Debug for Event {
         match self {
             Self::Bytes(direction, bytes) => {
                 write!(out, "\n{} {}", sign(direction), bytes.escape_ascii())
+            }
+            Self::Rest(direction, bytes) => {
+                write!(out, "\n{}+ {}", sign(direction), bytes.escape_ascii())
             }
             Self::Gap(direction, bytes) => write!(out, "\n{}gap {bytes}", sign(direction)),
             Self::End(direction) => write!(out, "\n{}end", sign(direction)),
@@ -58,10 +63,15 @@ pub fn check_late(script: &str, expected: Expect) {
 /// The same with other limits.
 #[track_caller]
 pub fn check_with(script: &str, fresh: bool, limits: &Limits, expected: Expect) {
-    let events = parse(script);
-    let whole = render(&run(&events, fresh, limits));
+    check_events(&parse(script), fresh, limits, expected);
+}
+
+/// The same for events.
+#[track_caller]
+pub fn check_events(events: &[Event], fresh: bool, limits: &Limits, expected: Expect) {
+    let whole = render(&run(events, fresh, limits));
     expected.assert_eq(&whole);
-    for cut in cuts(&events) {
+    for cut in cuts(events) {
         let outputs = render(&run(&cut, fresh, limits));
         assert_eq!(whole, outputs, "cut into {cut:?}");
     }
@@ -88,7 +98,7 @@ fn parse_line(line: &str) -> Event {
     }
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+pub fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
@@ -133,11 +143,11 @@ pub fn run(events: &[Event], fresh: bool, limits: &Limits) -> Vec<Output> {
             turn_start
         };
         match event {
-            Event::Bytes(direction, bytes) => {
+            Event::Bytes(direction, bytes) | Event::Rest(direction, bytes) => {
                 let chunk = Chunk {
                     time_ns,
                     bytes,
-                    call_start: true,
+                    call_start: matches!(event, Event::Bytes(..)),
                     turn_start: turn(*direction),
                     tgid: 1,
                     uid: 2,
@@ -175,17 +185,21 @@ fn cuts(events: &[Event]) -> Vec<Vec<Event>> {
     let mut all = Vec::new();
     let mut bytewise = Vec::new();
     for (at, event) in events.iter().enumerate() {
-        let Event::Bytes(direction, bytes) = event else {
+        let (Event::Bytes(direction, bytes) | Event::Rest(direction, bytes)) = event else {
             bytewise.push(event.clone());
             continue;
         };
-        bytewise.extend(bytes.iter().map(|byte| Event::Bytes(*direction, vec![*byte])));
+        let piece = |at: usize, bytes: &[u8]| match event {
+            Event::Bytes(..) if at == 0 => Event::Bytes(*direction, bytes.to_vec()),
+            _ => Event::Rest(*direction, bytes.to_vec()),
+        };
+        bytewise.extend(bytes.iter().enumerate().map(|(at, byte)| piece(at, &[*byte])));
         let step = bytes.len().div_ceil(2_000).max(1);
         for place in (1..bytes.len()).step_by(step) {
             let (front, back) = bytes.split_at(place);
             let mut cut = events[..at].to_vec();
-            cut.push(Event::Bytes(*direction, front.to_vec()));
-            cut.push(Event::Bytes(*direction, back.to_vec()));
+            cut.push(piece(0, front));
+            cut.push(piece(place, back));
             cut.extend_from_slice(&events[at + 1..]);
             all.push(cut);
         }
@@ -222,6 +236,10 @@ pub fn render(outputs: &[Output]) -> String {
 
 fn render_exchange(exchange: &Exchange, text: &mut String) {
     assert!(exchange.request.is_some() || exchange.response.is_some());
+    if let Some(stream) = exchange.stream {
+        let pushed = if stream.pushed { " pushed" } else { "" };
+        let _ = write!(text, "#{}{pushed} ", stream.id);
+    }
     match &exchange.request {
         Some(message) => {
             let head = &message.head;
@@ -232,6 +250,9 @@ fn render_exchange(exchange: &Exchange, text: &mut String) {
                 head.method.as_deref().unwrap_or("?"),
                 head.version.name()
             );
+            if let Some(protocol) = &head.protocol {
+                let _ = write!(text, " ({protocol})");
+            }
             render_message(message, head.fields.len(), text);
         }
         None => text.push('-'),
@@ -254,6 +275,12 @@ fn render_exchange(exchange: &Exchange, text: &mut String) {
     if let Some(reason) = exchange.lost_response {
         let _ = write!(text, " (response {})", reason.name());
     }
+    if let Some(reset) = exchange.stream.and_then(|stream| stream.reset) {
+        let by = if reset.by_client { "client" } else { "server" };
+        let frame = if reset.goaway { "goaway" } else { "reset" };
+        let code = reset.name().map_or(reset.code.to_string(), str::to_owned);
+        let _ = write!(text, " {frame} {code} by {by}");
+    }
     for anomaly in &exchange.anomalies {
         let _ = write!(text, " !{}", anomaly.name());
     }
@@ -262,7 +289,14 @@ fn render_exchange(exchange: &Exchange, text: &mut String) {
 fn render_message<H>(message: &Message<H>, fields: usize, text: &mut String) {
     let body = message.body_bytes.map_or("?".into(), |bytes| bytes.to_string());
     let (head, seen) = (message.head_bytes, message.seen_bytes);
-    let _ = write!(text, " [{fields}] {head}+{body}/{seen}");
+    let _ = write!(text, " [{fields}");
+    if !message.trailers.is_empty() {
+        let _ = write!(text, "+{}", message.trailers.len());
+    }
+    if let Some(unknown) = message.unknown_fields {
+        let _ = write!(text, " ?{} {}", unknown.fields, unknown.reason.name());
+    }
+    let _ = write!(text, "] {head}+{body}/{seen}");
     if message.end != MessageEnd::Whole {
         let _ = write!(text, " {:?}", message.end);
     }

@@ -1,0 +1,513 @@
+//! One direction of an HTTP/2 connection that is not in step: where do its frames begin?
+//!
+//! In: spans and holes. Out: whether that is known now, and then all bytes since.
+//! Always: what a body holds is taken for no frame, also where it looks like one, as far as bytes can
+//! tell (below); memory is bounded by `Limits::held_bytes`; time by the bytes that come.
+//! Not here: what the frames mean (`http2`), which reads them only once they are known to be frames.
+//!
+//! A *chain* of usual frames, one behind the other, begins where a program's call begins. Its bytes are
+//! kept and nothing is read of it before it counts. Bytes that look like frames may lie in a DATA frame
+//! that was under way where the chain began. So it counts
+//!
+//! - once it goes on behind the end of the largest such frame (`is_far`): the header of the frame after
+//!   it is not where the chain expects one, which breaks it, or it is, and then they are one;
+//! - or with time (`is_proven`): a head of it belongs to one of the other direction, every call since
+//!   began with a frame, and that for a second. A frame is written in one go, and a writer that is held up
+//!   in it is not held up at just such places.
+//!
+//! Three things make it begin anew, at the frame that shows them: content of a stream whose head was not
+//! in the chain (a body was under way where the chain began, and what came until then may be part of it);
+//! a call that begins within a frame, with what looks like one, too (one of the two is a body); more than
+//! is kept. Heads that make no sense, content after its end, and requests out of order break it.
+//! What this cannot tell: frames in the very last DATA frame of two bodies, one each way, that stop at the
+//! same time, cut at just those frames. They are, byte for byte, an honest conversation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::frame::{FrameHead, HEAD_BYTES, MOST_BYTES, kind};
+use super::half::{Block, Half, Step};
+use super::head::{Head, Shape};
+use super::hpack::Decoder;
+use super::hpack::list::HeaderList;
+use super::reader::Reader;
+use super::tape::Tape;
+use crate::model::limits::Limits;
+use crate::model::loss::Reason;
+use crate::protocol::Role;
+use crate::protocol::meter::Span;
+
+/// A direction that is not in step.
+pub struct Scout {
+    about: About,
+    half: Half,
+    chain: Chain,
+    tape: Tape,
+    rival: Rival,
+    last_ns: u64,
+    /// Bytes that were not kept, or not any longer.
+    skipped_bytes: u64,
+    /// Heads that the other direction has not been asked about.
+    news: Vec<u32>,
+    /// What was found so far counts no more, for the other direction either.
+    is_restarted: bool,
+}
+
+/// What is known of the direction beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// What it carries, if that is known.
+    pub role: Option<Role>,
+    /// Why it is not in step.
+    pub reason: Reason,
+    /// Largest payload that its receiver allows; 0: that is not known.
+    pub most_bytes: u32,
+    /// Largest payload that came while it was in step.
+    pub longest_bytes: u32,
+    /// Requests have larger identifiers.
+    pub last_asked: u32,
+}
+
+/// What has been found.
+#[derive(Default)]
+struct Chain {
+    /// Bytes of it so far.
+    bytes: u64,
+    begun_ns: u64,
+    /// Where the frame began that came last, or the one that its field block began with.
+    block_at: u64,
+    /// From here on the largest frame is measured.
+    far_from: u64,
+    /// Frames that began behind it.
+    far: u8,
+    /// Streams whose heads came, and whether they have ended.
+    heads: BTreeMap<u32, bool>,
+    /// Streams of which there was content without a head.
+    strangers: BTreeSet<u32>,
+    last_asked: u32,
+    /// What its heads are heads of.
+    role: Option<Role>,
+    /// Some call began within a frame.
+    is_torn: bool,
+    /// A head of it belongs to one of the other direction.
+    is_answered: bool,
+    /// Nothing is kept until the next frame begins.
+    is_waiting: bool,
+}
+
+/// The first bytes of a call that began within a frame.
+#[derive(Default)]
+struct Rival {
+    front: [u8; HEAD_BYTES],
+    bytes: usize,
+    /// Where the call began.
+    at: u64,
+    is_open: bool,
+}
+
+/// The chain is none.
+struct Broken;
+
+/// The first frame of a chain to be read, and what came since.
+pub struct Found {
+    /// The direction, in step.
+    pub half: Half,
+    /// What it has to be given.
+    pub tape: Tape,
+    /// Why it was not in step.
+    pub reason: Reason,
+    /// How many bytes were passed over.
+    pub skipped_bytes: u64,
+}
+
+impl Scout {
+    /// A direction of which so much is known.
+    pub fn new(about: About) -> Self {
+        Self {
+            half: half(&about),
+            chain: Chain::new(&about, 0),
+            about,
+            tape: Tape::default(),
+            rival: Rival::default(),
+            last_ns: 0,
+            skipped_bytes: 0,
+            news: Vec::new(),
+            is_restarted: false,
+        }
+    }
+
+    /// Takes what follows.
+    pub fn bytes(&mut self, mut span: Span<'_>, limits: &Limits) {
+        self.last_ns = span.time_ns;
+        while !span.rest.is_empty() {
+            let mut piece = Span { rest: &[], ..span };
+            piece.rest = span.take(PIECE_BYTES);
+            self.piece(piece, limits);
+        }
+    }
+
+    /// A hole follows: what was found so far has an end that is not known.
+    pub fn hole(&mut self) {
+        self.restart();
+    }
+
+    /// The chain reaches further than any frame that began before it.
+    pub fn is_far(&self) -> bool {
+        self.chain.far >= FAR_FRAMES && !self.chain.is_waiting
+    }
+
+    /// The chain stands between two frames, and has all this time, and belongs to the other direction.
+    pub fn is_proven(&self, now_ns: u64) -> bool {
+        self.may_be_proven() && now_ns.saturating_sub(self.chain.begun_ns) >= PROVEN_NS
+    }
+
+    /// Only time is missing; at the end of the connection there is no more.
+    pub fn may_be_proven(&self) -> bool {
+        let chain = &self.chain;
+        self.half.reader.is_between()
+            && chain.is_answered
+            && !chain.is_torn
+            && !chain.is_waiting
+            && self.tape.len_bytes() > 0
+    }
+
+    /// Something of the chain belongs to the other direction.
+    pub fn is_answered(&self) -> bool {
+        self.chain.is_answered
+    }
+
+    /// The same, found by somebody else.
+    pub fn note_answer(&mut self) {
+        self.chain.is_answered = true;
+    }
+
+    /// A chain has been followed for so many frames.
+    pub fn frames(&self) -> u32 {
+        match self.half.reader.is_lost() {
+            true => 0,
+            false => self.half.reader.frames(),
+        }
+    }
+
+    /// What it carries, as far as its heads say.
+    pub fn role(&self) -> Option<Role> {
+        self.chain.role
+    }
+
+    /// It is known now what it carries.
+    pub fn assign(&mut self, role: Role) {
+        self.about.role = Some(role);
+        if self.chain.role.is_some_and(|claimed| claimed != role) {
+            self.restart();
+        }
+        self.chain.role = Some(role);
+    }
+
+    /// A head of that stream is in the chain.
+    pub fn has_head(&self, stream: u32) -> bool {
+        self.chain.heads.contains_key(&stream)
+    }
+
+    /// Streams whose heads have come since the last call.
+    pub fn take_news(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether what was found before the last call counts no more.
+    pub fn take_restarted(&mut self) -> bool {
+        std::mem::take(&mut self.is_restarted)
+    }
+
+    /// Both directions are searched, and this one has moved on: which heads belong together?
+    pub fn meet(&mut self, other: &mut Self) {
+        if self.take_restarted() {
+            other.chain.is_answered = false;
+        }
+        let fits = self.role().is_some() && other.role().is_some() && self.role() != other.role();
+        for stream in self.take_news() {
+            if fits && other.has_head(stream) {
+                self.note_answer();
+                other.note_answer();
+            }
+        }
+    }
+
+    /// The frames are frames: gives back what has to be read.
+    pub fn found(self) -> Found {
+        let is_preface = self.tape.from() == 0 && self.half.reader.has_preface();
+        let reader = Reader::new(is_preface);
+        Found {
+            half: Half::new(reader, Decoder::late(), self.about.reason),
+            tape: self.tape,
+            reason: self.about.reason,
+            skipped_bytes: self.skipped_bytes,
+        }
+    }
+
+    /// Nothing is found: why, and how many bytes are lost by that.
+    pub fn missed(&self) -> (Reason, u64) {
+        (self.about.reason, self.skipped_bytes.saturating_add(self.tape.len_bytes() as u64))
+    }
+
+    /// Memory held on the heap, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let chain = self.chain.heads.len() + self.chain.strangers.len();
+        size_of::<Self>()
+            + self.half.memory_bytes()
+            + self.tape.memory_bytes()
+            + chain * ENTRY_BYTES
+            + self.news.capacity() * size_of::<u32>()
+    }
+
+    // === one piece ===
+
+    fn piece(&mut self, mut span: Span<'_>, limits: &Limits) {
+        let length = span.rest.len() as u64;
+        if self.half.reader.is_lost() {
+            if !span.call_start {
+                self.skipped_bytes = self.skipped_bytes.saturating_add(length);
+                return;
+            }
+            self.chain = Chain::new(&self.about, span.time_ns);
+            self.tape = Tape::default();
+        }
+        self.watch_calls(&span);
+        self.tape.push(&span);
+        let begin = self.chain.bytes;
+        self.chain.bytes += length;
+        if self.follow(begin, &mut span, limits).is_err() {
+            self.restart();
+        } else {
+            self.bound(limits);
+        }
+    }
+
+    /// Follows the chain through a span that begins at that offset.
+    fn follow(&mut self, begin: u64, span: &mut Span<'_>, limits: &Limits) -> Result<(), Broken> {
+        let length = span.rest.len();
+        loop {
+            let frames = self.half.reader.frames();
+            let step = self.half.step(span, limits);
+            let at = begin + (length - span.rest.len()) as u64;
+            if self.half.reader.frames() != frames {
+                self.frame(at.saturating_sub(HEAD_BYTES as u64))?;
+            }
+            match step {
+                Step::Used => return Ok(()),
+                Step::Garbage => return Err(Broken),
+                Step::Block(block) => self.block(&block, limits)?,
+                Step::End(stream) => self.chain.end(stream),
+                _ => {}
+            }
+        }
+    }
+
+    /// A frame begins.
+    fn frame(&mut self, at: u64) -> Result<(), Broken> {
+        let Some(head) = self.half.reader.frame() else { return Ok(()) };
+        let chain = &mut self.chain;
+        if at >= chain.far_from.saturating_add(self.about.longest_bytes(&self.half.reader)) {
+            chain.far = chain.far.saturating_add(1);
+        }
+        let goes_on = head.kind == kind::CONTINUATION;
+        if !goes_on {
+            chain.block_at = at;
+        }
+        let is_stray = goes_on && !self.half.is_in_block();
+        let is_after_end = head.kind == kind::DATA && chain.heads.get(&head.stream) == Some(&true);
+        if is_stray || is_after_end {
+            return Err(Broken);
+        }
+        if chain.is_waiting && !goes_on {
+            self.begin_anew();
+        }
+        if head.kind == kind::DATA { self.stranger(head.stream) } else { Ok(()) }
+    }
+
+    /// Content has come, or trailers: was the head in the chain?
+    fn stranger(&mut self, stream: u32) -> Result<(), Broken> {
+        let chain = &mut self.chain;
+        if !chain.heads.contains_key(&stream) && chain.strangers.insert(stream) {
+            self.begin_anew();
+        }
+        if self.chain.strangers.len() > STRANGERS { Err(Broken) } else { Ok(()) }
+    }
+
+    fn block(&mut self, block: &Block<'_>, limits: &Limits) -> Result<(), Broken> {
+        let Ok(bytes) = &block.bytes else { return Err(Broken) };
+        let mut list = HeaderList::default();
+        let decoded = self.half.decoder.decode(bytes, limits, &mut list);
+        if decoded.broken.is_some() {
+            return Err(Broken);
+        }
+        let stream = block.stream;
+        match (Head::of(&list).shape(), block.is_promise) {
+            (Shape::Request, true) => self.chain.claim(Role::Response)?,
+            (Shape::Request, false) => self.request(stream)?,
+            (Shape::Response, false) => self.response(stream)?,
+            (Shape::Fields, _) if decoded.unknown > 0 => {}
+            (Shape::Fields, false) if block.ends_stream => self.stranger(stream)?,
+            _ => return Err(Broken),
+        }
+        if block.ends_stream {
+            self.chain.end(stream);
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, stream: u32) -> Result<(), Broken> {
+        self.chain.claim(Role::Request)?;
+        if stream.is_multiple_of(2) || stream <= self.chain.last_asked {
+            return Err(Broken);
+        }
+        self.chain.last_asked = stream;
+        self.head(stream)
+    }
+
+    fn response(&mut self, stream: u32) -> Result<(), Broken> {
+        self.chain.claim(Role::Response)?;
+        self.head(stream)
+    }
+
+    fn head(&mut self, stream: u32) -> Result<(), Broken> {
+        if self.chain.heads.insert(stream, false) == Some(true) {
+            return Err(Broken);
+        }
+        self.news.push(stream);
+        Ok(())
+    }
+
+    // === beginning anew ===
+
+    /// What came before the last frame, or the field block that it ends, may be no frames.
+    fn begin_anew(&mut self) {
+        let dropped = self.tape.cut(self.chain.block_at);
+        self.skipped_bytes = self.skipped_bytes.saturating_add(dropped);
+        self.forget();
+    }
+
+    /// What was found so far is not believed. Its streams are no strangers for that.
+    fn forget(&mut self) {
+        let chain = &mut self.chain;
+        chain.strangers.extend(std::mem::take(&mut chain.heads).into_keys());
+        if chain.strangers.len() > STRANGERS {
+            chain.strangers.clear();
+        }
+        chain.last_asked = self.about.last_asked;
+        chain.role = self.about.role;
+        chain.is_answered = false;
+        chain.is_waiting = false;
+        self.news.clear();
+        self.is_restarted = true;
+        self.half.decoder.lose();
+    }
+
+    /// Nothing is kept before the next frame begins.
+    fn drop_kept(&mut self) {
+        let dropped = self.tape.len_bytes() as u64;
+        self.skipped_bytes = self.skipped_bytes.saturating_add(dropped);
+        self.tape = Tape::new(self.chain.bytes);
+        self.forget();
+        self.chain.is_waiting = true;
+    }
+
+    /// The chain is none. The next call may begin another.
+    fn restart(&mut self) {
+        let dropped = self.tape.len_bytes() as u64;
+        self.skipped_bytes = self.skipped_bytes.saturating_add(dropped);
+        self.is_restarted = true;
+        self.half = half(&self.about);
+        self.chain = Chain::new(&self.about, self.last_ns);
+        self.tape = Tape::default();
+        self.rival = Rival::default();
+        self.news.clear();
+    }
+
+    /// Keeps within the limits.
+    fn bound(&mut self, limits: &Limits) {
+        let is_long = self.tape.len_bytes() > limits.head_bytes;
+        if self.chain.is_waiting || is_long || self.tape.memory_bytes() > limits.held_bytes {
+            self.drop_kept();
+        }
+    }
+
+    /// Looks at where calls begin: with a frame, or within one.
+    fn watch_calls(&mut self, span: &Span<'_>) {
+        if span.call_start {
+            let is_within = !self.half.reader.is_lost() && !self.half.reader.is_between();
+            self.chain.is_torn |= is_within;
+            self.rival = Rival { is_open: is_within, at: self.chain.bytes, ..Rival::default() };
+        }
+        if self.rival.look(span.rest, self.about.most_bytes()) {
+            self.chain.far_from = self.rival.at;
+            self.chain.far = 0;
+            self.chain.is_waiting = true;
+        }
+    }
+}
+
+impl About {
+    /// Nothing is known.
+    pub fn nothing(reason: Reason) -> Self {
+        Self { role: None, reason, most_bytes: 0, longest_bytes: 0, last_asked: 0 }
+    }
+
+    /// Largest payload that is taken for one.
+    fn most_bytes(&self) -> u32 {
+        self.most_bytes.clamp(MOST_BYTES, MOST_TAKEN_BYTES)
+    }
+
+    /// Longest frame, as far as any have come.
+    fn longest_bytes(&self, reader: &Reader) -> u64 {
+        let payload = self.longest_bytes.max(reader.longest_bytes()).max(MOST_BYTES);
+        u64::from(payload) + HEAD_BYTES as u64
+    }
+}
+
+impl Chain {
+    fn new(about: &About, begun_ns: u64) -> Self {
+        Self { begun_ns, role: about.role, last_asked: about.last_asked, ..Self::default() }
+    }
+
+    /// Its heads are all of one kind.
+    fn claim(&mut self, role: Role) -> Result<(), Broken> {
+        if *self.role.get_or_insert(role) == role { Ok(()) } else { Err(Broken) }
+    }
+
+    fn end(&mut self, stream: u32) {
+        if let Some(has_ended) = self.heads.get_mut(&stream) {
+            *has_ended = true;
+        }
+    }
+}
+
+impl Rival {
+    /// Looks at what follows. Returns whether a frame could begin where the call did.
+    fn look(&mut self, bytes: &[u8], most_bytes: u32) -> bool {
+        if !self.is_open {
+            return false;
+        }
+        for (place, byte) in self.front.iter_mut().skip(self.bytes).zip(bytes) {
+            *place = *byte;
+            self.bytes += 1;
+        }
+        self.is_open = self.bytes < HEAD_BYTES;
+        !self.is_open && FrameHead::parse(self.front).is_usual(most_bytes)
+    }
+}
+
+fn half(about: &About) -> Half {
+    Half::new(Reader::searching(about.most_bytes()), Decoder::late(), about.reason)
+}
+
+/// How long a chain stands before it is believed without being far.
+pub const PROVEN_NS: u64 = 1_000_000_000;
+/// Frames behind the longest that make a chain far.
+const FAR_FRAMES: u8 = 2;
+/// Streams with content and no head: more have no usual ends.
+const STRANGERS: usize = 4_096;
+/// Largest payload that is taken for one where no shorter limit is known to be kept.
+const MOST_TAKEN_BYTES: u32 = 1 << 20;
+/// So much is looked at at once.
+const PIECE_BYTES: usize = 16_384;
+/// What an entry of a tree takes.
+const ENTRY_BYTES: usize = 24;
