@@ -69,6 +69,25 @@ pub fn wrk(url: &str, connections: usize, seconds: u64, more: &[&str]) -> Result
     Ok(count.parse()?)
 }
 
+/// Asks for different URLs of one server at the same time over one connection of HTTP/2 with nghttp,
+/// and gives what it says of each that was answered: stream, target and status.
+pub fn nghttp(arguments: &[&str]) -> Result<Vec<Entry>> {
+    let mut command = process::command("nghttp")?;
+    command.args(["--null-out", "--stat"]).args(arguments);
+    let text = process::run(&mut command, LIMIT_SECONDS)?.good()?;
+    Ok(text.lines().filter_map(nghttp_entry).collect())
+}
+
+/// As in `  3     +9.15ms        +83us   9.06ms  200   10 /text?x=1`; behind a number, `*` says that
+/// it was pushed.
+fn nghttp_entry(line: &str) -> Option<Entry> {
+    let words: Vec<_> = line.split_whitespace().filter(|word| *word != "*").collect();
+    let [stream, _, _, _, status, _, target] = words[..] else { return None };
+    let (stream, status) = (stream.parse().ok()?, status.parse().ok()?);
+    let target = target.to_owned();
+    Some(Entry { target, status, stream: Some(stream), ..Entry::default() })
+}
+
 /// Loads a URL over HTTP/2 with h2load, and gives the number of requests that succeeded.
 pub fn h2load(url: &str, requests: usize, connections: usize, streams: usize) -> Result<usize> {
     let mut command = process::command("h2load")?;
@@ -76,7 +95,8 @@ pub fn h2load(url: &str, requests: usize, connections: usize, streams: usize) ->
     command.args(["-m", &streams.to_string()]).arg(url);
     let text = process::run(&mut command, LIMIT_SECONDS)?.good()?;
     let line = text.lines().find_map(|line| line.strip_prefix("requests: "));
-    let words = line.and_then(|line| line.split(", ").find_map(|word| word.strip_suffix(" succeeded")));
+    let words =
+        line.and_then(|line| line.split(", ").find_map(|word| word.strip_suffix(" succeeded")));
     Ok(words.with_context(|| format!("h2load says no number of requests:\n{text}"))?.parse()?)
 }
 

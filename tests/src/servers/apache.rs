@@ -15,20 +15,23 @@ pub fn start(scene: &Scene, certificates: &Certificates) -> Result<App> {
         "LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so\nSSLEngine on\n\
          SSLCertificateFile {folder}/server.pem\nSSLCertificateKeyFile {folder}/server.key"
     );
-    start_with(scene, &protocol)
+    start_with(scene, &protocol, r#",\"tls\":\"%{SSL_PROTOCOL}x\""#)
 }
 
 /// Starts one that takes HTTP/2 without TLS, from the first byte on or by Upgrade.
+/// What was asked for that by Upgrade is logged twice: with status 101, and on its stream.
 pub fn start_h2c(scene: &Scene) -> Result<App> {
     let module = "LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so";
-    start_with(scene, &format!("{module}\nProtocols h2c http/1.1"))
+    let protocol = format!("{module}\nProtocols h2c http/1.1");
+    start_with(scene, &protocol, r#",\"stream\":\"%{H2_STREAM_ID}e\""#)
 }
 
-fn start_with(scene: &Scene, protocol: &str) -> Result<App> {
+fn start_with(scene: &Scene, protocol: &str, more: &str) -> Result<App> {
     let port = ports::free()?;
     let config = CONFIG
         .replace("@FOLDER@", &scene.path("").display().to_string())
         .replace("@PROTOCOL@", protocol)
+        .replace("@MORE@", more)
         .replace("@PORT@", &port.to_string());
     scene.file("www/small", "hello\n")?;
     let config = scene.file("apache.conf", config)?;

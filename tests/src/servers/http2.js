@@ -3,7 +3,7 @@
 // http2.js serve PORT [CERTIFICATES] prints a JSON line for every exchange that is over; with a folder
 // of certificates it speaks TLS.
 // GET /length/N, /chunked/N, /trailers/N; /slow goes on until the client has enough; /reset/CODE gives
-// up after a byte; POST anything gives its length.
+// up, /abort does after a byte; POST anything gives its length.
 // http2.js ask PORT [CA NAME] reads commands (see http2.rs) and asks over one connection.
 const fs = require('fs');
 const http2 = require('http2');
@@ -21,9 +21,10 @@ function answer(stream, headers, received) {
   const [, word, number] = headers[':path'].split('?')[0].split('/');
   if (headers[':method'] === 'POST') return send(stream, { 'content-length': String(received).length }, String(received));
   if (word === 'slow') return goOn(stream);
-  if (word === 'reset') {
+  if (word === 'reset') return stream.close(Number(number));
+  if (word === 'abort') {
     stream.respond({ ':status': 200 });
-    return stream.write('x', () => stream.close(Number(number)));
+    return stream.write('x', () => stream.destroy(new Error('enough')));
   }
   if (!['length', 'chunked', 'trailers'].includes(word)) return send(stream, { ':status': 404 }, '');
   const content = Buffer.alloc(Number(number), 'x');

@@ -58,7 +58,7 @@ impl Entry {
             wire_bytes: number("wire_bytes"),
             sent_bytes: number("sent_bytes"),
             request_bytes: number("request_bytes"),
-            stream: number("stream"),
+            stream: number("stream").or_else(|| text("stream").parse().ok()),
             tls: text("tls").strip_prefix("TLSv").map(str::to_owned),
         })
     }

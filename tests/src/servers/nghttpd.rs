@@ -159,7 +159,8 @@ mod tests {
                     (error_code=CANCEL(0x08))\n\
                     [id=1] [  0.5] closed\n";
         let found = streams(text).unwrap();
-        let stream = |path: &str| Stream { method: "GET".into(), path: path.into(), ..Stream::default() };
+        let stream =
+            |path: &str| Stream { method: "GET".into(), path: path.into(), ..Stream::default() };
         assert_eq!(found[&(1, 1)], Stream { status: 200, sent_bytes: 6, ..stream("/small") });
         let reset = Some("CANCEL".to_owned());
         assert_eq!(found[&(1, 2)], Stream { pushed: true, reset, ..stream("/file") });

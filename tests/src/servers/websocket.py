@@ -114,9 +114,11 @@ async def ask(port, how, authority=None, name=None):
         scheme = "wss"
         options |= {"ssl": ssl.create_default_context(cafile=authority), "server_hostname": name}
     address = f"{scheme}://127.0.0.1:{port}/chat?room=1"
-    connection = await websockets.asyncio.client.connect(address, **options)
     lines = asyncio.get_running_loop()
+    connection = None
     while command := await lines.run_in_executor(None, sys.stdin.readline):
+        # Not before the first command: who watches this process alone begins in the meantime.
+        connection = connection or await websockets.asyncio.client.connect(address, **options)
         print(1, await obey(connection, command), flush=True)
     await connection.close()
 

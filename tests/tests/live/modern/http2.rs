@@ -1,8 +1,9 @@
 //! HTTP/2 of Apache, Node, Go and Python: servers and clients, streams that are given up.
 
 use anyhow::{Result, ensure};
+use live_tests::agent::Ended;
 use live_tests::certificates::Certificates;
-use live_tests::clients::{Asker, curl};
+use live_tests::clients::{Asker, nghttp};
 use live_tests::compare;
 use live_tests::record::Record;
 use live_tests::scene::Scene;
@@ -30,38 +31,35 @@ crate::tests![
     trailers,
 ];
 
-/// The first request comes as HTTP/1.1 and is answered on stream 1.
+/// The first request comes as HTTP/1.1 and is answered on stream 1, the others on streams of theirs.
 fn apache_by_upgrade(scene: &Scene) -> Result<()> {
-    scene.file("www/file", text(200_000))?;
-    let app = apache::start_h2c(scene)?;
-    let agent = scene.agent().port(app.port).start()?;
-    let urls = ["/small", "/file", "/missing"].map(|path| app.url(path));
-    let [small, file, missing] = urls.each_ref().map(String::as_str);
-    let answers = curl(&["--http2", small, file, missing])?;
-    let ended = agent.finish(3)?;
-    let log = app.log(3)?;
-    compare::both_ends_in_any_order(&answers, &log)?;
-    whole_on_streams(&ended.exchanges())?;
-    compare::in_any_order(&ended.exchanges(), &without_process(log))?;
-    let streams: Vec<_> = ended.exchanges().iter().map(|record| record.stream()).collect();
-    ensure!(streams == [1, 3, 5], "streams {streams:?}");
-    ended.lost_nothing()
+    let ended = asked_of_apache(scene, &["--upgrade"])?;
+    let first = finished_of(&ended, "/small")?;
+    ensure!(first.stream() == 1, "not on the first stream: {first}");
+    let interim = first.at("/earwitness/interim").map(ToString::to_string);
+    ensure!(interim.as_deref() == Some("[101]"), "interim responses {interim:?}: {first}");
+    Ok(())
 }
 
 fn apache_by_prior_knowledge(scene: &Scene) -> Result<()> {
+    asked_of_apache(scene, &[]).map(drop)
+}
+
+fn asked_of_apache(scene: &Scene, more: &[&str]) -> Result<Ended> {
     scene.file("www/file", text(200_000))?;
     let app = apache::start_h2c(scene)?;
     let agent = scene.agent().port(app.port).start()?;
-    let urls = ["/file", "/small", "/missing", "/file?2"].map(|path| app.url(path));
-    let mut words = vec!["--http2-prior-knowledge", "--parallel"];
-    words.extend(urls.iter().map(String::as_str));
-    let answers = curl(&words)?;
-    let ended = agent.finish(4)?;
-    let log = app.log(4)?;
-    compare::both_ends_in_any_order(&answers, &log)?;
+    let urls = PATHS.map(|path| app.url(path));
+    let words = more.iter().copied().chain(["--no-dep"]).chain(urls.iter().map(String::as_str));
+    let answers = nghttp(&words.collect::<Vec<_>>())?;
+    ensure!(answers.len() == PATHS.len(), "{} answers", answers.len());
+    let ended = agent.finish(PATHS.len())?;
+    let mut log = app.log(PATHS.len() + usize::from(!more.is_empty()))?;
+    log.retain(|entry| entry.status != 101);
     whole_on_streams(&ended.exchanges())?;
     compare::in_any_order(&ended.exchanges(), &without_process(log))?;
-    ended.lost_nothing()
+    ended.lost_nothing()?;
+    Ok(ended)
 }
 
 /// What the log tells less the process: a thread of another may have written the answer.
@@ -201,6 +199,7 @@ fn given_up(scene: &Scene, client: &Program, certificates: Option<&Certificates>
     let ended = agent.finish(3)?;
     let record = finished_of(&ended, "/slow")?;
     reset(record, 8, "CANCEL", "client")?;
+    record.must_be("/earwitness/end/response", "reset")?;
     ensure!(record.status() == Some(200), "the head had come: {record}");
     let body = record.body_bytes();
     ensure!(body >= size, "the client had {size} bytes: {record}");
@@ -216,13 +215,18 @@ fn server_gives_up(scene: &Scene) -> Result<()> {
     let app = node.serve(scene, None)?;
     let agent = scene.agent().port(app.port).start()?;
     let mut asker = Asker::run(&mut node.client(app.port, None)?)?;
-    for words in ["/reset/2", "/length/5", "/reset/11"] {
+    for words in ["/abort", "/length/5", "/reset/11"] {
         asker.ask(words)?;
     }
     drop(asker);
     let ended = agent.finish(3)?;
-    reset(finished_of(&ended, "/reset/2")?, 2, "INTERNAL_ERROR", "server")?;
-    reset(finished_of(&ended, "/reset/11")?, 11, "ENHANCE_YOUR_CALM", "server")?;
+    let abort = finished_of(&ended, "/abort")?;
+    reset(abort, 2, "INTERNAL_ERROR", "server")?;
+    abort.must_be("/earwitness/end/response", "reset")?;
+    ensure!(abort.body_bytes() == 1, "a byte had come: {abort}");
+    let none = finished_of(&ended, "/reset/11")?;
+    reset(none, 11, "ENHANCE_YOUR_CALM", "server")?;
+    ensure!(none.at("/http/response").is_none(), "there was no response: {none}");
     whole_on_streams(&[finished_of(&ended, "/length/5")?])?;
     ended.lost_nothing()
 }
@@ -233,7 +237,6 @@ fn reset(record: &Record, code: u64, name: &str, by: &str) -> Result<()> {
     record.must_be("/earwitness/http2/reset/error", name)?;
     record.must_be("/earwitness/http2/reset/by", by)?;
     record.must_be("/earwitness/http2/reset/frame", "rst_stream")?;
-    record.must_be("/earwitness/end/response", "reset")?;
     ensure!(record.flag("/capture/complete") == Some(false), "complete: {record}");
     Ok(())
 }
@@ -256,3 +259,4 @@ fn trailers(scene: &Scene) -> Result<()> {
 }
 
 const EXCHANGES: usize = 7;
+const PATHS: [&str; 4] = ["/small", "/file", "/missing", "/file?2"];

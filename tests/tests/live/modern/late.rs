@@ -103,7 +103,8 @@ fn true_as_far_as_told(ended: &Ended, side: &str) -> Result<()> {
             _ => Ok(()),
         };
         is_true("/http/request/method", "GET")?;
-        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let (path, query) =
+            path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         is_true("/url/path", path)?;
         // A path that is told is told with its query.
         if record.at("/url/path").is_some() {

@@ -2,9 +2,8 @@
 
 use anyhow::{Result, ensure};
 use live_tests::certificates::Certificates;
-use live_tests::clients::curl;
+use live_tests::clients::{curl, nghttp};
 use live_tests::compare;
-use live_tests::process;
 use live_tests::record::Record;
 use live_tests::scene::Scene;
 use live_tests::script::text;
@@ -19,8 +18,7 @@ fn trailers(scene: &Scene) -> Result<()> {
     let nghttpd = Nghttpd::start(scene, None, &["--trailer", "x-check: abc"])?;
     let agent = scene.agent().port(nghttpd.port).start()?;
     let urls = ["/small", "/file", "/missing"].map(|path| nghttpd.url(path));
-    let [small, file, missing] = urls.each_ref().map(String::as_str);
-    curl(&["--http2-prior-knowledge", small, file, missing])?;
+    nghttp(&urls.each_ref().map(String::as_str))?;
     let ended = agent.finish(3)?;
     whole_on_streams(&ended.exchanges())?;
     as_logged(&ended.exchanges(), &nghttpd.streams(1)?)?;
@@ -44,7 +42,7 @@ fn promised(scene: &Scene, certificates: Option<&Certificates>) -> Result<()> {
     let agent = scene.agent().port(nghttpd.port).start()?;
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let address = format!("{scheme}://127.0.0.1:{}/small", nghttpd.port);
-    nghttp(&["--null-out", "--no-dep", &address])?;
+    nghttp(&["--no-dep", &address])?;
     let ended = agent.finish(3)?;
     let streams = nghttpd.streams(1)?;
     ensure!(streams.values().filter(|stream| stream.pushed).count() == 2, "pushed: {streams:?}");
@@ -61,11 +59,12 @@ fn upload(scene: &Scene) -> Result<()> {
     let nghttpd = Nghttpd::start(scene, None, &[])?;
     let agent = scene.agent().port(nghttpd.port).start()?;
     let data = format!("@{}", scene.file("upload", text(900_000))?.display());
-    let urls = ["/one", "/two"].map(|path| nghttpd.url(path));
-    curl(&["--http2-prior-knowledge", "--data", &data, &urls[0], &urls[1]])?;
+    for path in ["/one", "/two"] {
+        curl(&["--http2-prior-knowledge", "--data", &data, &nghttpd.url(path)])?;
+    }
     let ended = agent.finish(2)?;
     whole_on_streams(&ended.exchanges())?;
-    let streams = nghttpd.streams(1)?;
+    let streams = nghttpd.streams(2)?;
     as_logged(&ended.exchanges(), &streams)?;
     let received: Vec<_> = streams.values().map(|stream| stream.received_bytes).collect();
     ensure!(received == [900_000; 2], "nghttpd has received {received:?} bytes");
@@ -77,7 +76,7 @@ fn nghttp_many_streams(scene: &Scene) -> Result<()> {
     scene.file("www/file", text(30_000))?;
     let nghttpd = Nghttpd::start(scene, None, &[])?;
     let agent = scene.agent().port(nghttpd.port).start()?;
-    nghttp(&["--null-out", "--multiply", "100", &nghttpd.url("/file")])?;
+    nghttp(&["--multiply", "100", &nghttpd.url("/file")])?;
     let ended = agent.finish(100)?;
     whole_on_streams(&ended.exchanges())?;
     let streams = nghttpd.streams(1)?;
@@ -105,14 +104,15 @@ fn client_goes_away(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless the records are those of the streams. All are of one connection.
+/// Fails unless the records are those of the streams.
 fn as_logged(records: &[&Record], streams: &Streams) -> Result<()> {
     // Streams that nothing was asked on are there for their priority only.
     let is_asked = |stream: &&Stream| !stream.path.is_empty();
-    let expected = streams.iter().filter(|(_, stream)| is_asked(stream)).map(|((_, id), stream)| {
-        let Stream { method, path, status, received_bytes, sent_bytes, pushed, .. } = stream;
-        format!("{id}: {method} {path} {status} {received_bytes} {sent_bytes} {pushed}")
-    });
+    let expected =
+        streams.iter().filter(|(_, stream)| is_asked(stream)).map(|((_, id), stream)| {
+            let Stream { method, path, status, received_bytes, sent_bytes, pushed, .. } = stream;
+            format!("{id}: {method} {path} {status} {received_bytes} {sent_bytes} {pushed}")
+        });
     let came = records.iter().map(|record| {
         let received = record.number("/http/request/body/size").unwrap_or(0);
         let pushed = record.flag("/earwitness/http2/pushed").unwrap_or(false);
@@ -122,10 +122,3 @@ fn as_logged(records: &[&Record], streams: &Streams) -> Result<()> {
     });
     compare::same(expected.collect(), came.collect())
 }
-
-fn nghttp(words: &[&str]) -> Result<()> {
-    let mut command = process::command("nghttp")?;
-    process::run(command.args(words), CLIENT_SECONDS)?.good().map(drop)
-}
-
-const CLIENT_SECONDS: u64 = 30;

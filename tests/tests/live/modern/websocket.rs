@@ -120,11 +120,12 @@ fn client_is_killed(scene: &Scene) -> Result<()> {
 fn client_alone_is_watched(scene: &Scene) -> Result<()> {
     let certificates = Certificates::new(scene)?;
     let server = Server::start(scene, Compression::Deflate, Some(&certificates))?;
-    let command =
-        websocket::client(scene, server.port, Compression::Deflate, Some(&certificates))?;
-    let client = live_tests::clients::Held::new(scene, &command)?;
+    let mut client = connect(scene, &server, Compression::Deflate, Some(&certificates))?;
     let agent = scene.agent().pid(client.pid()).start()?;
-    client.go()?;
+    for command in ["text 5", "give 4 5000", "close 1000"] {
+        client.ask(command)?;
+    }
+    client.end()?;
     let log = server.log(1)?;
     let ended = agent.finish(2)?;
     let (head, end) = as_logged(&ended, &log)?;
@@ -190,9 +191,9 @@ fn told_while_it_is_open(scene: &Scene) -> Result<()> {
     let mut agent = scene.agent().port(server.port).start()?;
     let mut client = connect(scene, &server, Compression::Plain, None)?;
     let messages = |records: &[Record]| records.iter().filter(|record| record.is_message()).count();
-    agent.wait_until("the handshake", |records| records.iter().any(Record::is_open))?;
     for number in 1..4 {
         client.ask("text 10")?;
+        agent.wait_until("the handshake", |records| records.iter().any(Record::is_open))?;
         agent.wait_until("a message each way", |records| messages(records) == 2 * number)?;
     }
     ensure!(!agent.records()?.iter().any(Record::is_over), "it is over before its end");
@@ -223,7 +224,7 @@ fn talked(
     Ok((agent.finish(2)?, log))
 }
 
-/// A client that is connected.
+/// A client; it connects when it gets its first command.
 fn connect(
     scene: &Scene,
     server: &Server,
@@ -269,7 +270,8 @@ fn as_logged<'e>(ended: &'e Ended, log: &Log) -> Result<(&'e Record, &'e Record)
 
 fn line(record: &Record) -> String {
     let text = |key: &str| record.text(key).unwrap_or("-").to_owned();
-    let size = record.number("/message/size").map_or_else(|| "-".to_owned(), |size| size.to_string());
+    let size =
+        record.number("/message/size").map_or_else(|| "-".to_owned(), |size| size.to_string());
     format!("{} {} {size}", text("/message/direction"), text("/message/opcode"))
 }
 
