@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use live_tests::agent::Ended;
 use live_tests::certificates::Certificates;
-use live_tests::clients::{Asker, nghttp};
+use live_tests::clients::{Asker, curl, nghttp};
 use live_tests::compare;
 use live_tests::record::Record;
 use live_tests::scene::Scene;
@@ -31,40 +31,47 @@ crate::tests![
     trailers,
 ];
 
-/// The first request comes as HTTP/1.1 and is answered on stream 1, the others on streams of theirs.
+/// Each request comes as HTTP/1.1, the first of its connection, and is answered on stream 1.
 fn apache_by_upgrade(scene: &Scene) -> Result<()> {
-    let ended = asked_of_apache(scene, &["--upgrade"])?;
-    let first = finished_of(&ended, "/small")?;
-    ensure!(first.stream() == 1, "not on the first stream: {first}");
-    let interim = first.at("/earwitness/interim").map(ToString::to_string);
-    ensure!(interim.as_deref() == Some("[101]"), "interim responses {interim:?}: {first}");
+    scene.file("www/file", text(200_000))?;
+    let app = apache::start_h2c(scene)?;
+    let agent = scene.agent().port(app.port).start()?;
+    let mut answers = Vec::new();
+    for path in PATHS {
+        answers.extend(curl(&["--http2", &app.url(path)])?);
+    }
+    let ended = agent.finish(PATHS.len())?;
+    // It logs each with status 101 as well.
+    let log = app.log(2 * PATHS.len())?;
+    let log: Vec<_> = log.into_iter().filter(|entry| entry.status != 101).collect();
+    compare::both_ends_in_any_order(&answers, &log)?;
+    as_apache_says(&ended, log)?;
+    for record in ended.exchanges() {
+        ensure!(record.stream() == 1, "not on the first stream: {record}");
+        let interim = record.at("/earwitness/interim").map(ToString::to_string);
+        ensure!(interim.as_deref() == Some("[101]"), "interim responses {interim:?}: {record}");
+    }
     Ok(())
 }
 
 fn apache_by_prior_knowledge(scene: &Scene) -> Result<()> {
-    asked_of_apache(scene, &[]).map(drop)
-}
-
-fn asked_of_apache(scene: &Scene, more: &[&str]) -> Result<Ended> {
     scene.file("www/file", text(200_000))?;
     let app = apache::start_h2c(scene)?;
     let agent = scene.agent().port(app.port).start()?;
     let urls = PATHS.map(|path| app.url(path));
-    let words = more.iter().copied().chain(["--no-dep"]).chain(urls.iter().map(String::as_str));
+    let words = ["--no-dep"].into_iter().chain(urls.iter().map(String::as_str));
     let answers = nghttp(&words.collect::<Vec<_>>())?;
     ensure!(answers.len() == PATHS.len(), "{} answers", answers.len());
     let ended = agent.finish(PATHS.len())?;
-    let mut log = app.log(PATHS.len() + usize::from(!more.is_empty()))?;
-    log.retain(|entry| entry.status != 101);
-    whole_on_streams(&ended.exchanges())?;
-    compare::in_any_order(&ended.exchanges(), &without_process(log))?;
-    ended.lost_nothing()?;
-    Ok(ended)
+    as_apache_says(&ended, app.log(PATHS.len())?)
 }
 
-/// What the log tells less the process: a thread of another may have written the answer.
-fn without_process(log: Vec<Entry>) -> Vec<Entry> {
-    log.into_iter().map(|entry| Entry { pid: None, ..entry }).collect()
+/// A thread of another process than the one that was asked may have written the answer.
+fn as_apache_says(ended: &Ended, log: Vec<Entry>) -> Result<()> {
+    let log: Vec<_> = log.into_iter().map(|entry| Entry { pid: None, ..entry }).collect();
+    whole_on_streams(&ended.exchanges())?;
+    compare::in_any_order(&ended.exchanges(), &log)?;
+    ended.lost_nothing()
 }
 
 fn node_in_the_clear(scene: &Scene) -> Result<()> {
