@@ -116,9 +116,9 @@ impl Http2 {
     /// Time has passed.
     pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
         self.settle(|scout| scout.is_far() || scout.is_proven(now_ns), &mut Around { limits, out });
-        let is_searched = self.requests.scout().is_some_and(|scout| scout.frames() > 0);
-        let wait_ns = if is_searched { 2 * scout::PROVEN_NS } else { 0 };
-        self.streams.tick(now_ns, limits.reorder_ns.max(wait_ns), limits, out);
+        let requests = self.requests.scout();
+        let is_kept = |stream| requests.is_some_and(|scout| scout.has_head(stream));
+        self.streams.tick(now_ns, is_kept, limits, out);
     }
 
     /// Both directions have ended (`Truncated`), or the agent ends (`Unfinished`).
@@ -284,7 +284,7 @@ impl Http2 {
                 scout.take_restarted();
                 for stream in scout.take_news() {
                     if self.streams.lacks(stream, role) {
-                        scout.note_answer();
+                        scout.note_match(stream);
                     }
                 }
             }
@@ -293,10 +293,8 @@ impl Http2 {
 
     /// A head has come in step: is it one that the other direction's scout has a counterpart of?
     fn answer(&mut self, role: Role, stream: u32) {
-        if let State::Lost(scout) = &mut self.side_mut(other(role)).state
-            && scout.has_head(stream)
-        {
-            scout.note_answer();
+        if let State::Lost(scout) = &mut self.side_mut(other(role)).state {
+            scout.note_match(stream);
         }
     }
 

@@ -11,9 +11,10 @@
 //!
 //! - once it goes on behind the end of the largest such frame (`is_far`): the header of the frame after
 //!   it is not where the chain expects one, which breaks it, or it is, and then they are one;
-//! - or with time (`is_proven`): a head of it belongs to one of the other direction, every call since
-//!   began with a frame, and that for a second. A frame is written in one go, and a writer that is held up
-//!   in it is not held up at just such places.
+//! - or with time (`is_proven`): most of its heads belong to one of the other direction, every call
+//!   began with a frame, and then nothing came for a second; or all that for ten. A frame is written in one
+//!   go, and a writer that is held up in it is not held up at just such places, nor for so long. Where some
+//!   call did not begin with a frame, only what comes from the next one on that does can count so.
 //!
 //! Three things make it begin anew, at the frame that shows them: content of a stream whose head was not
 //! in the chain (a body was under way where the chain began, and what came until then may be part of it);
@@ -72,26 +73,49 @@ pub struct About {
 struct Chain {
     /// Bytes of it so far.
     bytes: u64,
-    begun_ns: u64,
+    /// Since then every call began with a frame, unless one has not.
+    calm: Calm,
+    is_torn: bool,
     /// Where the frame began that came last, or the one that its field block began with.
     block_at: u64,
     /// From here on the largest frame is measured.
     far_from: u64,
     /// Frames that began behind it.
     far: u8,
-    /// Streams whose heads came, and whether they have ended.
-    heads: BTreeMap<u32, bool>,
+    /// Streams whose heads came.
+    heads: BTreeMap<u32, Seen>,
     /// Streams of which there was content without a head.
     strangers: BTreeSet<u32>,
     last_asked: u32,
     /// What its heads are heads of.
     role: Option<Role>,
-    /// Some call began within a frame.
-    is_torn: bool,
-    /// A head of it belongs to one of the other direction.
-    is_answered: bool,
+    /// So many of the heads belong to one of the other direction.
+    matched: usize,
+    /// How often all of those have been forgotten.
+    era: u32,
     /// Nothing is kept until the next frame begins.
     is_waiting: bool,
+}
+
+/// Calls in a row that began with a frame.
+#[derive(Default)]
+struct Calm {
+    /// Where the first of them began, and when.
+    at: u64,
+    begun_ns: u64,
+    /// Heads since, and how many belong to one of the other direction.
+    heads: usize,
+    matched: usize,
+}
+
+/// A stream whose head came.
+#[derive(Default)]
+struct Seen {
+    /// Where.
+    at: u64,
+    has_ended: bool,
+    /// The era in which a head of the other direction was found for it.
+    matched: Option<u32>,
 }
 
 /// The first bytes of a call that began within a frame.
@@ -157,16 +181,19 @@ impl Scout {
         self.chain.far >= FAR_FRAMES && !self.chain.is_waiting
     }
 
-    /// The chain stands between two frames, and has all this time, and belongs to the other direction.
+    /// The chain has been what it should be for long enough.
     pub fn is_proven(&self, now_ns: u64) -> bool {
-        self.may_be_proven() && now_ns.saturating_sub(self.chain.begun_ns) >= PROVEN_NS
+        let silent_ns = now_ns.saturating_sub(self.last_ns);
+        let age_ns = now_ns.saturating_sub(self.chain.calm.begun_ns);
+        self.may_be_proven() && (silent_ns >= SILENT_NS || age_ns >= OLD_NS)
     }
 
     /// Only time is missing; at the end of the connection there is no more.
     pub fn may_be_proven(&self) -> bool {
         let chain = &self.chain;
         self.half.reader.is_between()
-            && chain.is_answered
+            && chain.calm.matched > 0
+            && chain.calm.matched >= chain.calm.heads / 2
             && !chain.is_torn
             && !chain.is_waiting
             && self.tape.len_bytes() > 0
@@ -174,12 +201,18 @@ impl Scout {
 
     /// Something of the chain belongs to the other direction.
     pub fn is_answered(&self) -> bool {
-        self.chain.is_answered
+        self.chain.matched > 0
     }
 
-    /// The same, found by somebody else.
-    pub fn note_answer(&mut self) {
-        self.chain.is_answered = true;
+    /// Of that stream the other direction has shown a head too.
+    pub fn note_match(&mut self, stream: u32) {
+        let Chain { heads, era, matched, calm, .. } = &mut self.chain;
+        if let Some(seen) = heads.get_mut(&stream)
+            && seen.matched.replace(*era) != Some(*era)
+        {
+            *matched += 1;
+            calm.matched += usize::from(seen.at >= calm.at);
+        }
     }
 
     /// A chain has been followed for so many frames.
@@ -222,19 +255,23 @@ impl Scout {
     /// Both directions are searched, and this one has moved on: which heads belong together?
     pub fn meet(&mut self, other: &mut Self) {
         if self.take_restarted() {
-            other.chain.is_answered = false;
+            other.chain.forget_matches();
         }
         let fits = self.role().is_some() && other.role().is_some() && self.role() != other.role();
         for stream in self.take_news() {
             if fits && other.has_head(stream) {
-                self.note_answer();
-                other.note_answer();
+                self.note_match(stream);
+                other.note_match(stream);
             }
         }
     }
 
     /// The frames are frames: gives back what has to be read.
-    pub fn found(self) -> Found {
+    pub fn found(mut self) -> Found {
+        if !self.is_far() {
+            let dropped = self.tape.cut(self.chain.calm.at);
+            self.skipped_bytes = self.skipped_bytes.saturating_add(dropped);
+        }
         let is_preface = self.tape.from() == 0 && self.half.reader.has_preface();
         let reader = Reader::new(is_preface);
         Found {
@@ -316,7 +353,8 @@ impl Scout {
             chain.block_at = at;
         }
         let is_stray = goes_on && !self.half.is_in_block();
-        let is_after_end = head.kind == kind::DATA && chain.heads.get(&head.stream) == Some(&true);
+        let has_ended = chain.heads.get(&head.stream).is_some_and(|seen| seen.has_ended);
+        let is_after_end = head.kind == kind::DATA && has_ended;
         if is_stray || is_after_end {
             return Err(Broken);
         }
@@ -372,7 +410,10 @@ impl Scout {
     }
 
     fn head(&mut self, stream: u32) -> Result<(), Broken> {
-        if self.chain.heads.insert(stream, false) == Some(true) {
+        let chain = &mut self.chain;
+        let new = Seen { at: chain.block_at, ..Seen::default() };
+        chain.calm.heads += usize::from(!chain.heads.contains_key(&stream));
+        if chain.heads.entry(stream).or_insert(new).has_ended {
             return Err(Broken);
         }
         self.news.push(stream);
@@ -397,7 +438,8 @@ impl Scout {
         }
         chain.last_asked = self.about.last_asked;
         chain.role = self.about.role;
-        chain.is_answered = false;
+        chain.forget_matches();
+        chain.calm.heads = 0;
         chain.is_waiting = false;
         self.news.clear();
         self.is_restarted = true;
@@ -436,9 +478,14 @@ impl Scout {
     /// Looks at where calls begin: with a frame, or within one.
     fn watch_calls(&mut self, span: &Span<'_>) {
         if span.call_start {
-            let is_within = !self.half.reader.is_lost() && !self.half.reader.is_between();
-            self.chain.is_torn |= is_within;
-            self.rival = Rival { is_open: is_within, at: self.chain.bytes, ..Rival::default() };
+            let (reader, at) = (&self.half.reader, self.chain.bytes);
+            let is_within = !reader.is_lost() && !reader.is_between();
+            if self.chain.is_torn && !is_within {
+                let begun_ns = span.time_ns;
+                self.chain.calm = Calm { at, begun_ns, ..Calm::default() };
+            }
+            self.chain.is_torn = is_within;
+            self.rival = Rival { is_open: is_within, at, ..Rival::default() };
         }
         if self.rival.look(span.rest, self.about.most_bytes()) {
             self.chain.far_from = self.rival.at;
@@ -468,7 +515,15 @@ impl About {
 
 impl Chain {
     fn new(about: &About, begun_ns: u64) -> Self {
-        Self { begun_ns, role: about.role, last_asked: about.last_asked, ..Self::default() }
+        let calm = Calm { begun_ns, ..Calm::default() };
+        Self { calm, role: about.role, last_asked: about.last_asked, ..Self::default() }
+    }
+
+    /// What has belonged to the other direction does no more.
+    fn forget_matches(&mut self) {
+        self.matched = 0;
+        self.calm.matched = 0;
+        self.era = self.era.wrapping_add(1);
     }
 
     /// Its heads are all of one kind.
@@ -477,8 +532,8 @@ impl Chain {
     }
 
     fn end(&mut self, stream: u32) {
-        if let Some(has_ended) = self.heads.get_mut(&stream) {
-            *has_ended = true;
+        if let Some(seen) = self.heads.get_mut(&stream) {
+            seen.has_ended = true;
         }
     }
 }
@@ -502,8 +557,10 @@ fn half(about: &About) -> Half {
     Half::new(Reader::searching(about.most_bytes()), Decoder::late(), about.reason)
 }
 
-/// How long a chain stands before it is believed without being far.
-pub const PROVEN_NS: u64 = 1_000_000_000;
+/// Silence after which a chain is believed without being far.
+const SILENT_NS: u64 = 1_000_000_000;
+/// Age at which it is without silence.
+const OLD_NS: u64 = 10_000_000_000;
 /// Frames behind the longest that make a chain far.
 const FAR_FRAMES: u8 = 2;
 /// Streams with content and no head: more have no usual ends.
@@ -513,4 +570,4 @@ const MOST_TAKEN_BYTES: u32 = 1 << 20;
 /// So much is looked at at once.
 const PIECE_BYTES: usize = 16_384;
 /// What an entry of a tree takes.
-const ENTRY_BYTES: usize = 24;
+const ENTRY_BYTES: usize = 32;

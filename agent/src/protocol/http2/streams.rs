@@ -246,15 +246,21 @@ impl Streams {
         self.waiting > 0
     }
 
-    /// Time has passed. `wait_ns`: how long a response waits for its request.
-    pub fn tick(&mut self, now_ns: u64, wait_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
+    /// Time has passed. `is_kept`: the request is there, but it is not known yet whether it is one.
+    pub fn tick(
+        &mut self,
+        now_ns: u64,
+        is_kept: impl Fn(u32) -> bool,
+        limits: &Limits,
+        out: &mut Vec<Output>,
+    ) {
         if self.waiting == 0 || now_ns < self.next_look_ns {
             return;
         }
         self.next_look_ns = now_ns.saturating_add(limits.reorder_ns / LOOKS);
-        let over = self.open.iter().filter(|(_, stream)| {
+        let over = self.open.iter().filter(|(id, stream)| {
             let silent_ns = now_ns.saturating_sub(stream.last_ns);
-            is_orphan(stream) && silent_ns >= wait_ns
+            is_orphan(stream) && silent_ns >= limits.reorder_ns && !is_kept(**id)
                 || stream.shaken().is_some() && silent_ns >= LINGER_NS
         });
         let over: Vec<(u32, Option<Reason>)> =

@@ -33,6 +33,10 @@ pub struct Plan {
     pub interim: Vec<u16>,
     /// It is given up.
     pub reset: Option<Reset>,
+    /// The server answers before it has read the request.
+    pub early: bool,
+    /// The client begins it when all before are over.
+    pub waits: bool,
     /// The server promises it.
     pub pushed: Vec<Plan>,
 }
@@ -278,6 +282,9 @@ async fn ask(io: Tap, setup: Setup, plans: Arc<Vec<Plan>>) {
     let places = Arc::new(Semaphore::new(setup.concurrent));
     let mut tasks = Vec::new();
     for number in 0..plans.len() {
+        if plans[number].waits {
+            drop(places.acquire_many(setup.concurrent as u32).await);
+        }
         let place = Arc::clone(&places).acquire_owned().await.unwrap();
         let (sender, plans) = (sender.clone(), Arc::clone(&plans));
         let mut chance = Chance::new(setup.seed + number as u64);
@@ -405,7 +412,7 @@ async fn answer(
         }
         let _ = body.trailers().await;
     };
-    let is_early = chance.one_in(3);
+    let is_early = plan.early || chance.one_in(3);
     let reading = tokio::spawn(reading);
     if !is_early {
         let _ = reading.await;
