@@ -33,7 +33,8 @@ crate::tests![
 
 /// Each request comes as HTTP/1.1, the first of its connection, and is answered on stream 1.
 fn apache_by_upgrade(scene: &Scene) -> Result<()> {
-    scene.file("www/file", text(200_000))?;
+    // More than Debian 12's curl has room for, behind the switch, makes it fail now and then.
+    scene.file("www/file", text(20_000))?;
     let app = apache::start_h2c(scene)?;
     let agent = scene.agent().port(app.port).start()?;
     let mut answers = Vec::new();
