@@ -33,7 +33,8 @@ crate::tests![
 
 /// Each request comes as HTTP/1.1, the first of its connection, and is answered on stream 1.
 fn apache_by_upgrade(scene: &Scene) -> Result<()> {
-    scene.file("www/file", text(200_000))?;
+    // More than Debian 12's curl has room for, behind the switch, makes it fail now and then.
+    scene.file("www/file", text(20_000))?;
     let app = apache::start_h2c(scene)?;
     let agent = scene.agent().port(app.port).start()?;
     let mut answers = Vec::new();
@@ -47,6 +48,9 @@ fn apache_by_upgrade(scene: &Scene) -> Result<()> {
     compare::both_ends_in_any_order(&answers, &log)?;
     as_apache_says(&ended, log)?;
     for record in ended.exchanges() {
+        // The version is the request's.
+        record.must_be("/network/protocol/version", "1.1")?;
+        ensure!(record.flag("/capture/complete") == Some(true), "not complete: {record}");
         ensure!(record.stream() == 1, "not on the first stream: {record}");
         let interim = record.at("/earwitness/interim").map(ToString::to_string);
         ensure!(interim.as_deref() == Some("[101]"), "interim responses {interim:?}: {record}");
@@ -63,13 +67,13 @@ fn apache_by_prior_knowledge(scene: &Scene) -> Result<()> {
     let answers = nghttp(&words.collect::<Vec<_>>())?;
     ensure!(answers.len() == PATHS.len(), "{} answers", answers.len());
     let ended = agent.finish(PATHS.len())?;
+    whole_on_streams(&ended.exchanges())?;
     as_apache_says(&ended, app.log(PATHS.len())?)
 }
 
 /// A thread of another process than the one that was asked may have written the answer.
 fn as_apache_says(ended: &Ended, log: Vec<Entry>) -> Result<()> {
     let log: Vec<_> = log.into_iter().map(|entry| Entry { pid: None, ..entry }).collect();
-    whole_on_streams(&ended.exchanges())?;
     compare::in_any_order(&ended.exchanges(), &log)?;
     ended.lost_nothing()
 }
