@@ -12,8 +12,10 @@ use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::{Direction, Sample};
 use crate::protocol::coding::{self, CodingLimits, Decoder};
+use crate::protocol::exchange::MessageEnd;
 use crate::protocol::grpc::{self, Kind as Framing, Messages};
 use crate::protocol::quic::{self, Opening, Version};
+use crate::protocol::sse::{Event, EventStream};
 use crate::protocol::tls::Handshake;
 use crate::protocol::{Chunk, Connection, Hole};
 
@@ -126,11 +128,70 @@ pub fn sample(bytes: &[u8]) {
 
 /// A connection with HTTP/1 or anything else on it, with holes and ends.
 pub fn http1(bytes: &[u8]) {
-    let (limits, mut out) = (Limits::default(), Vec::new());
-    let mut connection = Connection::new(bytes.first().is_some_and(|first| first & 1 == 0));
+    let connection = Connection::new(bytes.first().is_some_and(|first| first & 1 == 0));
+    converse(connection, Vec::new(), bytes);
+}
+
+/// A connection that has begun with HTTP/2.
+pub fn http2(bytes: &[u8]) {
+    let preface = Piece {
+        kind: Kind::Bytes,
+        direction: Direction::Ingress,
+        bytes: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    };
+    converse(Connection::new(true), vec![preface], bytes);
+}
+
+/// A connection after the handshake of WebSocket, which compresses.
+pub fn websocket(bytes: &[u8]) {
+    let request = Piece {
+        kind: Kind::Bytes,
+        direction: Direction::Ingress,
+        bytes: b"GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    };
+    let response = Piece {
+        kind: Kind::Bytes,
+        direction: Direction::Egress,
+        bytes: b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+    };
+    converse(Connection::new(true), vec![request, response], bytes);
+}
+
+/// Server-sent events, with holes. Cuts change nothing; memory is bounded.
+pub fn events(bytes: &[u8]) {
+    let (mut whole, mut cut) = (EventStream::new(100), EventStream::new(100));
+    let (mut events, mut events_of_cut) = (Vec::new(), Vec::new());
+    for Piece { kind, bytes, .. } in pieces(bytes) {
+        if let Kind::Hole = kind {
+            whole.hole(bytes.len() as u64, &mut events);
+            cut.hole(bytes.len() as u64, &mut events_of_cut);
+            continue;
+        }
+        whole.push(bytes, 1, &mut events);
+        bytes.chunks(1).for_each(|byte| cut.push(byte, 1, &mut events_of_cut));
+        let held = cut.memory_bytes();
+        assert!(held <= MOST_FRAME_BYTES, "{held} bytes are held");
+    }
+    whole.end(MessageEnd::Truncated, &mut events);
+    cut.end(MessageEnd::Truncated, &mut events_of_cut);
+    let data = |events: &[Event]| -> Vec<Option<Vec<u8>>> {
+        events.iter().map(|event| event.data.clone()).collect()
+    };
+    assert_eq!(data(&events), data(&events_of_cut), "a cut changes events");
+}
+
+/// First those pieces, then those that the bytes hold.
+fn converse(mut connection: Connection, first: Vec<Piece<'_>>, bytes: &[u8]) {
+    let limits = Limits {
+        request_body_bytes: BODY_BYTES,
+        response_body_bytes: BODY_BYTES,
+        ..Limits::default()
+    };
+    let mut out = Vec::new();
     let mut time_ns = 0;
     let mut last = None;
-    for Piece { kind, direction, bytes } in pieces(bytes) {
+    for Piece { kind, direction, bytes } in first.into_iter().chain(pieces(bytes)) {
         time_ns += STEP_NS;
         let turn_start = last.replace(direction) != Some(direction);
         match kind {
@@ -147,11 +208,14 @@ pub fn http1(bytes: &[u8]) {
             }
             Kind::End => connection.end(direction, time_ns, &limits, &mut out),
         }
+        connection.tick(time_ns, &limits, &mut out);
+        connection.open_long(time_ns.saturating_sub(10 * STEP_NS), &mut out);
         let held = connection.memory_bytes();
         assert!(held <= MOST_CONNECTION_BYTES, "{held} bytes are held");
         out.clear();
     }
     connection.close(time_ns, &limits, &mut out);
+    assert_eq!(connection.memory_bytes(), 0, "something is held after the end");
 }
 
 /// Something that happens on a connection.
@@ -199,5 +263,7 @@ const CODINGS: [&[u8]; 5] = [b"gzip", b"deflate", b"br", b"zstd", b"zstd, br, de
 const MOST_CODING_BYTES: usize = 64 << 20;
 /// Trailers, and room for as much again.
 const MOST_FRAME_BYTES: usize = 1 << 17;
+/// Content that is kept.
+const BODY_BYTES: usize = 1_000;
 /// Heads of both directions, and what waits for the other one.
 const MOST_CONNECTION_BYTES: usize = 4 << 20;

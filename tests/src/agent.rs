@@ -129,7 +129,17 @@ impl Agent {
 
     /// Waits until the records fulfil a condition.
     pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&[Record]) -> bool) -> Result<()> {
-        let result = wait::until_true(what, RECORD_SECONDS, || {
+        self.wait_so_long(what, RECORD_SECONDS, is_so)
+    }
+
+    /// `wait_until` with a limit of its own, in seconds.
+    pub fn wait_so_long(
+        &mut self,
+        what: &str,
+        limit_seconds: u64,
+        is_so: impl Fn(&[Record]) -> bool,
+    ) -> Result<()> {
+        let result = wait::until_true(what, limit_seconds, || {
             self.process.must_live()?;
             Ok(is_so(self.output.read()?))
         });
@@ -222,6 +232,16 @@ impl Ended {
     /// Records of exchanges, in order.
     pub fn exchanges(&self) -> Vec<&Record> {
         self.records.iter().filter(|record| record.is_exchange()).collect()
+    }
+
+    /// Records of exchanges that are over, in order: each exchange once.
+    pub fn finished(&self) -> Vec<&Record> {
+        self.records.iter().filter(|record| record.is_over()).collect()
+    }
+
+    /// Records of messages within exchanges, in order.
+    pub fn messages(&self) -> Vec<&Record> {
+        self.records.iter().filter(|record| record.is_message()).collect()
     }
 
     /// Records of exchanges whose path begins so: for an agent that watches the whole host.

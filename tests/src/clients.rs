@@ -1,4 +1,4 @@
-//! Clients that somebody else wrote: curl, wrk, Python's `http.client`.
+//! Clients that somebody else wrote: curl, wrk, h2load, Python's `http.client`.
 //!
 //! Out: what each says happened, which is ground truth beside the server's log.
 
@@ -69,6 +69,37 @@ pub fn wrk(url: &str, connections: usize, seconds: u64, more: &[&str]) -> Result
     Ok(count.parse()?)
 }
 
+/// Asks for different URLs of one server at the same time over one connection of HTTP/2 with nghttp,
+/// and gives what it says of each that was answered: stream, target and status.
+pub fn nghttp(arguments: &[&str]) -> Result<Vec<Entry>> {
+    let mut command = process::command("nghttp")?;
+    command.args(["--null-out", "--stat"]).args(arguments);
+    let text = process::run(&mut command, LIMIT_SECONDS)?.good()?;
+    Ok(text.lines().filter_map(nghttp_entry).collect())
+}
+
+/// As in `  3     +9.15ms        +83us   9.06ms  200   10 /text?x=1`; behind a number, `*` says that
+/// it was pushed.
+fn nghttp_entry(line: &str) -> Option<Entry> {
+    let words: Vec<_> = line.split_whitespace().filter(|word| *word != "*").collect();
+    let [stream, _, _, _, status, _, target] = words[..] else { return None };
+    let (stream, status) = (stream.parse().ok()?, status.parse().ok()?);
+    let target = target.to_owned();
+    Some(Entry { target, status, stream: Some(stream), ..Entry::default() })
+}
+
+/// Loads a URL over HTTP/2 with h2load, and gives the number of requests that succeeded.
+pub fn h2load(url: &str, requests: usize, connections: usize, streams: usize) -> Result<usize> {
+    let mut command = process::command("h2load")?;
+    command.args(["-n", &requests.to_string(), "-c", &connections.to_string()]);
+    command.args(["-m", &streams.to_string()]).arg(url);
+    let text = process::run(&mut command, LIMIT_SECONDS)?.good()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("requests: "));
+    let words =
+        line.and_then(|line| line.split(", ").find_map(|word| word.strip_suffix(" succeeded")));
+    Ok(words.with_context(|| format!("h2load says no number of requests:\n{text}"))?.parse()?)
+}
+
 /// Runs a client written in Python for a test, and gives what it says of each exchange.
 pub fn python(script: &str, arguments: &[&str]) -> Result<Vec<Entry>> {
     let mut command = process::command("python3")?;
@@ -120,6 +151,12 @@ impl Asker {
     /// Ends it at once, in the midst of whatever it does.
     pub fn kill(mut self) -> Result<()> {
         self.process.signal(Signal::SIGKILL)?;
+        self.process.wait(LIMIT_SECONDS).map(drop)
+    }
+
+    /// Tells it that nothing more comes, and waits for its end.
+    pub fn end(mut self) -> Result<()> {
+        drop(self.input);
         self.process.wait(LIMIT_SECONDS).map(drop)
     }
 

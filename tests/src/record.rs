@@ -28,7 +28,8 @@ impl Record {
             self.check_figures(message)?;
         }
         let (first, whole) = (self.number("/time_to_first_byte_ns"), self.number("/duration_ns"));
-        ensure!(first <= whole, "the first byte came after the last: {self}");
+        // How long it takes is not known while it goes on.
+        ensure!(self.is_open() || first <= whole, "the first byte came after the last: {self}");
         Ok(())
     }
 
@@ -87,7 +88,7 @@ impl Record {
         self.number("/seq").with_context(|| format!("no seq: {self}"))
     }
 
-    /// `exchange`, `loss` or `lifecycle`.
+    /// `exchange`, `message`, `loss` or `lifecycle`.
     pub fn kind(&self) -> &str {
         self.text("/event/kind").unwrap_or_default()
     }
@@ -164,9 +165,39 @@ impl Record {
         seen.saturating_sub(self.number("/http/response/header_size").unwrap_or(0))
     }
 
+    /// Bytes of the response on the wire.
+    pub fn response_bytes(&self) -> u64 {
+        self.number("/capture/response/seen_bytes").unwrap_or(0)
+    }
+
     /// Bytes of the request on the wire.
     pub fn request_bytes(&self) -> u64 {
         self.number("/capture/request/seen_bytes").unwrap_or(0)
+    }
+
+    /// Stream of an HTTP/2 connection; 0 if it is on none.
+    pub fn stream(&self) -> u64 {
+        self.number("/earwitness/http2/stream_id").unwrap_or(0)
+    }
+
+    /// Whether it is an exchange that goes on: another record ends it.
+    pub fn is_open(&self) -> bool {
+        self.is_exchange() && self.flag("/capture/open") == Some(true)
+    }
+
+    /// Whether it is an exchange that is over.
+    pub fn is_over(&self) -> bool {
+        self.is_exchange() && !self.is_open()
+    }
+
+    /// Whether it is a message within an exchange.
+    pub fn is_message(&self) -> bool {
+        self.kind() == "message"
+    }
+
+    /// Place in the journal of the record that its exchange began with.
+    pub fn exchange_seq(&self) -> Option<u64> {
+        self.number("/exchange_seq")
     }
 
     /// Port of the asking end; 0 on a unix socket.

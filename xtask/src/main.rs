@@ -9,7 +9,9 @@ mod bench;
 mod build;
 mod curl_cffi;
 mod go;
+mod grpcio;
 mod host;
+mod httpx;
 mod lint;
 mod live;
 mod packages;
@@ -26,6 +28,7 @@ mod tidy;
 mod toolchain;
 mod tools;
 mod vm;
+mod websockets;
 mod workspace;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use crate::packages::{self, Need};
 use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
-use crate::{aioquic, curl_cffi, go, rustls, toolchain};
+use crate::{aioquic, curl_cffi, go, grpcio, httpx, rustls, toolchain, websockets};
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
 #[derive(clap::Args)]
@@ -41,6 +41,9 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
             go::ensure(workspace)?;
             curl_cffi::ensure(workspace)?;
             aioquic::ensure(workspace)?;
+            grpcio::ensure(workspace)?;
+            httpx::ensure(workspace)?;
+            websockets::ensure(workspace)?;
             rustls::ensure(workspace)
         })?;
     }
@@ -80,6 +83,9 @@ fn test_needs() -> Vec<Need> {
         need("pip3", "python3-pip"),
         need("javac", "default-jdk-headless"),
         need("apache2", "apache2-bin"),
+        need("/usr/lib/apache2/modules/mod_http2.so", "apache2-bin"),
+        need("h2load", "nghttp2-client"),
+        need("nghttpd", "nghttp2-server"),
         need("wget", "wget"),
         need("gnutls-serv", "gnutls-bin"),
         need("tstclnt", "libnss3-tools"),

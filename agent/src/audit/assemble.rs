@@ -5,6 +5,7 @@
 //! Always: every value that a peer chose goes through `audit::redact`; what is unknown is absent.
 //! Not here: whether it is recorded (`audit::policy`), bytes (`audit::encode`).
 
+use super::content::{self, ContentRules};
 use super::observer::{self, Observer};
 use super::record::capture::{Attribution, Capture, End, Ends, Extra, Gap, Lost, Seen};
 use super::record::http2::{Frame, Reset, Stream};
@@ -12,17 +13,19 @@ use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
 use super::record::party::{Family, Network, Party, Protocol, Transport};
 use super::record::value::{Headers, Text, Timestamp};
 use super::record::{self, Action, Event, Kind, Outcome, PolicyRef, Record, SCHEMA};
+use super::redact::body::Operations;
 use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
-use super::rpc::rpc;
+use super::rpc;
 use super::rule::Level;
 use super::stream_message;
 use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
+use crate::protocol::content::Front;
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead, StreamRef,
+    Anomaly, Exchange, Fields, Message, MessageEnd, Part, RequestHead, ResponseHead, StreamRef,
 };
 
 /// The policy that an exchange met.
@@ -36,12 +39,21 @@ pub struct Met<'a> {
     pub digest: &'a str,
 }
 
-/// The record of an exchange at the level `metadata`.
+/// What decides what may be written.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    /// Header fields.
+    pub headers: &'a HeaderTable,
+    /// Content.
+    pub content: ContentRules<'a>,
+}
+
+/// The record of an exchange at the level that it has met.
 pub(super) fn record<'a>(
     exchange: &'a Exchange,
     origin: &'a Origin,
     clock: ClockOffset,
-    table: &'a HeaderTable,
+    rules: Rules<'a>,
     observer: &'a Observer,
     met: Met<'a>,
 ) -> Record<'a> {
@@ -50,12 +62,15 @@ pub(super) fn record<'a>(
     let request = exchange.request.as_ref();
     let response = exchange.response.as_ref();
     let scheme = if origin.tls.is_some() { "https" } else { "http" };
-    let asked = request.map(|message| asked(message, scheme, table, &mut notes, &mut extra));
-    let (url, user_agent, request_group) = match asked {
-        Some(asked) => (Some(asked.url), asked.user_agent, Some(asked.request)),
-        None => (None, None, None),
+    let mut telling = Telling { rules, level: met.level, notes: &mut notes, extra: &mut extra };
+    let asked = request.map(|message| telling.asked(message, scheme));
+    let (url, user_agent, request_group, operations) = match asked {
+        Some(asked) => (Some(asked.url), asked.user_agent, Some(asked.request), asked.operations),
+        None => (None, None, None, Operations::default()),
     };
-    let response_group = response.map(|message| answered(message, table, &mut notes, &mut extra));
+    let answered = response.map(|message| telling.answered(message));
+    let (response_group, answers) = answered.unzip();
+    let rpc = rpc::rpc(exchange, operations.jsonrpc, answers.and_then(|one| one.jsonrpc));
     let status = response.and_then(|message| message.head.status);
     let side = match origin.side {
         origin::Side::Server => record::Side::Server,
@@ -73,7 +88,8 @@ pub(super) fn record<'a>(
         tls: origin.tls.as_ref().and_then(tls::group),
         url,
         http: Some(Http { request: request_group, response: response_group }),
-        rpc: rpc(exchange),
+        rpc,
+        graphql: operations.graphql.map(rpc::graphql),
         user_agent,
         duration_ns: duration_ns(exchange),
         time_to_first_byte_ns: since_request(exchange, |response| response.first_ns),
@@ -158,41 +174,66 @@ struct Asked<'a> {
     url: Url<'a>,
     user_agent: Option<UserAgent<'a>>,
     request: Request<'a>,
+    operations: Operations,
 }
 
-fn asked<'a>(
-    message: &'a Message<RequestHead>,
-    scheme: &'static str,
-    table: &'a HeaderTable,
-    notes: &mut Notes<'a>,
-    extra: &mut Extra<'a>,
-) -> Asked<'a> {
-    let head = &message.head;
-    let mut kept = table.keep(&head.fields, Side::Request, notes);
-    let host = head.authority.as_deref().or(kept.host);
-    let url = url(head.target.as_deref(), scheme, head.is_connect(), host, notes);
-    let agent = kept.user_agent.take();
-    let user_agent = agent.map(|value| named(value, "user_agent.original", notes, extra));
-    let method = head.method.as_deref().map(|method| Value::new(method.as_bytes()));
-    let method = method.map(|method| named(method, "http.request.method", notes, extra));
-    let (header, body) = kept_and_body(kept, message.body_bytes, extra);
-    Asked {
-        url,
-        user_agent: user_agent.map(|original| UserAgent { original }),
-        request: Request { method, header, header_size: message.head_bytes, body },
+/// What messages are told with.
+struct Telling<'a, 't> {
+    rules: Rules<'a>,
+    level: Level,
+    notes: &'t mut Notes<'a>,
+    extra: &'t mut Extra<'a>,
+}
+
+impl<'a> Telling<'a, '_> {
+    fn asked(&mut self, message: &'a Message<RequestHead>, scheme: &'static str) -> Asked<'a> {
+        let head = &message.head;
+        let mut kept = self.rules.headers.keep(&head.fields, Side::Request, self.notes);
+        let host = head.authority.as_deref().or(kept.host);
+        let url = url(head.target.as_deref(), scheme, head.is_connect(), host, self.notes);
+        let agent = kept.user_agent.take();
+        let user_agent =
+            agent.map(|value| named(value, "user_agent.original", self.notes, self.extra));
+        let method = head.method.as_deref().map(|method| Value::new(method.as_bytes()));
+        let method =
+            method.map(|value| named(value, "http.request.method", self.notes, self.extra));
+        let (header, mut body) = kept_and_body(kept, message.body_bytes, self.extra);
+        let content = message.content.as_ref().filter(|_| self.level.keeps_request());
+        let key = "http.request.body.content";
+        let operations = self.content(content, &head.fields, key, &mut body);
+        let body = Some(body).filter(|body| !body.is_empty());
+        Asked {
+            url,
+            user_agent: user_agent.map(|original| UserAgent { original }),
+            request: Request { method, header, header_size: message.head_bytes, body },
+            operations,
+        }
     }
-}
 
-fn answered<'a>(
-    message: &'a Message<ResponseHead>,
-    table: &'a HeaderTable,
-    notes: &mut Notes<'a>,
-    extra: &mut Extra<'a>,
-) -> Response<'a> {
-    let kept = table.keep(&message.head.fields, Side::Response, notes);
-    let (header, body) = kept_and_body(kept, message.body_bytes, extra);
-    let status_code = message.head.status;
-    Response { status_code, header, header_size: message.head_bytes, body }
+    fn answered(&mut self, message: &'a Message<ResponseHead>) -> (Response<'a>, Operations) {
+        let fields = &message.head.fields;
+        let kept = self.rules.headers.keep(fields, Side::Response, self.notes);
+        let (header, mut body) = kept_and_body(kept, message.body_bytes, self.extra);
+        let content = message.content.as_ref().filter(|_| self.level.keeps_response());
+        let key = "http.response.body.content";
+        let operations = self.content(content, fields, key, &mut body);
+        let body = Some(body).filter(|body| !body.is_empty());
+        let (status_code, header_size) = (message.head.status, message.head_bytes);
+        (Response { status_code, header, header_size, body }, operations)
+    }
+
+    fn content(
+        &mut self,
+        content: Option<&Front>,
+        fields: &Fields,
+        key: &'static str,
+        body: &mut Body<'a>,
+    ) -> Operations {
+        let Some(front) = content else { return Operations::default() };
+        let told = content::tell(front, fields, self.rules.content, key, self.notes, body);
+        self.extra.anomalies.extend(told.anomaly.map(|one| Text::Borrowed(one.name())));
+        told.operations
+    }
 }
 
 /// A value that has a key of its own.
@@ -215,7 +256,7 @@ fn kept_and_body<'a>(
     kept: Kept<'a>,
     size: Option<u64>,
     extra: &mut Extra<'a>,
-) -> (Headers<'a>, Option<Body<'a>>) {
+) -> (Headers<'a>, Body<'a>) {
     extra.escaped.extend(kept.escaped);
     let body = Body {
         size,
@@ -223,7 +264,7 @@ fn kept_and_body<'a>(
         encoding: kept.content_encoding.and_then(tokens),
         ..Body::default()
     };
-    (kept.headers, Some(body).filter(|body| !body.is_empty()))
+    (kept.headers, body)
 }
 
 /// Type and subtype in lower case; `None` if they are none.

@@ -1,15 +1,16 @@
-//! What a record says of a message's content.
+//! What a record says of content.
 //!
-//! In: the front of the content as sent, the fields of its head. Out: `content` of the record's body,
-//! and what operation a body asks for.
+//! In: the front of the content as sent, the fields of its head. Out: `content` of the record's body or
+//! message, and what operation a body asks for.
 //! Always: content codings are taken off within bounds; nothing is written but what
-//! `redact::body` lets through.
+//! `redact::body` lets through; where a coding is not known, nothing is.
 //! Not here: whether content is wanted (`audit::policy`).
 
 use std::borrow::Cow;
 
 use super::record::message::{Body, ContentEncoding};
 use super::record::value::Text;
+use super::record::{Action, Sensitive};
 use super::redact::body::rules::BodyRules;
 use super::redact::body::{self, Content, Encoding, Operations};
 use super::redact::notes::Notes;
@@ -19,32 +20,65 @@ use crate::protocol::exchange::{Anomaly, Fields};
 
 /// How content is judged.
 #[derive(Clone, Copy)]
-pub(super) struct Rules<'a> {
+pub(super) struct ContentRules<'r> {
     /// What of it may be written.
-    pub body: &'a BodyRules,
-    /// Most bytes of it.
+    pub body: &'r BodyRules,
+    /// Most bytes of it, decoded.
     pub limit_bytes: usize,
 }
 
-/// Content without its codings. No `Debug`: it is not redacted.
-pub(super) struct Decoded<'a> {
-    bytes: Cow<'a, [u8]>,
-    is_cut: bool,
-    media_type: Option<&'a [u8]>,
+/// What content gives to a record, besides itself.
+#[derive(Default)]
+pub(super) struct Told {
+    /// What operation it asks for, or answers.
+    pub operations: Operations,
     /// What was odd.
     pub anomaly: Option<Anomaly>,
 }
 
-/// Takes the codings off that the fields name. `None`: one of them is not known.
-pub(super) fn decode<'a>(
-    front: &'a Front,
-    fields: &'a Fields,
-    limit_bytes: usize,
-) -> Option<Decoded<'a>> {
+/// Content without its codings.
+struct Decoded<'f> {
+    bytes: Cow<'f, [u8]>,
+    is_cut: bool,
+    anomaly: Option<Anomaly>,
+}
+
+/// Puts the content of a message with these fields into its body. `key`: its key in the record.
+pub(super) fn tell(
+    front: &Front,
+    fields: &Fields,
+    rules: ContentRules<'_>,
+    key: &'static str,
+    notes: &mut Notes<'_>,
+    told: &mut Body<'_>,
+) -> Told {
+    let Some(decoded) = decode(front, fields, rules.limit_bytes) else {
+        notes.add(key, Sensitive::Unlisted, Action::Drop);
+        return Told::default();
+    };
     let media_type = fields.all("content-type").next();
+    let content = Content { media_type, bytes: &decoded.bytes, cut: decoded.is_cut };
+    if let Some(kept) = body::redact(&content, rules.body, key, notes) {
+        told.content = Some(Text::Owned(kept.text));
+        told.content_encoding = Some(encoding(kept.encoding));
+        told.truncated = kept.truncated;
+    }
+    Told { operations: body::operations(&content), anomaly: decoded.anomaly }
+}
+
+/// How the record names it.
+pub(super) fn encoding(encoding: Encoding) -> ContentEncoding {
+    match encoding {
+        Encoding::Utf8 => ContentEncoding::Utf8,
+        Encoding::Base64 => ContentEncoding::Base64,
+    }
+}
+
+/// Takes the content codings off that the fields name. `None`: one of them is not known.
+fn decode<'f>(front: &'f Front, fields: &Fields, limit_bytes: usize) -> Option<Decoded<'f>> {
     if fields.all("content-encoding").next().is_none() {
         let bytes = Cow::Borrowed(front.bytes.as_slice());
-        return Some(Decoded { bytes, is_cut: front.is_cut, media_type, anomaly: None });
+        return Some(Decoded { bytes, is_cut: front.is_cut, anomaly: None });
     }
     let limits = CodingLimits { output_bytes: limit_bytes, ..CodingLimits::default() };
     let codings = fields.all("content-encoding");
@@ -57,39 +91,5 @@ pub(super) fn decode<'a>(
         _ => None,
     };
     let is_cut = front.is_cut || state != State::Whole;
-    Some(Decoded { bytes: Cow::Owned(bytes), is_cut, media_type, anomaly })
-}
-
-impl Decoded<'_> {
-    /// Puts into the body what may be written. `key`: where notes say that it was.
-    pub(super) fn tell(
-        &self,
-        rules: &BodyRules,
-        key: &'static str,
-        notes: &mut Notes<'_>,
-        body: &mut Body<'_>,
-    ) {
-        if let Some(kept) = body::redact(&self.content(), rules, key, notes) {
-            body.content = Some(Text::Owned(kept.text));
-            body.content_encoding = Some(encoding(kept.encoding));
-            body.truncated = kept.truncated;
-        }
-    }
-
-    /// What operation it asks for, or answers.
-    pub(super) fn operations(&self) -> Operations {
-        body::operations(&self.content())
-    }
-
-    fn content(&self) -> Content<'_> {
-        Content { media_type: self.media_type, bytes: &self.bytes, cut: self.is_cut }
-    }
-}
-
-/// How the record names it.
-pub(super) fn encoding(encoding: Encoding) -> ContentEncoding {
-    match encoding {
-        Encoding::Utf8 => ContentEncoding::Utf8,
-        Encoding::Base64 => ContentEncoding::Base64,
-    }
+    Some(Decoded { bytes: Cow::Owned(bytes), is_cut, anomaly })
 }

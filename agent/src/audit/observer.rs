@@ -115,6 +115,7 @@ impl Observer {
             url: None,
             http: None,
             rpc: None,
+            graphql: None,
             user_agent: None,
             duration_ns: None,
             time_to_first_byte_ns: None,

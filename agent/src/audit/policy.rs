@@ -11,10 +11,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::assemble::{self, Met};
+use super::assemble::{self, Met, Rules};
+use super::content::ContentRules;
 use super::encode::{EncodedRecord, ExchangeId, Link};
 use super::observer::{Observer, hex};
 use super::record::Record;
+use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
 use super::redact::{RedactionConfig, lists, text};
@@ -28,7 +30,7 @@ use crate::protocol::stream_message::StreamMessage;
 
 /// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
 /// the same exchange give another record.
-const REDACTION_RULES: u32 = 1;
+const REDACTION_RULES: u32 = 2;
 
 /// Bytes of content that are kept of each message, unless the configuration says otherwise.
 const BODY_LIMIT_BYTES: usize = 65_536;
@@ -39,6 +41,7 @@ pub struct Policy {
     default: Level,
     rules: Vec<Rule>,
     headers: HeaderTable,
+    bodies: BodyRules,
     body_limit_bytes: usize,
     digest: String,
     observer: Arc<Observer>,
@@ -69,9 +72,11 @@ impl Policy {
             |(index, config)| Rule::new(config).map_err(|error| PolicyError::Rule { index, error });
         let rules = policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         let headers = HeaderTable::new(redaction);
-        let digest = digest(policy, &headers);
+        let bodies = BodyRules::new(redaction);
+        let digest = digest(policy, &headers, &bodies);
         let body_limit_bytes = BODY_LIMIT_BYTES;
-        Ok(Self { default: policy.default, rules, headers, body_limit_bytes, digest, observer })
+        let default = policy.default;
+        Ok(Self { default, rules, headers, bodies, body_limit_bytes, digest, observer })
     }
 
     /// The same with another limit on the bytes of content that are kept of each message.
@@ -79,6 +84,10 @@ impl Policy {
     pub fn with_body_limit(self, bytes: u64) -> Self {
         let body_limit_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         Self { body_limit_bytes, ..self }
+    }
+
+    fn content_rules(&self) -> ContentRules<'_> {
+        ContentRules { body: &self.bodies, limit_bytes: self.body_limit_bytes }
     }
 
     /// What the parsers have to keep so that every rule can be followed.
@@ -134,7 +143,14 @@ impl Policy {
             return None;
         }
         let met = Met { level, rule, digest: &self.digest };
-        let record = stream_message::record(message, origin, clock, &self.observer, met);
+        let record = stream_message::record(
+            message,
+            origin,
+            clock,
+            self.content_rules(),
+            &self.observer,
+            met,
+        );
         let exchange = ExchangeId { conn, number: message.exchange };
         let link = match message.is_last {
             true => Link::Closes(exchange),
@@ -163,7 +179,8 @@ impl Policy {
         match met.level {
             Level::None => None,
             _ => {
-                Some(assemble::record(exchange, origin, clock, &self.headers, &self.observer, met))
+                let rules = Rules { headers: &self.headers, content: self.content_rules() };
+                Some(assemble::record(exchange, origin, clock, rules, &self.observer, met))
             }
         }
     }
@@ -244,15 +261,17 @@ struct Effective<'a> {
     rule: &'a [RuleConfig],
     header_allow: Vec<&'a str>,
     header_never: [&'a [&'a str]; 3],
+    body_allow: Vec<&'a str>,
 }
 
-fn digest(policy: &PolicyConfig, headers: &HeaderTable) -> String {
+fn digest(policy: &PolicyConfig, headers: &HeaderTable, bodies: &BodyRules) -> String {
     let effective = Effective {
         redaction_rules: REDACTION_RULES,
         default: policy.default,
         rule: &policy.rule,
         header_allow: headers.kept_names(),
         header_never: [lists::NEVER, lists::NEVER_PARTS, lists::NEVER_ENDS],
+        body_allow: bodies.kept_entries(),
     };
     // Plain structs of text and numbers always serialise.
     let canonical = serde_json::to_vec(&effective).unwrap_or_default();

@@ -22,7 +22,7 @@ use agent::{Lifecycle, Loss};
 use capture::{Capture, Extra};
 use message::{Http, Url, UserAgent};
 use party::{Network, Party};
-use rpc::Rpc;
+use rpc::{Graphql, Rpc};
 use stream_message::StreamMessage;
 use tls::Tls;
 use value::{Text, Timestamp};
@@ -66,6 +66,9 @@ pub struct Record<'a> {
     /// The remote procedure call that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpc: Option<Rpc<'a>>,
+    /// The GraphQL request that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graphql: Option<Graphql<'a>>,
     /// What the client says it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<UserAgent<'a>>,
@@ -232,7 +235,7 @@ pub enum Sensitive {
     UserInfo,
     /// What follows `#` in a request target, where it must not be.
     Fragment,
-    /// A header that the allow-list does not have.
+    /// A header, or something in a body, that the allow-list does not have.
     Unlisted,
 }
 

@@ -5,11 +5,14 @@
 //! Not here: the exchange (`audit::assemble`).
 
 use super::assemble::{Met, attribution, end};
+use super::content::{self, ContentRules};
 use super::observer::Observer;
 use super::record::capture::{Capture, Ends, Extra, Gap, Seen};
 use super::record::stream_message as group;
 use super::record::value::Text;
 use super::record::{self, Kind, PolicyRef, Record};
+use super::redact::body::{self, Content};
+use super::redact::notes::Notes;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
 use crate::protocol::Role;
@@ -21,6 +24,7 @@ pub(super) fn record<'a>(
     message: &'a StreamMessage,
     origin: &'a Origin,
     clock: ClockOffset,
+    rules: ContentRules<'_>,
     observer: &'a Observer,
     met: Met<'a>,
 ) -> Record<'a> {
@@ -39,6 +43,18 @@ pub(super) fn record<'a>(
         StreamKind::Event => (group::Type::Sse, None),
         StreamKind::Grpc => (group::Type::Grpc, None),
     };
+    let mut notes = Notes::default();
+    let keeps = match message.role {
+        Role::Request => met.level.keeps_request(),
+        Role::Response => met.level.keeps_response(),
+    };
+    let kept = message.content.as_ref().filter(|_| keeps).and_then(|front| {
+        let media_type = Some(media_type(message.kind, &front.bytes));
+        let content = Content { media_type, bytes: &front.bytes, cut: front.is_cut };
+        body::redact(&content, rules.body, "message.content", &mut notes)
+    });
+    let content_encoding = kept.as_ref().map(|kept| content::encoding(kept.encoding));
+    let truncated = kept.as_ref().is_some_and(|kept| kept.truncated);
     Record {
         observer: observer.group(Some(side)),
         message: Some(group::StreamMessage {
@@ -52,11 +68,12 @@ pub(super) fn record<'a>(
             size: message.body_bytes,
             fragments: opcode.map(|_| message.fragments),
             compressed: message.is_compressed,
-            content: None,
-            content_encoding: None,
-            truncated: false,
+            content: kept.map(|kept| Text::Owned(kept.text)),
+            content_encoding,
+            truncated,
         }),
         capture: Some(capture(message, origin)),
+        redactions: notes.into_list(),
         policy: Some(PolicyRef {
             level: met.level,
             rule: met.rule,
@@ -64,6 +81,17 @@ pub(super) fn record<'a>(
         }),
         earwitness: Some(extra).filter(|extra| !extra.is_empty()),
         ..observer.record(Kind::Message, clock.wall_ns(message.first_ns))
+    }
+}
+
+/// What the content of such a message is taken for: nothing says so.
+fn media_type(kind: StreamKind, bytes: &[u8]) -> &'static [u8] {
+    let is_json = || matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]);
+    match kind {
+        StreamKind::Grpc => b"application/grpc",
+        StreamKind::WebSocketBinary => b"application/octet-stream",
+        StreamKind::WebSocketText | StreamKind::Event if is_json() => b"application/json",
+        StreamKind::WebSocketText | StreamKind::Event => b"text/plain",
     }
 }
 

@@ -3,11 +3,11 @@
 use expect_test::{Expect, expect};
 
 use super::observer::{Concerns, host_id};
-use super::policy::{Policy, PolicyError};
+use super::policy::Policy;
 use super::record::agent::{Lifecycle, LifecycleAction};
 use super::record::{Record, SCHEMA};
 use super::redact::RedactionConfig;
-use super::rule::{Level, PolicyConfig, RuleConfig};
+use super::rule::PolicyConfig;
 use super::testing::{CLOCK, exchange, observer, policy, process, request, response, tcp, unix};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Origin;
@@ -269,7 +269,7 @@ fn none_records_nothing() {
 fn the_digest_changes_with_what_is_recorded_only() {
     let digest = |header_allow: &[&str]| {
         let header_allow = header_allow.iter().map(|name| (*name).to_owned()).collect();
-        let redaction = RedactionConfig { header_allow };
+        let redaction = RedactionConfig { header_allow, ..RedactionConfig::default() };
         let policy = Policy::new(&PolicyConfig::default(), &redaction, observer()).unwrap();
         policy.digest().to_owned()
     };

@@ -9,6 +9,7 @@ use earwitness_common::settings::{MAX_RULES, MAX_SHARDS};
 use super::Config;
 use super::capture::{CaptureConfig, CaptureRule};
 use super::read::Step::{self, Index, Key};
+use crate::audit::redact::body::rules;
 use crate::audit::redact::lists;
 use crate::audit::rule::{PolicyConfig, Rule};
 
@@ -30,6 +31,7 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     capture(&config.capture, report);
     policy(&config.policy, report);
     header_allow(&config.redaction.header_allow, report);
+    body_allow(&config.redaction.body_allow, report);
     let journal = &config.journal;
     if journal.sync_ms > MAX_SYNC_MS {
         let message = format!("{} ms, more than {MAX_SYNC_MS}", journal.sync_ms);
@@ -114,6 +116,15 @@ fn header_allow(names: &[String], report: Report<'_>) {
             let message = format!("`{name}` carries credentials and is never recorded");
             report(&path, message, Some("leave it out; that it was sent is recorded".into()));
         }
+    }
+}
+
+fn body_allow(entries: &[String], report: Report<'_>) {
+    for (index, entry) in entries.iter().enumerate() {
+        let Err(error) = rules::check(entry) else { continue };
+        let path = [Key("redaction"), Key("body_allow"), Index(index)];
+        let hint = error.hint().map(str::to_owned);
+        report(&path, error.to_string(), hint);
     }
 }
 

@@ -118,6 +118,7 @@ fn values_that_make_no_sense_are_reported() {
          status = [\"6yy\"]\n\
          [redaction]\n\
          header_allow = [\"accept\", \"Authorization\", \"x my\", \"X-Custom-Api-Key\"]\n\
+         body_allow = [\"status\", \"sessionToken\", \"email\", \"text/plain\", \"*/*\", \"multipart/*\", \"\"]\n\
          [journal]\n\
          sync_ms = 600000\n\
          segment_bytes = 0\n",
@@ -136,8 +137,17 @@ fn values_that_make_no_sense_are_reported() {
             earwitness.toml:11:44: `x my` is no name of a header field
             earwitness.toml:11:52: `X-Custom-Api-Key` carries credentials and is never recorded
             hint: leave it out; that it was sent is recorded
-            earwitness.toml:13:1: 600000 ms, more than 60000
-            earwitness.toml:14:1: 0 bytes, fewer than 4096"#]],
+            earwitness.toml:12:25: `sessionToken` holds secrets and is never recorded
+            hint: leave it out; that it was sent is recorded
+            earwitness.toml:12:41: `email` holds personal data and is never recorded
+            hint: leave it out; that it was sent is recorded
+            earwitness.toml:12:64: `*/*` is no media type
+            hint: `text/plain` or `text/*`, without parameters
+            earwitness.toml:12:71: `multipart/*` has parts of other types and is never recorded
+            hint: leave it out; its size is recorded
+            earwitness.toml:12:86: `` is no name of a field
+            earwitness.toml:14:1: 600000 ms, more than 60000
+            earwitness.toml:15:1: 0 bytes, fewer than 4096"#]],
     );
 }
 

@@ -106,6 +106,46 @@ fn damaged_conversations_are_survived() {
     }
 }
 
+#[test]
+fn damaged_frames_are_survived() {
+    // SETTINGS; a request and its response, with content; a promise; a reset.
+    let client: &[&[u8]] = &[
+        &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0x10, 0],
+        &[0, 0, 6, 1, 4, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 1, b'h'],
+        &[0, 0, 4, 0, 9, 0, 0, 0, 1, 2, b'x', 0, 0],
+        &[0, 0, 4, 3, 0, 0, 0, 0, 3, 0, 0, 0, 8],
+    ];
+    let server: &[&[u8]] = &[
+        &[0, 0, 0, 4, 1, 0, 0, 0, 0],
+        &[0, 0, 7, 5, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0x82, 0x86, 0x84],
+        &[0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88],
+        &[0, 0, 2, 0, 0, 0, 0, 0, 1, b'o', b'k'],
+        &[0, 0, 6, 1, 5, 0, 0, 0, 1, 0x40, 1, b'a', 1, b'b', 0xbe],
+        &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0],
+    ];
+    let client = client.iter().flat_map(|frame| piece(BYTES, frame));
+    let server = server.iter().flat_map(|frame| piece(BYTES | EGRESS, frame));
+    survived(&client.chain(server).collect::<Vec<_>>(), super::http2, 4_000);
+}
+
+#[test]
+fn damaged_messages_are_survived() {
+    let client = [0x81, 0x85, 1, 2, 3, 4, 0x69, 0x67, 0x6f, 0x68, 0x6e];
+    let compressed = [0xc1, 7, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 7, 0];
+    let close = [0x88, 2, 3, 0xe8];
+    let input = [
+        piece(BYTES, &client),
+        piece(BYTES | EGRESS, &compressed),
+        piece(EGRESS, &[0; 2]),
+        piece(BYTES | EGRESS, &close),
+    ]
+    .concat();
+    survived(&input, super::websocket, 4_000);
+    let events =
+        b"\xef\xbb\xbfevent: a\r\ndata: 1\rdata: 2\n\n: comment\nid: 3\nretry: 10\ndata\n\n";
+    survived(&[piece(BYTES, events), piece(0, &[0; 3])].concat(), super::events, 4_000);
+}
+
 /// Feeds it whole and damaged.
 fn survived(input: &[u8], feed: fn(&[u8]), rounds: usize) {
     feed(input);

@@ -54,9 +54,7 @@ pub enum Reason {
     UnplacedTls,
     /// A TLS call returned in a way that could not be matched with its beginning.
     TlsCall,
-    /// HTTP/2, which is not read yet.
-    Http2,
-    /// A hand-over (WebSocket and the like) whose content is not read.
+    /// A hand-over to another protocol than HTTP/2 and WebSocket, whose content is not read.
     Upgraded,
     /// The journal's file system was full.
     DiskFull,
@@ -91,7 +89,6 @@ impl Reason {
             Self::OpaqueQuic => "opaque_quic",
             Self::UnplacedTls => "unplaced_tls",
             Self::TlsCall => "tls_call",
-            Self::Http2 => "http2",
             Self::Upgraded => "upgraded",
             Self::DiskFull => "disk_full",
             Self::JournalWrite => "journal_write",

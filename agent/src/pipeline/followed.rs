@@ -178,6 +178,22 @@ impl Followed {
         }
     }
 
+    /// Which end this is, by what has waited to be looked at.
+    pub(super) fn side_by(&self, held: &[Held], limits: &Limits) -> Option<Side> {
+        let (mut parser, mut outputs) = (Connection::new(self.open.fresh), Vec::new());
+        for held in held {
+            let data = held.data();
+            parser.bytes(data.direction, chunk(&data, data.bytes), limits, &mut outputs);
+            if let Some(requests) = parser.request_direction() {
+                return Some(match requests {
+                    Direction::Ingress => Side::Server,
+                    Direction::Egress => Side::Client,
+                });
+            }
+        }
+        self.side()
+    }
+
     /// From where the ClientHello came: the end that asks for TLS is the one that asks.
     fn client_direction(&self) -> Option<Direction> {
         self.parser.tls()?.facts().client_direction
@@ -242,15 +258,7 @@ impl Followed {
         let known = usize::try_from(fit.known_bytes).unwrap_or(usize::MAX);
         let bytes = data.bytes.get(known..).unwrap_or_default();
         if !bytes.is_empty() {
-            let chunk = Chunk {
-                time_ns: data.time_ns,
-                bytes,
-                call_start: data.call_start,
-                turn_start: data.turn_start,
-                tgid: data.tgid,
-                uid: data.uid,
-            };
-            self.parser.bytes(data.direction, chunk, limits, outputs);
+            self.parser.bytes(data.direction, chunk(data, bytes), limits, outputs);
         }
         let told = fit.known_bytes.max(data.bytes.len() as u64);
         if data.len_bytes > told {
@@ -332,6 +340,18 @@ impl Followed {
         facts: Option<Arc<Facts>>,
     ) -> Origin {
         origin::of(&self.open, side, own, self.peer.clone(), facts)
+    }
+}
+
+/// The part of a piece that is new.
+fn chunk<'b>(data: &Data<'_>, bytes: &'b [u8]) -> Chunk<'b> {
+    Chunk {
+        time_ns: data.time_ns,
+        bytes,
+        call_start: data.call_start,
+        turn_start: data.turn_start,
+        tgid: data.tgid,
+        uid: data.uid,
     }
 }
 

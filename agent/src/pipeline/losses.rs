@@ -1,7 +1,7 @@
 //! Losses added up over time, so that a thousand holes a second make one record.
 //!
 //! In: losses with what they concern. Out: `loss` records: each second for what was missed, each
-//! minute for what cannot be read at all (TLS, QUIC, HTTP/2), everything at a stop.
+//! minute for what cannot be read at all (TLS, QUIC, other protocols), everything at a stop.
 //! Always: sums only, nothing is dropped: when too many processes and servers are concerned, the sum
 //! goes on without naming them.
 //! Not here: finding losses.
@@ -155,7 +155,7 @@ fn both(one: Option<u64>, other: Option<u64>) -> Option<u64> {
 
 fn period_ns(reason: Reason) -> u64 {
     match reason {
-        Reason::OpaqueTls | Reason::OpaqueQuic | Reason::Http2 | Reason::Upgraded => UNREADABLE_NS,
+        Reason::OpaqueTls | Reason::OpaqueQuic | Reason::Upgraded => UNREADABLE_NS,
         _ => MISSED_NS,
     }
 }

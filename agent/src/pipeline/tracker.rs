@@ -280,7 +280,8 @@ impl Tracker {
         let held = followed.release();
         if followed.is_unplaced() && followed.open.filter == FilterState::Undecided {
             if !held.is_empty() {
-                let origin = followed.origin(Side::Server, followed.own.clone(), None);
+                let side = followed.side_by(&held, &self.limits).unwrap_or(Side::Server);
+                let origin = followed.origin(side, followed.own.clone(), None);
                 let loss = Loss { connections: Some(1), ..Loss::hole(Reason::UnplacedTls, 0) };
                 events.push(Event::Loss(loss, Some(Box::new(origin))));
             }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::model::limits::Limits;
 use crate::protocol::Role;
-use crate::protocol::coding::{CodingLimits, Decoder};
+use crate::protocol::coding::{CodingLimits, Decoder, State};
 use crate::protocol::exchange::{Anomaly, Fields, MessageEnd};
 use crate::protocol::grpc::{self, ContentType, FrameKind};
 use crate::protocol::kept::Kept;
@@ -48,8 +48,10 @@ pub struct Read {
 struct Reader {
     kind: Kind,
     role: Role,
-    /// Messages are wanted, not only their number.
-    is_wanted: bool,
+    /// Bytes of each message that are wanted; 0: only their number.
+    limit_bytes: usize,
+    /// How messages of gRPC are compressed that are.
+    coding: Vec<u8>,
     count: Count,
     /// Messages that nobody has taken yet.
     ready: Vec<StreamMessage>,
@@ -60,8 +62,16 @@ struct Reader {
 
 enum Kind {
     Grpc(grpc::Messages),
-    /// The codings in front of it, and room for what they put out.
-    Events(EventStream, Decoder, Vec<u8>),
+    Events(Box<Events>),
+}
+
+/// Server-sent events.
+struct Events {
+    stream: EventStream,
+    /// The codings in front of it.
+    decoder: Decoder,
+    /// Room for what they put out.
+    text: Vec<u8>,
 }
 
 impl Content {
@@ -164,14 +174,16 @@ impl Reader {
         } else if role == Role::Response && is_event_stream(value) {
             let limits = CodingLimits { output_bytes: usize::MAX, ..CodingLimits::default() };
             let decoder = Decoder::new(fields.all("content-encoding"), limits).ok()?;
-            Kind::Events(EventStream::new(limit_bytes), decoder, Vec::new())
+            let stream = EventStream::new(limit_bytes);
+            Kind::Events(Box::new(Events { stream, decoder, text: Vec::new() }))
         } else {
             return None;
         };
         Some(Self {
             kind,
             role,
-            is_wanted: limit_bytes > 0,
+            limit_bytes,
+            coding: fields.all("grpc-encoding").next().unwrap_or_default().to_vec(),
             count: Count::default(),
             ready: Vec::new(),
             ready_bytes: 0,
@@ -188,11 +200,12 @@ impl Reader {
                 messages.bytes(bytes, &mut |frame| found.add(frame));
                 self.tell(found, time_ns);
             }
-            Kind::Events(events, decoder, text) => {
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &mut **events;
                 let mut found = Vec::new();
                 text.clear();
                 decoder.push(bytes, text);
-                events.push(text, time_ns, &mut found);
+                stream.push(text, time_ns, &mut found);
                 self.events(found);
             }
         }
@@ -216,16 +229,17 @@ impl Reader {
                 messages.skip(bytes, &mut |frame| found.add(frame));
                 self.tell(found, time_ns);
             }
-            Kind::Events(events, decoder, text) => {
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &mut **events;
                 let mut found = Vec::new();
                 text.clear();
                 // What is compressed cannot be followed over a hole.
                 if decoder.is_plain() {
-                    events.hole(bytes, &mut found);
+                    stream.hole(bytes, &mut found);
                 } else {
                     decoder.finish(text);
-                    events.push(text, time_ns, &mut found);
-                    events.hole(bytes, &mut found);
+                    stream.push(text, time_ns, &mut found);
+                    stream.hole(bytes, &mut found);
                 }
                 self.events(found);
             }
@@ -240,13 +254,14 @@ impl Reader {
                 messages.end(&mut |frame| found.add(frame));
                 self.tell(found, time_ns);
             }
-            Kind::Events(events, decoder, text) => {
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &mut **events;
                 let mut found = Vec::new();
                 text.clear();
                 decoder.finish(text);
-                events.push(text, time_ns, &mut found);
-                events.end(how, &mut found);
-                self.count.pings = events.counts().comments;
+                stream.push(text, time_ns, &mut found);
+                stream.end(how, &mut found);
+                self.count.pings = stream.counts().comments;
                 self.events(found);
             }
         }
@@ -262,7 +277,7 @@ impl Reader {
             self.count.messages = self.count.messages.saturating_add(1);
             let wire_bytes = u64::from(frame.wire_bytes).saturating_add(PREFIX_BYTES);
             self.count.wire_bytes = self.count.wire_bytes.saturating_add(wire_bytes);
-            let is_cut = frame.payload.len() < frame.wire_bytes as usize;
+            let (content, body_bytes, anomaly) = self.payload(&frame);
             self.ready(StreamMessage {
                 exchange: 0,
                 kind: StreamKind::Grpc,
@@ -271,16 +286,40 @@ impl Reader {
                 first_ns: time_ns,
                 last_ns: time_ns,
                 wire_bytes,
-                body_bytes: (!frame.is_compressed).then_some(u64::from(frame.wire_bytes)),
+                body_bytes,
                 fragments: 1,
                 is_compressed: frame.is_compressed,
-                content: Some(Front { bytes: frame.payload, is_cut }),
+                content,
                 gaps: Vec::new(),
                 end: MessageEnd::Whole,
-                anomalies: Vec::new(),
+                anomalies: anomaly.into_iter().collect(),
                 is_last: false,
             });
         }
+    }
+
+    /// What was sent in a frame, its length if it can be told, and what was odd.
+    fn payload(&self, frame: &OwnedFrame) -> (Option<Front>, Option<u64>, Option<Anomaly>) {
+        let is_cut = frame.payload.len() < frame.wire_bytes as usize;
+        if !frame.is_compressed {
+            let front = Front { bytes: frame.payload.clone(), is_cut };
+            return (Some(front), Some(u64::from(frame.wire_bytes)), None);
+        }
+        if self.limit_bytes == 0 {
+            return (None, None, None);
+        }
+        let limits = CodingLimits { output_bytes: self.limit_bytes, ..CodingLimits::default() };
+        let Ok((bytes, state)) = grpc::decompress(&frame.payload, &self.coding, limits) else {
+            return (None, None, None);
+        };
+        let anomaly = match state {
+            State::Bomb => Some(Anomaly::DecompressionBomb),
+            State::Invalid => Some(Anomaly::InvalidCoding),
+            _ => None,
+        };
+        let is_whole = state == State::Whole && !is_cut;
+        let length = is_whole.then_some(bytes.len() as u64);
+        (Some(Front { bytes, is_cut: !is_whole }), length, anomaly)
     }
 
     fn events(&mut self, found: Vec<sse::Event>) {
@@ -311,7 +350,7 @@ impl Reader {
     /// Keeps a message until it is taken, if it is wanted and there is room.
     fn ready(&mut self, message: StreamMessage) {
         let bytes = message.content.as_ref().map_or(0, |front| front.bytes.len());
-        if self.is_wanted {
+        if self.limit_bytes > 0 {
             self.ready_bytes = self.ready_bytes.saturating_add(bytes + size_of::<StreamMessage>());
             let mut message = message;
             if self.ready_bytes > READY_BYTES {
@@ -328,8 +367,9 @@ impl Reader {
     fn memory_bytes(&self) -> usize {
         let kind = match &self.kind {
             Kind::Grpc(messages) => messages.memory_bytes(),
-            Kind::Events(events, decoder, text) => {
-                events.memory_bytes() + decoder.memory_bytes() + text.capacity()
+            Kind::Events(events) => {
+                let Events { stream, decoder, text } = &**events;
+                stream.memory_bytes() + decoder.memory_bytes() + text.capacity()
             }
         };
         size_of::<Self>() + kind + self.ready_bytes

@@ -329,7 +329,7 @@ impl Connection {
                     self.parse(parser, requests, (d, input), l, out);
                 }
                 Verdict::Http2(requests) => {
-                    let parser = Mode::Http2(Box::new(Http2::new()));
+                    let parser = Mode::Http2(Box::default());
                     self.parse(parser, requests, (d, input), l, out);
                 }
                 Verdict::Joined(requests) => self.join(requests, input.time_ns(), l, out),

@@ -208,8 +208,8 @@ impl Probe {
 
     fn count_turn(&mut self, turn_start: bool) -> Verdict {
         let directions = [Direction::Ingress, Direction::Egress].into_iter();
-        let frames = |search: &Box<Search>| directions.map(|d| search.frames(d)).max();
-        match self.search.as_ref().and_then(frames).unwrap_or(0) {
+        let frames = |search: &Search| directions.map(|d| search.frames(d)).max();
+        match self.search.as_deref().and_then(frames).unwrap_or(0) {
             CERTAIN_FRAMES.. => {}
             HOPEFUL_FRAMES.. => self.hopeful_turns += u16::from(turn_start),
             _ => self.turns += u16::from(turn_start),

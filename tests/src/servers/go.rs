@@ -36,8 +36,13 @@ impl Build {
 
 /// Builds the program.
 pub fn build(scene: &Scene, how: Build) -> Result<PathBuf> {
-    let source = scene.file("app.go", include_str!("app.go"))?;
-    let program = scene.path("go-app");
+    build_source(scene, "app", include_str!("app.go"), how)
+}
+
+/// Builds a program of one file.
+pub(super) fn build_source(scene: &Scene, name: &str, text: &str, how: Build) -> Result<PathBuf> {
+    let source = scene.file(&format!("{name}.go"), text)?;
+    let program = scene.path(&format!("go-{name}"));
     let cache = brought::target_folder()?.join("tmp/go");
     let mut command = std::process::Command::new(compiler()?);
     command.env("HOME", &cache).env("GOCACHE", cache.join("build")).env("GOPATH", &cache);

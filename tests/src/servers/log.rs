@@ -2,7 +2,8 @@
 //!
 //! In: lines with `method`, `target`, `status` and whatever else the program can tell: `port` of the
 //! client, `pid` of the server's process, `body_bytes` (content), `wire_bytes` (content with its
-//! transfer coding), `request_bytes` (head and content), `tls` (version). Out: `Entry`.
+//! transfer coding), `sent_bytes` (the whole response), `request_bytes` (head and content), `tls`
+//! (version), `stream` (of HTTP/2). Out: `Entry`.
 //! Not here: comparing (`compare`).
 
 use std::path::Path;
@@ -30,8 +31,12 @@ pub struct Entry {
     pub body_bytes: Option<u64>,
     /// The same on the wire.
     pub wire_bytes: Option<u64>,
+    /// The response with its head on the wire.
+    pub sent_bytes: Option<u64>,
     /// The request on the wire.
     pub request_bytes: Option<u64>,
+    /// Stream of an HTTP/2 connection.
+    pub stream: Option<u64>,
     /// Version of TLS, as in `1.3`.
     pub tls: Option<String>,
 }
@@ -51,7 +56,9 @@ impl Entry {
             pid: number("pid"),
             body_bytes: number("body_bytes"),
             wire_bytes: number("wire_bytes"),
+            sent_bytes: number("sent_bytes"),
             request_bytes: number("request_bytes"),
+            stream: number("stream").or_else(|| text("stream").parse().ok()),
             tls: text("tls").strip_prefix("TLSv").map(str::to_owned),
         })
     }
@@ -63,7 +70,9 @@ impl Entry {
             (" pid ", self.pid),
             (" body ", self.body_bytes),
             (" wire ", self.wire_bytes),
+            (" sent ", self.sent_bytes),
             (" request ", self.request_bytes),
+            (" stream ", self.stream),
         ];
         for (name, value) in figures {
             line.extend(value.map(|value| format!("{name}{value}")));
@@ -84,7 +93,9 @@ impl Entry {
             pid: self.pid.map(|_| pid),
             body_bytes: self.body_bytes.map(|_| record.body_bytes()),
             wire_bytes: self.wire_bytes.map(|_| record.wire_bytes()),
+            sent_bytes: self.sent_bytes.map(|_| record.response_bytes()),
             request_bytes: self.request_bytes.map(|_| record.request_bytes()),
+            stream: self.stream.map(|_| record.stream()),
             tls: self.tls.as_ref().map(|_| version.unwrap_or("-").to_owned()),
         };
         like.line()

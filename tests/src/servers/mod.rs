@@ -6,9 +6,14 @@
 pub mod apache;
 pub mod app;
 pub mod go;
+pub mod grpc;
+pub mod http2;
 pub mod java;
 pub mod linked;
 pub mod log;
+pub mod nghttpd;
 pub mod nginx;
 pub mod quic;
 pub mod rustls;
+pub mod stream;
+pub mod websocket;

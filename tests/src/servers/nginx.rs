@@ -22,6 +22,8 @@ pub struct Options {
     pub sendfile: bool,
     /// Listens with TLS, by these certificates.
     pub tls: Option<Certificates>,
+    /// Speaks HTTP/2; its log tells streams, and content without frames.
+    pub http2: bool,
     /// More of the server's block.
     pub server: String,
 }
@@ -72,15 +74,24 @@ impl Nginx {
 
     /// The access log, as soon as it holds so many exchanges.
     pub fn log(&self, at_least: usize) -> Result<Vec<Entry>> {
-        log::read_at_least(&self.log, at_least)
+        Ok(numbered(log::read_at_least(&self.log, at_least)?))
     }
 
     /// Ends it, so that every connection is closed and logged, and gives the whole access log.
     pub fn stop(mut self) -> Result<Vec<Entry>> {
         self.process.signal(Signal::SIGQUIT)?;
         self.process.wait(STOP_SECONDS)?;
-        log::read(&self.log)
+        Ok(numbered(log::read(&self.log)?))
     }
+}
+
+/// Of an HTTP/2 connection, nginx tells the place of each request; clients take every other number
+/// for their streams, from 1.
+fn numbered(mut entries: Vec<Entry>) -> Vec<Entry> {
+    for entry in &mut entries {
+        entry.stream = entry.stream.map(|place| 2 * place - 1);
+    }
+    entries
 }
 
 /// Whether a socket listens on the port; asked of the kernel, since a connection would be seen.
@@ -104,6 +115,8 @@ fn config(scene: &Scene, options: &Options, port: u16) -> String {
         .replace("@PORT@", &port.to_string())
         .replace("@SENDFILE@", if options.sendfile { "on" } else { "off" })
         .replace("@SSL@", if options.tls.is_some() { " ssl" } else { "" })
+        .replace("@HTTP2@", if options.http2 { " http2" } else { "" })
+        .replace("@FORMAT@", if options.http2 { "streams" } else { "truth" })
         .replace("@SERVER@", &format!("{}{}", tls(options), options.server))
 }
 

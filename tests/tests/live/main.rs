@@ -14,6 +14,7 @@ mod filters;
 mod framing;
 mod hostile;
 mod load;
+mod modern;
 mod nginx;
 mod odd;
 mod places;
@@ -73,6 +74,7 @@ fn all() -> Vec<Test> {
         faults::tests(),
         commands::tests(),
         tls::tests(),
+        modern::tests(),
     ];
     files.into_iter().flatten().collect()
 }

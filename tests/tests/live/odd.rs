@@ -119,7 +119,7 @@ fn connect_hands_over(scene: &Scene) -> Result<()> {
 }
 
 fn upgrade_hands_over(scene: &Scene) -> Result<()> {
-    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    let upgrade = "Connection: Upgrade\r\nUpgrade: chat/2\r\n";
     let ended = recorded(scene, 2, |wire| {
         wire.exchange(get("/before"), ok(""))?;
         let request = format!("GET /socket HTTP/1.1\r\nHost: t\r\n{upgrade}\r\n");

@@ -1,4 +1,4 @@
-//! The remote procedure call that an exchange is (`rpc`).
+//! The remote procedure call (`rpc`) or GraphQL request (`graphql`) that an exchange is.
 //!
 //! In: `audit::rpc`. Out: a group of a record.
 //! Always: the keys of the OpenTelemetry conventions.
@@ -26,6 +26,9 @@ pub struct Rpc<'a> {
     /// What is special to gRPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<Grpc>,
+    /// What is special to JSON-RPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jsonrpc: Option<JsonRpc<'a>>,
 }
 
 /// What the server answered.
@@ -42,4 +45,44 @@ pub struct Response<'a> {
 pub struct Grpc {
     /// Number of the status, 0 for `OK`.
     pub status_code: u32,
+}
+
+/// What is special to JSON-RPC.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JsonRpc<'a> {
+    /// `2.0` or `1.0`.
+    pub version: Text<'a>,
+    /// The call's id, if it is a number, a UUID or a short identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Text<'a>>,
+    /// Code of the error that the server answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<i64>,
+    /// Calls in the body, where it is a list of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+}
+
+/// A GraphQL request (`graphql`).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Graphql<'a> {
+    /// The operation, or the first one of a list.
+    pub operation: Operation<'a>,
+    /// Requests in the body, where it is a list of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+}
+
+/// An operation of GraphQL.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Operation<'a> {
+    /// Its name; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    /// `query`, `mutation`, `subscription`.
+    #[serde(rename = "type")]
+    pub kind: Text<'a>,
 }

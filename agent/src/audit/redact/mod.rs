@@ -1,11 +1,12 @@
 //! What must not be written: found, removed and counted.
 //!
-//! In: heads of messages, `RedactionConfig`. Out: text that may be written, and `Notes` of what
-//! was removed from it.
-//! Always: headers only by allow-list; credential headers never, whatever the list says; values
-//! and names that look secret become `***`; nothing here is logged.
-//! Not here: whether an exchange is recorded at all (`audit::policy`), bodies.
+//! In: heads and bodies of messages, `RedactionConfig`. Out: text that may be written, and `Notes` of
+//! what was removed from it.
+//! Always: headers and values in bodies only by allow-list; credential headers never, whatever the
+//! list says; values and names that look secret become `***`; nothing here is logged.
+//! Not here: whether an exchange is recorded at all (`audit::policy`).
 
+pub mod body;
 pub mod card;
 mod gate;
 pub mod headers;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// What stands in place of a sensitive value.
 pub const MASK: &str = "***";
 
-/// Which header fields records keep.
+/// Which header fields and which values of bodies records keep.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -32,10 +33,17 @@ pub struct RedactionConfig {
     /// that carry credentials (`authorization`, `cookie`, `x-api-key` and their like) are never
     /// kept: to list one is a mistake.
     pub header_allow: Vec<String>,
+    /// What records keep of bodies. The name of a field, without case: values under it in JSON and
+    /// forms, at any depth, up to 256 bytes. A media type (`text/plain`, `text/*`): its content as a
+    /// whole. All other values become `***`, and so do those that look secret or personal. Names that
+    /// say so (`password`, `email`) are never kept: to list one is a mistake. The list replaces the
+    /// default one.
+    pub body_allow: Vec<String>,
 }
 
 impl Default for RedactionConfig {
     fn default() -> Self {
-        Self { header_allow: lists::ALLOW.iter().map(|name| String::from(*name)).collect() }
+        let owned = |list: &[&str]| list.iter().copied().map(String::from).collect();
+        Self { header_allow: owned(lists::ALLOW), body_allow: owned(body::rules::ALLOW) }
     }
 }

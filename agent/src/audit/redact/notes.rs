@@ -44,6 +44,26 @@ impl<'a> Notes<'a> {
         }
     }
 
+    /// Several values at a path below `group`, `.` between its names, that were judged fit to be
+    /// written; where it is empty, `group` itself.
+    pub fn add_path(
+        &mut self,
+        group: &'static str,
+        path: &str,
+        kind: Sensitive,
+        action: Action,
+        count: u64,
+    ) {
+        let full = format!("{group}.{path}");
+        if !path.is_empty() && self.count_known(&full, kind, action, count) {
+            return;
+        }
+        if path.is_empty() || self.list.len() >= MAX_NOTES {
+            return self.add_many(group, kind, action, count);
+        }
+        self.list.push(Redaction { path: Text::Owned(full), kind, action, count });
+    }
+
     /// The notes in order of first appearance.
     pub fn into_list(self) -> Vec<Redaction<'a>> {
         self.list

@@ -203,7 +203,7 @@ fn contains_named_secret(value: &[u8]) -> bool {
 }
 
 /// The name at the end of a text.
-fn last_name(text: &[u8]) -> &[u8] {
+pub(super) fn last_name(text: &[u8]) -> &[u8] {
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.[]".contains(byte);
     let start = text.iter().rposition(|byte| !part(byte)).map_or(0, |at| at + 1);
     text.get(start..).unwrap_or_default()

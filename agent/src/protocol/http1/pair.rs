@@ -218,11 +218,6 @@ impl Pair {
         self.fog.is_some() || self.doubts.is_some()
     }
 
-    /// Why the request of a response may not be known.
-    pub fn why_lost(&self) -> Reason {
-        self.fog.unwrap_or(Reason::Unparsed)
-    }
-
     /// Method of the request that the next response answers.
     pub fn method(&self) -> Method {
         self.answers().map_or(Method::Unknown, |flight| flight.method)

@@ -183,6 +183,10 @@ impl Http1 {
         self.end_request(MessageEnd::Unknown, around);
         self.pair.close(None, around.out);
         self.next = next;
+        if next == Next::Ignore {
+            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::Upgraded, 0) };
+            push_loss(around.out, loss);
+        }
     }
 
     /// The request that asked for it is answered by HTTP/2 (RFC 7540 section 3.2).
@@ -219,12 +223,9 @@ impl Http1 {
             }
             // Its request was lost: what was agreed is not known.
             None => {
-                let reason = self.pair.why_lost();
                 self.pair.response(response, notes, around.out);
                 let ended = Ended { end: MessageEnd::Whole, body_bytes: Some(0), note: None };
                 self.pair.response_over(Meter::default(), ended, around.out);
-                let loss = Loss { connections: Some(1), ..Loss::hole(reason, 0) };
-                push_loss(around.out, loss);
                 self.leave(Next::Ignore, around);
             }
         }

@@ -22,6 +22,7 @@ pub mod search;
 pub mod stream;
 pub mod streams;
 pub mod tape;
+pub mod tunnels;
 
 use frame::HEAD_BYTES;
 use half::{Half, Settings, Step};
@@ -58,6 +59,7 @@ struct Side {
     frame_bytes: u32,
 }
 
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum State {
     InStep(Half),
     Lost(Box<Scout>),
@@ -180,7 +182,7 @@ impl Http2 {
                     let content = (bytes, wire_bytes);
                     self.streams.content(stream, role, content, time_ns, around.out);
                 }
-                Step::End(stream) => self.streams.end(stream, role, around.out),
+                Step::End(stream) => self.streams.end(stream, role, around.limits, around.out),
                 Step::Reset(stream, code) => self.reset(role, stream, (code, time_ns), around),
                 Step::Goaway(last, code) => {
                     let reset = reset(role, code, true);
@@ -222,7 +224,7 @@ impl Http2 {
     fn hole_inside(&mut self, role: Role, hole: &Hole, around: &mut Around<'_>) {
         let State::InStep(half) = &mut self.side_mut(role).state else { return };
         if let Some((stream, content)) = half.hole(hole) {
-            self.streams.hole(stream, role, hole, content);
+            self.streams.hole(stream, role, hole, content, around.out);
         }
         let Hole { time_ns, tgid, uid, .. } = *hole;
         let (turn_start, call_start) = (false, false);
@@ -255,7 +257,7 @@ impl Http2 {
         if let Some(block) = block {
             self.deliver(role, block, Err(reason), None, around);
         }
-        self.streams.lose(role, reason, time_ns);
+        self.streams.lose(role, reason, time_ns, around.out);
     }
 
     /// A scout has moved on.
@@ -369,8 +371,8 @@ impl Http2 {
         }
         self.streams.block(id, role, block, around.limits, around.out);
         match ends_stream {
-            true => self.streams.end(id, role, around.out),
-            false => self.streams.settle(id, around.out),
+            true => self.streams.end(id, role, around.limits, around.out),
+            false => self.streams.settle(id, around.limits, around.out),
         }
     }
 
@@ -391,7 +393,7 @@ impl Http2 {
         };
         if self.streams.promised(id, around.limits, around.out) {
             self.streams.block(id, Role::Request, block, around.limits, around.out);
-            self.streams.end(id, Role::Request, around.out);
+            self.streams.end(id, Role::Request, around.limits, around.out);
         }
     }
 

@@ -290,6 +290,14 @@ impl Stream {
         stream_message::tell(self.exchange, number, out);
     }
 
+    /// It is a tunnel: the exchange that made it is over.
+    pub fn into_exchange(mut self) -> Box<Exchange> {
+        for role in [Role::Request, Role::Response] {
+            self.end(role, MessageEnd::Whole);
+        }
+        self.exchange
+    }
+
     /// The request was not seen, for that reason.
     pub fn lose_request(&mut self, reason: Reason) {
         self.exchange.lost_request.get_or_insert(reason);

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::stream::{Block, Stream};
+use super::tunnels::Tunnels;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::exchange::{Anomaly, MessageEnd, Reset};
@@ -33,6 +34,7 @@ pub struct Streams {
     /// Identifiers closed last, the newest at the end.
     closed: VecDeque<u32>,
     goaways: Vec<(u32, Reset)>,
+    tunnels: Tunnels,
     held_bytes: usize,
     /// How many wait for something that only time can tell.
     waiting: usize,
@@ -136,25 +138,39 @@ impl Streams {
             stream.open_long(0, out);
             stream.tell_messages(role, out);
         });
+        self.tunnels.bytes(id, role, (bytes, time_ns), out);
     }
 
     /// Bytes of a DATA frame were lost, of them so many of content.
-    pub fn hole(&mut self, id: u32, role: Role, hole: &Hole, content: Option<u64>) {
+    pub fn hole(
+        &mut self,
+        id: u32,
+        role: Role,
+        hole: &Hole,
+        content: Option<u64>,
+        out: &mut Vec<Output>,
+    ) {
         self.change(id, |stream| stream.hole(role, hole, content));
+        self.tunnels.hole(id, role, hole, content, out);
     }
 
     /// Ends a direction of a stream; what is done comes out.
-    pub fn end(&mut self, id: u32, role: Role, out: &mut Vec<Output>) {
+    pub fn end(&mut self, id: u32, role: Role, limits: &Limits, out: &mut Vec<Output>) {
+        self.tunnels.end(id, out);
         self.change(id, |stream| stream.end(role, MessageEnd::Whole));
-        self.settle(id, out);
+        self.settle(id, limits, out);
     }
 
     /// Comes out if nothing more is expected of it.
-    pub fn settle(&mut self, id: u32, out: &mut Vec<Output>) {
+    pub fn settle(&mut self, id: u32, limits: &Limits, out: &mut Vec<Output>) {
         let Some(stream) = self.open.get(&id) else { return };
         if stream.is_reset() && stream.has(Role::Request) {
             self.finish(id, MessageEnd::Reset, None, out);
-        } else if stream.is_done() && stream.has(Role::Request) || stream.is_tunnel() {
+        } else if stream.is_tunnel() {
+            if let Some(stream) = self.take(id) {
+                self.tunnels.begin(id, stream.into_exchange(), limits, out);
+            }
+        } else if stream.is_done() && stream.has(Role::Request) {
             self.finish(id, MessageEnd::Whole, None, out);
         }
     }
@@ -176,6 +192,7 @@ impl Streams {
         if !self.open.contains_key(&id) && is_early {
             self.insert(id, Box::new(Stream::new(id, false)), limits, out);
         }
+        self.tunnels.reset(id, out);
         self.change(id, |stream| stream.reset(reset, time_ns));
         if self.open.get(&id).is_some_and(|stream| !is_early || stream.has(Role::Request)) {
             self.finish(id, MessageEnd::Reset, None, out);
@@ -197,7 +214,8 @@ impl Streams {
     }
 
     /// Frames of a direction were lost: no stream is known to be untouched.
-    pub fn lose(&mut self, role: Role, reason: Reason, time_ns: u64) {
+    pub fn lose(&mut self, role: Role, reason: Reason, time_ns: u64, out: &mut Vec<Output>) {
+        self.tunnels.close(MessageEnd::Unknown, out);
         self.lost.get_or_insert(reason);
         match role {
             Role::Request => self.missing = self.missing.or(Some((self.last_asked, reason))),
@@ -254,6 +272,7 @@ impl Streams {
 
     /// Everything comes out as it is. `reason`: why responses may be missing.
     pub fn close(&mut self, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
+        self.tunnels.close(end, out);
         let all: Vec<u32> = self.open.keys().copied().collect();
         for id in all {
             let concerns =
@@ -273,7 +292,8 @@ impl Streams {
 
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.held_bytes + self.open.len() * ENTRY_BYTES + self.closed.capacity() * size_of::<u32>()
+        let closed = self.closed.capacity() * size_of::<u32>();
+        self.held_bytes + self.open.len() * ENTRY_BYTES + closed + self.tunnels.memory_bytes()
     }
 
     /// Why the request of a stream that opens is not known, if it is not; `None`: the stream was closed
@@ -345,14 +365,21 @@ impl Streams {
     }
 
     fn finish(&mut self, id: u32, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
-        let Some(stream) = self.open.remove(&id) else { return };
+        if let Some(stream) = self.take(id) {
+            stream.finish(end, reason, out);
+        }
+    }
+
+    /// A stream is no longer open.
+    fn take(&mut self, id: u32) -> Option<Box<Stream>> {
+        let stream = self.open.remove(&id)?;
         self.held_bytes = self.held_bytes.saturating_sub(stream.counted_bytes);
         self.waiting = self.waiting.saturating_sub(waits(&stream));
         if self.closed.len() >= CLOSED {
             self.closed.pop_front();
         }
         self.closed.push_back(id);
-        stream.finish(end, reason, out);
+        Some(stream)
     }
 }
 

@@ -152,6 +152,9 @@ fn upgrades() {
         ",
         expect![[r#"
             GET /ws 1.1 [3] 70+0/70 => 101 1.1 [1] 46+0/46
+            <1 WebSocketText 7
+            >1 WebSocketText 7
+            GET /ws 1.1 [3] 70+0/77 => 101 1.1 [1] 46+0/53 Truncated !invalid_frame
         "#]],
     );
     check(
@@ -160,8 +163,7 @@ fn upgrades() {
         < HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n\0\0\0
         ",
         expect![[r#"
-            GET /h2 1.1 [2] 43+0/43 => 101 1.1 [1] 40+0/40
-            loss http2 0 connections 1
+            #1 GET /h2 1.1 [2] 43+0/43 => 101, -
         "#]],
     );
     check(

@@ -7,9 +7,8 @@
 
 use super::{Event, Extensions, Half, Kind, Message, Sender};
 use crate::model::limits::Limits;
-use crate::model::loss::Reason;
 use crate::protocol::content::Front;
-use crate::protocol::exchange::{Anomaly, Exchange, Gap, MessageEnd, Part, note};
+use crate::protocol::exchange::{self as http, Anomaly, Exchange, Gap, MessageEnd, Part, note};
 use crate::protocol::stream_message::{Closed, StreamKind, StreamMessage, Tally};
 use crate::protocol::{Chunk, Hole, Output, Role};
 
@@ -78,6 +77,11 @@ impl Session {
     /// Bytes of a direction.
     pub fn bytes(&mut self, role: Role, chunk: Chunk<'_>, out: &mut Vec<Output>) {
         self.last_ns = chunk.time_ns;
+        let bytes = chunk.bytes.len() as u64;
+        self.change(role, |seen| {
+            *seen.seen_bytes = seen.seen_bytes.saturating_add(bytes);
+            *seen.captured_bytes = seen.captured_bytes.saturating_add(bytes);
+        });
         let mut events = std::mem::take(&mut self.events);
         self.half(role).push(chunk, &mut events);
         self.tell(role, events, out);
@@ -86,6 +90,21 @@ impl Session {
     /// A hole in a direction.
     pub fn hole(&mut self, role: Role, hole: &Hole, out: &mut Vec<Output>) {
         self.last_ns = hole.time_ns;
+        let Hole { bytes, reason, .. } = *hole;
+        self.change(role, |seen| {
+            let at = *seen.seen_bytes;
+            *seen.seen_bytes = at.saturating_add(bytes);
+            let is_full = seen.gaps.len() >= GAPS;
+            match seen.gaps.last_mut() {
+                Some(last)
+                    if is_full
+                        || last.at.saturating_add(last.bytes) == at && last.reason == reason =>
+                {
+                    last.bytes = last.bytes.saturating_add(bytes);
+                }
+                _ => seen.gaps.push(Gap { at, bytes, reason }),
+            }
+        });
         let mut events = std::mem::take(&mut self.events);
         self.half(role).hole(hole, &mut events);
         self.tell(role, events, out);
@@ -108,9 +127,11 @@ impl Session {
         exchange.part = Part::Close(self.number);
         if let Some(response) = &mut exchange.response {
             response.last_ns = self.last_ns;
-            // The agent's stop cuts it short; without a Close frame the connection did.
+            // The agent's stop cuts it short, or lost frames; without a Close frame the connection did.
             response.end = match (how, self.tally.close) {
-                (MessageEnd::Unfinished, _) => how,
+                _ if response.end == MessageEnd::Unknown => MessageEnd::Unknown,
+                (MessageEnd::Unfinished | MessageEnd::Unknown, _) => how,
+                (MessageEnd::Reset, None) => how,
                 (_, None) => MessageEnd::Truncated,
                 (_, Some(_)) => MessageEnd::Whole,
             };
@@ -139,33 +160,52 @@ impl Session {
                 Event::Close(close) => {
                     self.tally.close.get_or_insert(Closed { code: close.code, role });
                 }
-                Event::Lost { reason, bytes } => self.lost(role, reason, bytes),
+                Event::Lost { bytes, .. } => self.lost(role, bytes),
             }
         }
         self.events = events;
     }
 
-    fn lost(&mut self, role: Role, reason: Reason, bytes: u64) {
+    /// Bytes of which it is not known what they were.
+    fn lost(&mut self, role: Role, bytes: u64) {
         let count = self.tally.of(role);
         count.lost_bytes = count.lost_bytes.saturating_add(bytes);
-        let gaps = match role {
-            Role::Request => self.exchange.request.as_mut().map(|message| &mut message.gaps),
-            Role::Response => self.exchange.response.as_mut().map(|message| &mut message.gaps),
-        };
-        let Some(gaps) = gaps else { return };
-        let is_full = gaps.len() >= GAPS;
-        match gaps.last_mut() {
-            Some(last) if last.reason == reason || is_full => {
-                last.bytes = last.bytes.saturating_add(bytes);
-            }
-            _ => gaps.push(Gap { at: 0, bytes, reason }),
+        if bytes > 0 {
+            self.change(role, |seen| *seen.end = MessageEnd::Unknown);
         }
+    }
+
+    /// The direction's message grows by what comes after its head.
+    fn change(&mut self, role: Role, change: impl FnOnce(Figures<'_>)) {
+        match role {
+            Role::Request => self.exchange.request.as_mut().map(Figures::of).map(change),
+            Role::Response => self.exchange.response.as_mut().map(Figures::of).map(change),
+        };
     }
 
     fn half(&mut self, role: Role) -> &mut Half {
         match role {
             Role::Request => &mut self.client,
             Role::Response => &mut self.server,
+        }
+    }
+}
+
+/// What is known of the bytes of one direction.
+struct Figures<'m> {
+    seen_bytes: &'m mut u64,
+    captured_bytes: &'m mut u64,
+    gaps: &'m mut Vec<Gap>,
+    end: &'m mut MessageEnd,
+}
+
+impl<'m> Figures<'m> {
+    fn of<H>(message: &'m mut http::Message<H>) -> Self {
+        Self {
+            seen_bytes: &mut message.seen_bytes,
+            captured_bytes: &mut message.captured_bytes,
+            gaps: &mut message.gaps,
+            end: &mut message.end,
         }
     }
 }

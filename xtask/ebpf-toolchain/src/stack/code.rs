@@ -28,9 +28,20 @@ pub(super) struct Code {
 pub(super) struct Function {
     name: String,
     start: Place,
-    is_program: bool,
+    kind: Kind,
     frame_bytes: u64,
     calls: Vec<Place>,
+}
+
+/// What calls a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A uprobe.
+    Uprobe,
+    /// Another hook.
+    Other,
+    /// Other functions.
+    Called,
 }
 
 /// A byte of a section.
@@ -53,13 +64,18 @@ impl Code {
         {
             let name = section.name()?;
             code.sections.insert(section.index(), name.to_owned());
-            code.functions.extend(functions(&file, &section, is_on_uprobe(name))?);
+            code.functions.extend(functions(&file, &section, kind(name))?);
         }
         Ok(code)
     }
 
     pub fn programs(&self) -> impl Iterator<Item = &Function> {
-        self.functions.iter().filter(|function| function.is_program)
+        self.functions.iter().filter(|function| function.kind == Kind::Uprobe)
+    }
+
+    /// Programs on other hooks.
+    pub fn other_programs(&self) -> impl Iterator<Item = &Function> {
+        self.functions.iter().filter(|function| function.kind == Kind::Other)
     }
 
     pub fn called_by<'c>(
@@ -83,16 +99,20 @@ impl Function {
     }
 }
 
-/// `uprobe`, `uretprobe`, and these with what they are put on.
-fn is_on_uprobe(section: &str) -> bool {
-    let kind = section.split(['/', '.']).next().unwrap_or_default();
-    ["uprobe", "uretprobe"].contains(&kind)
+/// `uprobe`, `uretprobe`, and these with what they are put on; functions that are no programs lie in
+/// `.text`.
+fn kind(section: &str) -> Kind {
+    match section.split(['/', '.']).next() {
+        Some("uprobe" | "uretprobe") => Kind::Uprobe,
+        None | Some("") => Kind::Called,
+        Some(_) => Kind::Other,
+    }
 }
 
 fn functions(
     file: &File<'_>,
     section: &Section<'_, '_>,
-    is_program: bool,
+    kind: Kind,
 ) -> Result<Vec<Function>, StackError> {
     let bytes = section.data()?;
     let slots = bytes.as_chunks::<SLOT_BYTES>().0;
@@ -113,7 +133,7 @@ fn functions(
         functions.push(Function {
             name: name_in_source(symbol.name()?),
             start: Place { section: section.index(), at_bytes: symbol.address() },
-            is_program,
+            kind,
             frame_bytes: frame::frame_bytes(&instructions),
             calls: calls.collect(),
         });

@@ -133,6 +133,21 @@ fn other_hooks_may_use_the_stack() {
 }
 
 #[test]
+fn all_frames_of_a_chain_have_half_a_kilobyte() {
+    let object = |frame_bytes| {
+        Made::default()
+            .function("tp_btf/sys_exit", "exit", 200, &[Call::By("deep"), Call::Address("again")])
+            .function(".text", "deep", frame_bytes, &[])
+            .function(".text", "again", 280, &[])
+            .function("uprobe", "enter", 8, &[])
+    };
+    assert_eq!(chains(&object(288)), "enter (8)");
+    let refused = "a program takes 544 bytes of stack, as kernels before 6.8 count, of which it may have \
+                   512: exit (200) -> deep (290)";
+    assert_eq!(chains(&object(290)), refused);
+}
+
+#[test]
 fn a_function_that_calls_itself_is_refused() {
     let object = Made::default().function("uprobe", "enter", 8, &[Call::By("round")]).function(
         ".text",

@@ -200,7 +200,9 @@ fn tunnels() {
         ",
         expect![[r#"
             #1 CONNECT h:443 2 [0] 44+?/44 => 200 2 [0] 22+?/22
+            loss upgraded 0 connections 1
             #5 CONNECT /chat 2 (websocket) [0] 88+?/88 => 200 2 [0] 22+?/22
+            #5 CONNECT /chat 2 (websocket) [0] 88+?/91 Unknown => 200 2 [0] 22+?/22 Truncated
             #3 CONNECT h:443 2 [0] 44+0/44 Truncated => 502 2 [0] 22+0/22
         "#]],
     );

@@ -1,0 +1,149 @@
+//! What may be written of a body: fail closed, by allow-list.
+//!
+//! In: `Content` of a message, `BodyRules`. Out: `Kept`, notes of what was removed; `Operations`.
+//! Always: structure, and names of fields that read as such, but values only under names that are
+//! allowed and only if they look harmless; of media types that are not understood nothing, unless
+//! they are allowed; memory is at most a small multiple of the content.
+//! Not here: content codings (they are removed before), how much of a body is captured.
+
+pub mod rules;
+
+mod binary;
+mod charset;
+mod form;
+mod json;
+mod media;
+mod named;
+mod names;
+mod operations;
+mod personal;
+mod places;
+mod plain;
+mod scalar;
+
+use self::media::{Kind, Media};
+use self::places::Places;
+use self::rules::BodyRules;
+use super::notes::Notes;
+use crate::audit::record::{Action, Sensitive};
+
+pub use self::operations::{Graphql, JsonRpc, OperationKind, Operations, operations};
+
+/// Content of a message, or the front of it. No `Debug`: it is not redacted.
+#[derive(Clone, Copy)]
+pub struct Content<'a> {
+    /// Value of Content-Type, with parameters.
+    pub media_type: Option<&'a [u8]>,
+    /// Its bytes, without content codings.
+    pub bytes: &'a [u8],
+    /// More came than is here.
+    pub cut: bool,
+}
+
+/// What may be written of a body.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Kept {
+    /// The body, redacted.
+    pub text: String,
+    /// How `text` holds it.
+    pub encoding: Encoding,
+    /// The body goes on where `text` ends: it was cut, or could not be read further.
+    pub truncated: bool,
+}
+
+/// How text holds a body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Encoding {
+    /// As text.
+    Utf8,
+    /// In base64 (RFC 4648 section 4).
+    Base64,
+}
+
+impl Encoding {
+    /// `utf-8` or `base64`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
+/// What may be written of the content; `None`: nothing. `key`: the record's key that the content
+/// stands under (`http.request.body.content`); notes begin with it.
+pub fn redact(
+    content: &Content<'_>,
+    rules: &BodyRules,
+    key: &'static str,
+    notes: &mut Notes<'_>,
+) -> Option<Kept> {
+    if content.bytes.is_empty() {
+        return None;
+    }
+    let media = content.media_type.and_then(Media::parse);
+    let kept = media.ok_or(Sensitive::Unlisted).and_then(|media| {
+        let terms = Terms { rules, all: rules.allows_media(&media.essence), key };
+        by_kind(content, &media, &terms, notes)
+    });
+    if let Err(kind) = kept {
+        notes.add(key, kind, Action::Drop);
+    }
+    kept.ok()
+}
+
+/// What everything that is kept has to go by.
+struct Terms<'r> {
+    rules: &'r BodyRules,
+    /// The media type is allowed: not only values under allowed names are kept.
+    all: bool,
+    key: &'static str,
+}
+
+/// Errors: nothing is kept, since it may hold this.
+fn by_kind(
+    content: &Content<'_>,
+    media: &Media<'_>,
+    terms: &Terms<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<Kept, Sensitive> {
+    match media.kind() {
+        Kind::Json => by_fields(content, media, terms, notes, json::redact),
+        Kind::JsonLines => by_fields(content, media, terms, notes, json::redact_lines),
+        Kind::Form => by_fields(content, media, terms, notes, form::redact),
+        Kind::Text(markup) if terms.all => {
+            let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
+            let text = String::from_utf8_lossy(&bytes);
+            plain::redact(&text, markup, content.cut, &mut |kind| {
+                notes.add(terms.key, kind, Action::Mask);
+            })
+        }
+        Kind::Other if terms.all => binary::redact(content.bytes, content.cut),
+        Kind::Multipart | Kind::Text(_) | Kind::Other => Err(Sensitive::Unlisted),
+    }
+}
+
+/// Reads bytes of a whole (`false`) or cut (`true`) body and writes what may be kept. Returns
+/// whether it read all of it.
+type Redact = for<'b> fn(&'b [u8], bool, &mut Places<'_, 'b>, &mut String) -> bool;
+
+fn by_fields(
+    content: &Content<'_>,
+    media: &Media<'_>,
+    terms: &Terms<'_>,
+    notes: &mut Notes<'_>,
+    redact: Redact,
+) -> Result<Kept, Sensitive> {
+    let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
+    let mut places = Places::new(terms.rules, terms.all);
+    let mut text = String::with_capacity(bytes.len());
+    let whole = redact(&bytes, content.cut, &mut places, &mut text);
+    if text.is_empty() {
+        return Err(Sensitive::Unlisted);
+    }
+    places.tell(terms.key, notes);
+    Ok(Kept { text, encoding: Encoding::Utf8, truncated: content.cut || !whole })
+}
+
+#[cfg(test)]
+mod tests;

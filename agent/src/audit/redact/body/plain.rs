@@ -1,0 +1,117 @@
+//! Text that is kept as a whole, without what looks sensitive in it.
+//!
+//! In: text of an allowed media type. Out: the same text with `***` in it.
+//! Always: what a name gives away goes, then words that look sensitive, then lines that still do; of a
+//! cut text the last line goes, since nobody knows what it would have become; no control characters
+//! but tabs and ends of lines.
+//! Not here: whether the media type is allowed (`rules`).
+
+use super::super::MASK;
+use super::{Encoding, Kept, named, scalar};
+use crate::audit::record::Sensitive;
+
+/// The text as it may be written. `markup`: it has elements with names. `note` is told what was hidden.
+/// Errors: nothing is left.
+pub(super) fn redact(
+    text: &str,
+    markup: bool,
+    cut: bool,
+    note: &mut dyn FnMut(Sensitive),
+) -> Result<Kept, Sensitive> {
+    let end = if cut { text.rfind('\n').map_or(0, |at| at + 1) } else { text.len() };
+    let text = text.get(..end).unwrap_or_default();
+    let mut masker = Masker { out: String::with_capacity(text.len()), markup, note };
+    let whole = masker.text(text);
+    if masker.out.is_empty() {
+        return Err(Sensitive::Unlisted);
+    }
+    Ok(Kept { text: masker.out, encoding: Encoding::Utf8, truncated: cut || !whole })
+}
+
+struct Masker<'n> {
+    out: String,
+    markup: bool,
+    note: &'n mut dyn FnMut(Sensitive),
+}
+
+impl Masker<'_> {
+    /// Returns whether it came to the end.
+    fn text(&mut self, text: &str) -> bool {
+        let mut rest = text;
+        while let Some((before, block)) = rest.split_once(PEM_BEGIN) {
+            if !self.without_blocks(before) {
+                return false;
+            }
+            self.mask(Sensitive::PrivateKey);
+            let Some((_, after)) = block.split_once(PEM_END) else { return false };
+            rest = after.split_once(PEM_MARK).map_or(after, |(_, after)| after);
+        }
+        self.without_blocks(rest)
+    }
+
+    /// Text without PEM blocks: hides secrets that have names.
+    fn without_blocks(&mut self, text: &str) -> bool {
+        let mut rest = text;
+        while let Some(found) = named::find(rest.as_bytes(), self.markup) {
+            let Some((before, secret)) = rest.split_at_checked(found.start) else { return false };
+            self.lines(before);
+            self.mask(found.kind);
+            let Some(length) = found.end.map(|end| end.saturating_sub(found.start)) else {
+                return false;
+            };
+            let Some((_, after)) = secret.split_at_checked(length) else { return false };
+            rest = after;
+        }
+        self.lines(rest);
+        true
+    }
+
+    fn lines(&mut self, text: &str) {
+        for line in text.split_inclusive('\n') {
+            match scalar::suspicion(line) {
+                None => self.push(line),
+                Some(kind) => self.words(line, kind),
+            }
+        }
+    }
+
+    /// Hides the words of a line that look sensitive, or the line.
+    fn words(&mut self, line: &str, kind: Sensitive) {
+        let start = self.out.len();
+        let mut found = Vec::new();
+        for word in line.split_inclusive(char::is_whitespace) {
+            match scalar::suspicion(word.trim_end()) {
+                None => self.push(word),
+                Some(kind) => {
+                    found.push(kind);
+                    self.out.push_str(MASK);
+                    self.push(word.get(word.trim_end().len()..).unwrap_or_default());
+                }
+            }
+        }
+        if self.out.get(start..).and_then(scalar::suspicion).is_some() {
+            self.out.truncate(start);
+            self.mask(kind);
+            return self.push(if line.ends_with('\n') { "\n" } else { "" });
+        }
+        found.into_iter().for_each(|kind| (self.note)(kind));
+    }
+
+    fn mask(&mut self, kind: Sensitive) {
+        (self.note)(kind);
+        self.out.push_str(MASK);
+    }
+
+    fn push(&mut self, text: &str) {
+        let odd =
+            |character: char| character.is_control() && !matches!(character, '\n' | '\r' | '\t');
+        let shown =
+            |character| if odd(character) { char::REPLACEMENT_CHARACTER } else { character };
+        self.out.extend(text.chars().map(shown));
+    }
+}
+
+/// A block of RFC 7468, and the end of its last line.
+const PEM_BEGIN: &str = "-----BEGIN";
+const PEM_END: &str = "-----END";
+const PEM_MARK: &str = "-----";

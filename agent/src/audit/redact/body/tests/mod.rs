@@ -1,0 +1,54 @@
+//! Bodies as a whole: what is kept, and that nothing else is.
+
+mod canary;
+mod json;
+mod operations;
+mod others;
+mod random;
+
+use expect_test::Expect;
+use proptest::prelude::ProptestConfig;
+
+use super::rules::BodyRules;
+use super::*;
+use crate::audit::redact::RedactionConfig;
+
+pub(super) const KEY: &str = "http.request.body.content";
+
+pub(super) fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
+/// Rules that allow these besides the default.
+pub(super) fn rules(more: &[&str]) -> BodyRules {
+    let mut config = RedactionConfig::default();
+    config.body_allow.extend(more.iter().map(|entry| (*entry).to_owned()));
+    BodyRules::new(&config)
+}
+
+pub(super) fn content<'a>(media_type: &'a str, bytes: &'a [u8]) -> Content<'a> {
+    Content { media_type: Some(media_type.as_bytes()), bytes, cut: false }
+}
+
+/// What is kept, and below it what was removed.
+pub(super) fn show(content: &Content<'_>, rules: &BodyRules) -> String {
+    let mut notes = Notes::default();
+    let kept = redact(content, rules, KEY, &mut notes);
+    let mut text = match kept {
+        None => "nothing".to_owned(),
+        Some(kept) => {
+            let encoding = if kept.encoding == Encoding::Base64 { "base64 " } else { "" };
+            let end = if kept.truncated { " …" } else { "" };
+            format!("{encoding}{}{end}", kept.text)
+        }
+    };
+    for note in notes.into_list() {
+        let path = note.path.strip_prefix(KEY).unwrap();
+        text += &format!("\n{path} {:?} {:?} {}", note.kind, note.action, note.count);
+    }
+    text
+}
+
+pub(super) fn check(media_type: &str, body: &str, more: &[&str], expected: Expect) {
+    expected.assert_eq(&show(&content(media_type, body.as_bytes()), &rules(more)));
+}

@@ -1,0 +1,5 @@
+//! Server-sent events.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| earwitness::fuzzing::events(bytes));

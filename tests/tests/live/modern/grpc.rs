@@ -1,0 +1,173 @@
+//! gRPC: calls of every kind, against what the server counts.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use live_tests::certificates::Certificates;
+use live_tests::clients::Held;
+use live_tests::compare;
+use live_tests::process;
+use live_tests::record::Record;
+use live_tests::scene::Scene;
+use live_tests::servers::grpc::{self, Call, Server};
+
+use super::{number, whole_on_streams};
+
+crate::tests![
+    every_kind_of_call,
+    client_alone_is_watched,
+    every_kind_of_call_over_tls,
+    left_out_by_port_over_tls,
+];
+
+fn every_kind_of_call(scene: &Scene) -> Result<()> {
+    let server = Server::start(scene, None)?;
+    let agent = scene.agent().port(server.port).start()?;
+    let mut client = grpc::client(scene, server.port, None)?;
+    let answers = grpc::calls(&process::run(&mut client, CLIENT_SECONDS)?.good()?)?;
+    let ended = agent.finish(answers.len())?;
+    as_told(&ended.exchanges(), &answers, &server)?;
+    for record in ended.exchanges() {
+        record.must_be("/observer/side", "server")?;
+        record.must_be("/capture/attribution", "socket")?;
+    }
+    ended.lost_nothing()
+}
+
+fn client_alone_is_watched(scene: &Scene) -> Result<()> {
+    let server = Server::start(scene, None)?;
+    let client = Held::new(scene, &grpc::client(scene, server.port, None)?)?;
+    let agent = scene.agent().pid(client.pid()).start()?;
+    let answers = grpc::calls(&client.go()?)?;
+    let ended = agent.finish(answers.len())?;
+    as_told(&ended.exchanges(), &answers, &server)?;
+    for record in ended.exchanges() {
+        record.must_be("/observer/side", "client")?;
+    }
+    ended.lost_nothing()
+}
+
+/// The library is BoringSSL without names of functions, and does not say which socket it is for. Where
+/// that cannot be told, each end has records of its own, without addresses.
+fn every_kind_of_call_over_tls(scene: &Scene) -> Result<()> {
+    let certificates = Certificates::new(scene)?;
+    let server = Server::start(scene, Some(&certificates))?;
+    let client = Held::new(scene, &grpc::client(scene, server.port, Some(&certificates))?)?;
+    let pids = [("server", server.pid()), ("client", client.pid())];
+    let agent = scene.agent().start()?;
+    let answers = grpc::calls(&client.go()?)?;
+    let ended = agent.finish(2 * answers.len())?;
+    let all = ended.exchanges_under("/demo.v1.Echo/");
+    for (side, pid) in pids {
+        let is_here = |record: &&&Record| record.text("/observer/side") == Some(side);
+        let records: Vec<_> = all.iter().filter(is_here).copied().collect();
+        if side == "client" && records.is_empty() {
+            continue;
+        }
+        as_told(&records, &answers, &server)?;
+        records.iter().try_for_each(|record| over_tls(record, side, pid))?;
+    }
+    Ok(())
+}
+
+fn over_tls(record: &Record, side: &str, pid: u32) -> Result<()> {
+    record.must_be("/tls/library", "boringssl")?;
+    record.must_be("/url/scheme", "https")?;
+    let told = record.number(&format!("/{side}/process/pid"));
+    ensure!(told == Some(pid.into()), "{side} is {pid}: {record}");
+    let attribution = record.text("/capture/attribution");
+    let has_address = record.at("/client/port").is_some();
+    ensure!(
+        (attribution != Some("none")) == has_address,
+        "an address by {attribution:?}: {record}"
+    );
+    Ok(())
+}
+
+/// Where only a port is wanted and no port is known, it is told whose connections are left out, and
+/// each process by what it is.
+fn left_out_by_port_over_tls(scene: &Scene) -> Result<()> {
+    let certificates = Certificates::new(scene)?;
+    let server = Server::start(scene, Some(&certificates))?;
+    let client = Held::new(scene, &grpc::client(scene, server.port, Some(&certificates))?)?;
+    let pids = [u64::from(server.pid()), u64::from(client.pid())];
+    let agent = scene.agent().port(server.port).start()?;
+    client.go()?;
+    let ended = agent.stop()?;
+    let is_told = !ended.exchanges().is_empty() || !ended.losses().is_empty();
+    ensure!(is_told, "neither exchanges nor losses");
+    for record in ended.losses() {
+        for (end, pid) in [("server", pids[0]), ("client", pids[1])] {
+            let told = record.number(&format!("/loss/{end}/process/pid"));
+            ensure!(told.is_none_or(|told| told == pid), "the {end} is {pid}: {record}");
+        }
+    }
+    Ok(())
+}
+
+/// Fails unless every call is recorded as both ends tell of it.
+fn as_told(records: &[&Record], answers: &[Call], server: &Server) -> Result<()> {
+    whole_on_streams(records)?;
+    let calls = server.calls(answers.len() - 1)?;
+    let expected = answers.iter().map(outcome).collect();
+    compare::same(expected, records.iter().map(|record| recorded(record)).collect())?;
+    // The server has the same calls in the same order, less those of a method that is not there.
+    let mut logged = calls.iter();
+    for (record, answer) in in_order(records).iter().zip(answers) {
+        record.must_be("/http/request/method", "POST")?;
+        record.must_be("/rpc/system", "grpc")?;
+        ensure!(record.status() == Some(200), "the status of HTTP is always 200: {record}");
+        if answer.code == "UNIMPLEMENTED" {
+            continue;
+        }
+        let call = logged.next().context("the server has logged fewer calls")?;
+        ensure!(call.method == answer.method, "{call:?} logged, {answer:?} answered");
+        counted(record, call)?;
+    }
+    Ok(())
+}
+
+fn outcome(call: &Call) -> String {
+    let number =
+        NUMBERS.iter().find(|(name, _)| *name == call.code).map_or(99, |(_, number)| *number);
+    format!("{} {} {} {number}", call.service, call.method, call.code)
+}
+
+fn recorded(record: &Record) -> String {
+    let text = |key: &str| record.text(key).unwrap_or("-").to_owned();
+    let number = record.number("/rpc/grpc/status_code").map_or(-1, u64::cast_signed);
+    let code = text("/rpc/response/status_code");
+    format!("{} {} {code} {number}", text("/rpc/service"), text("/rpc/method"))
+}
+
+/// By stream: the client makes one call after another.
+fn in_order<'r>(records: &[&'r Record]) -> Vec<&'r Record> {
+    let by_stream: BTreeMap<_, _> =
+        records.iter().map(|record| (record.stream(), *record)).collect();
+    by_stream.into_values().collect()
+}
+
+/// Every message has 5 bytes in front; compressed ones are shorter than what the server has counted.
+fn counted(record: &Record, call: &Call) -> Result<()> {
+    let (requests, request_bytes) = call.requests.unwrap_or_default();
+    let (responses, response_bytes) = call.responses;
+    let ways = [("request", requests, request_bytes), ("response", responses, response_bytes)];
+    for (way, messages, bytes) in ways {
+        let of = |what: &str| number(record, &format!("/earwitness/messages/{way}/{what}"));
+        let came = of("messages")?;
+        ensure!(came == messages, "{way}: {messages} messages, {came} came: {record}");
+        let (came, expected) = (of("bytes")?, bytes + PREFIX_BYTES * messages);
+        let is_compressed =
+            came < expected && record.number("/http/request/body/size") < Some(1000);
+        ensure!(
+            came == expected || is_compressed,
+            "{way}: {expected} bytes, {came} came: {record}"
+        );
+    }
+    Ok(())
+}
+
+/// What each name stands for, of those that are in the test.
+const NUMBERS: [(&str, u64); 3] = [("OK", 0), ("NOT_FOUND", 5), ("UNIMPLEMENTED", 12)];
+const PREFIX_BYTES: u64 = 5;
+const CLIENT_SECONDS: u64 = 60;
