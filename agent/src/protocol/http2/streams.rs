@@ -389,7 +389,7 @@ impl Streams {
     pub fn check(&self) {
         let held: usize = self.open.values().map(|stream| stream.memory_bytes()).sum();
         assert_eq!(self.held_bytes, held);
-        assert_eq!(self.waiting, self.open.values().map(|stream| waits(stream)).sum());
+        assert_eq!(self.waiting, self.open.values().map(|stream| waits(stream)).sum::<usize>());
         assert!(self.open.values().all(|stream| stream.counted_bytes == stream.memory_bytes()));
     }
 }
