@@ -334,7 +334,10 @@ impl Connection {
                 }
                 Verdict::Joined(requests) => self.join(requests, input.time_ns(), l, out),
                 Verdict::Tls => self.follow_tls(d, &input),
-                Verdict::Other => self.mode = Mode::Ignored,
+                Verdict::Other => {
+                    tell_unfound(probe, out);
+                    self.mode = Mode::Ignored;
+                }
             },
         }
     }
@@ -486,6 +489,9 @@ impl Connection {
                 if let Some((reason, bytes)) = probe.missing() {
                     out.push(Output::Loss(Loss::hole(reason, bytes)));
                 }
+                if !self.carried {
+                    tell_unfound(&probe, out);
+                }
             }
         }
     }
@@ -495,6 +501,13 @@ impl Connection {
             true => Role::Request,
             false => Role::Response,
         }
+    }
+}
+
+/// It seemed to be HTTP/2, and that was never certain.
+fn tell_unfound(probe: &Probe, out: &mut Vec<Output>) {
+    for missed in probe.missed().into_iter().flatten() {
+        http2::tell_missed(missed, out);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::model::loss::Reason;
 use crate::model::sample::Direction;
 use crate::protocol::detect::{self, Match, Matcher};
 use crate::protocol::held::Input;
-use crate::protocol::http2::scout::Scout;
+use crate::protocol::http2::scout::{Missed, Scout};
 use crate::protocol::http2::search::Search;
 use crate::protocol::meter::Span;
 use crate::protocol::tls;
@@ -132,6 +132,11 @@ impl Probe {
     /// Where requests come from, if it is going to be HTTP/2.
     pub fn requests(&self) -> Option<Direction> {
         self.search.as_ref()?.requests()
+    }
+
+    /// It is not going to be known. What is lost by that, if it seemed to be HTTP/2.
+    pub fn missed(&self) -> Option<[Missed; 2]> {
+        self.search.as_ref()?.missed()
     }
 
     /// The search for HTTP/2.

@@ -141,6 +141,7 @@ impl FrameHead {
         };
         let (length, is_answer) = (self.length, self.has(flag::ACK));
         let is_known = match self.kind {
+            kind::DATA if self.is_padded() => length > 0,
             kind::DATA => length > 0 || self.has(flag::END_STREAM),
             kind::HEADERS | kind::CONTINUATION => length > u32::from(self.prefix_bytes()),
             kind::SETTINGS => length <= if is_answer { 0 } else { SETTINGS_BYTES },
@@ -181,6 +182,7 @@ mod tests {
             ([0, 0, 5, 0, 0, 0, 0, 0, 1], true),
             ([0, 0, 0, 0, 1, 0, 0, 0, 1], true),
             ([0, 0, 0, 0, 0, 0, 0, 0, 1], false),
+            ([0, 0, 0, 0, 9, 0, 0, 0, 1], false),
             ([0, 0, 5, 0, 5, 0, 0, 0, 1], false),
             ([0, 0, 5, 0, 0, 0x80, 0, 0, 1], false),
             ([0, 0, 1, 1, 4, 0, 0, 0, 1], true),

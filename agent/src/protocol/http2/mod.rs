@@ -24,13 +24,13 @@ pub mod streams;
 pub mod tape;
 pub mod tunnels;
 
-use frame::HEAD_BYTES;
+use frame::{HEAD_BYTES, MOST_BYTES};
 use half::{Half, Settings, Step};
 use head::{Head, Shape};
 use hpack::Decoder;
 use hpack::list::HeaderList;
 use reader::Reader;
-use scout::{About, Scout};
+use scout::{About, Missed, Scout};
 use stream::{Block, Stream};
 use streams::Streams;
 
@@ -55,7 +55,7 @@ pub struct Http2 {
 /// One direction.
 struct Side {
     state: State,
-    /// Largest payload that its receiver has ever allowed.
+    /// Largest payload that its receiver has ever allowed; 0: that is not known.
     frame_bytes: u32,
 }
 
@@ -74,10 +74,13 @@ struct Around<'a> {
 impl Http2 {
     /// A connection seen from its first byte on.
     pub fn new() -> Self {
-        let half = |preface| Half::new(Reader::new(preface), Decoder::new(), Reason::Unparsed);
+        let side = |preface| {
+            let half = Half::new(Reader::new(preface), Decoder::new(), Reason::Unparsed);
+            Side { state: State::InStep(half), frame_bytes: MOST_BYTES }
+        };
         Self {
-            requests: Side { state: State::InStep(half(true)), frame_bytes: 0 },
-            responses: Side { state: State::InStep(half(false)), frame_bytes: 0 },
+            requests: side(true),
+            responses: side(false),
             streams: Streams::default(),
             list: HeaderList::default(),
             is_wrong: false,
@@ -126,10 +129,9 @@ impl Http2 {
         self.settle(|scout| scout.is_far() || scout.may_be_proven(), &mut Around { limits, out });
         let mut reason = (how == MessageEnd::Unfinished).then_some(Reason::AgentStop);
         for scout in [&self.requests, &self.responses].into_iter().filter_map(Side::scout) {
-            let (why, bytes) = scout.missed();
-            report(why, bytes, out);
+            tell_missed(scout.missed(), out);
         }
-        reason = reason.or(self.responses.scout().map(|scout| scout.missed().0));
+        reason = reason.or(self.responses.scout().map(|scout| scout.missed().reason));
         self.streams.close(how, reason, out);
     }
 
@@ -310,9 +312,10 @@ impl Http2 {
             let State::Lost(scout) = state else { continue };
             let found = scout.found();
             side.state = State::InStep(found.half);
-            report(found.reason, found.skipped_bytes, around.out);
+            let reason = found.missed.reason;
+            tell_missed(found.missed, around.out);
             // What was opened meanwhile may have gone on before the frames that were found.
-            self.streams.shake(role, found.reason, found.begun_ns, found.begun_ns);
+            self.streams.shake(role, reason, found.begun_ns, found.begun_ns);
             found.tape.play(|span| self.bytes(role, span, around));
         }
     }
@@ -455,6 +458,14 @@ fn other(role: Role) -> Role {
 
 fn reset(role: Role, code: u32, goaway: bool) -> Reset {
     Reset { code, by_client: role == Role::Request, goaway }
+}
+
+/// Tells of what a search has passed over. The rest of what had begun before us is no loss.
+pub fn tell_missed(missed: Missed, out: &mut Vec<Output>) {
+    let is_loss = missed.has_heads || missed.reason != Reason::BeforeAttach;
+    if missed.bytes > 0 && is_loss {
+        out.push(Output::Loss(Loss::hole(missed.reason, missed.bytes)));
+    }
 }
 
 /// Tells of lost bytes. What was before us is no loss.

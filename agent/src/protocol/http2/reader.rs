@@ -143,6 +143,11 @@ impl Reader {
         self.front_bytes == 0 && matches!(self.state, State::Head)
     }
 
+    /// A frame's header has come, and nothing of its payload.
+    pub fn is_at_payload(&self) -> bool {
+        matches!(&self.state, State::Payload(payload) if payload.left == payload.head.length)
+    }
+
     /// The preface has begun, and is not over.
     pub fn is_at_preface(&self) -> bool {
         matches!(self.state, State::Preface(_))
@@ -227,6 +232,8 @@ impl Reader {
     /// frame is for its receiver to refuse.
     fn may_be(&self, head: &FrameHead) -> bool {
         match self.search {
+            // Larger ones only behind others.
+            Some(most_bytes) if self.frames == 0 => head.is_usual(most_bytes.min(MOST_BYTES)),
             Some(most_bytes) => head.is_usual(most_bytes),
             None => head.is_possible(MOST_ALLOWED_BYTES) || head.length <= MOST_BYTES,
         }

@@ -10,11 +10,16 @@
 //! that was under way where the chain began. So it counts
 //!
 //! - once it goes on behind the end of the largest such frame (`is_far`): the header of the frame after
-//!   it is not where the chain expects one, which breaks it, or it is, and then they are one;
-//! - or with time (`is_proven`): most of its heads belong to one of the other direction, every call
-//!   began with a frame, and then nothing came for a second; or all that for ten. A frame is written in one
-//!   go, and a writer that is held up in it is not held up at just such places, nor for so long. Where some
-//!   call did not begin with a frame, only what comes from the next one on that does can count so.
+//!   it is not where the chain expects one, which breaks it, or it is, and then they are one. How large that
+//!   is, is known from the frames that came in step; where none did, it is what programs write at once
+//!   (32 KiB), or the usual limit (16 KiB) as long as calls began with frames;
+//! - or with time (`is_proven`): most of its heads belong to one of the other direction, calls began with
+//!   frames, and then nothing came for a second; or all that for ten. A frame is written in one go, and a
+//!   writer that is held up in it is not held up at just such places, nor for so long. Of frames that hold
+//!   much, pieces may have been moved; where more frames were cut than that, only what comes from the next
+//!   one on that a call begins with can count so, and after a silence, what comes then.
+//!
+//! A call that reads just a frame's header, and the one after it, begin with a frame: many programs read so.
 //!
 //! Three things make it begin anew, at the frame that shows them: content of a stream whose head was not
 //! in the chain (a body was under way where the chain began, and what came until then may be part of it);
@@ -51,6 +56,8 @@ pub struct Scout {
     news: Vec<u32>,
     /// What was found so far counts no more, for the other direction either.
     is_restarted: bool,
+    /// There were heads in what was passed over: exchanges that nobody will be told of.
+    has_lost_heads: bool,
 }
 
 /// What is known of the direction beforehand.
@@ -73,7 +80,9 @@ pub struct About {
 struct Chain {
     /// Bytes of it so far.
     bytes: u64,
-    /// Since then every call began with a frame, unless one has not.
+    /// Where the last call began.
+    call_at: u64,
+    /// Since then most calls began with a frame, unless it is torn: too many have not.
     calm: Calm,
     is_torn: bool,
     /// Where the frame began that came last, or the one that its field block began with.
@@ -97,7 +106,7 @@ struct Chain {
     is_waiting: bool,
 }
 
-/// Calls in a row that began with a frame.
+/// Calls in a row of which most began with a frame.
 #[derive(Default)]
 struct Calm {
     /// Where the first of them began, and when.
@@ -106,6 +115,13 @@ struct Calm {
     /// Heads since, and how many belong to one of the other direction.
     heads: usize,
     matched: usize,
+    /// Frames that began behind the largest usual one.
+    far: u8,
+    /// Frames that calls began with.
+    begun: u32,
+    /// Frames that calls began within, and the number of the last of them.
+    torn: u32,
+    torn_at: u32,
 }
 
 /// A stream whose head came.
@@ -137,12 +153,21 @@ pub struct Found {
     pub half: Half,
     /// What it has to be given.
     pub tape: Tape,
+    /// What was passed over.
+    pub missed: Missed,
+    /// When the first byte of the tape was moved.
+    pub begun_ns: u64,
+}
+
+/// What was passed over in a search.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Missed {
     /// Why it was not in step.
     pub reason: Reason,
-    /// How many bytes were passed over.
-    pub skipped_bytes: u64,
-    /// When the first of them was moved.
-    pub begun_ns: u64,
+    /// How many bytes that are.
+    pub bytes: u64,
+    /// There seem to have been heads among them, not only the rest of what had begun before.
+    pub has_heads: bool,
 }
 
 impl Scout {
@@ -158,6 +183,7 @@ impl Scout {
             skipped_bytes: 0,
             news: Vec::new(),
             is_restarted: false,
+            has_lost_heads: false,
         }
     }
 
@@ -178,24 +204,33 @@ impl Scout {
 
     /// The chain reaches further than any frame that began before it.
     pub fn is_far(&self) -> bool {
-        self.chain.far >= FAR_FRAMES && !self.chain.is_waiting
+        let chain = &self.chain;
+        let is_calm = chain.calm.far >= FAR_FRAMES && !chain.is_torn;
+        (is_calm || chain.is_far()) && !chain.is_waiting
     }
 
     /// The chain has been what it should be for long enough.
     pub fn is_proven(&self, now_ns: u64) -> bool {
-        let silent_ns = now_ns.saturating_sub(self.last_ns);
-        let age_ns = now_ns.saturating_sub(self.chain.calm.begun_ns);
-        self.may_be_proven() && (silent_ns >= SILENT_NS || age_ns >= OLD_NS)
+        let is_silent = now_ns.saturating_sub(self.last_ns) >= SILENT_NS;
+        let is_old = now_ns.saturating_sub(self.chain.calm.begun_ns) >= OLD_NS;
+        match self.chain.is_torn {
+            true => is_silent && self.is_likely(self.chain.matched, self.chain.heads.len()),
+            false => self.may_be_proven() && (is_silent || is_old),
+        }
     }
 
     /// Only time is missing; at the end of the connection there is no more.
     pub fn may_be_proven(&self) -> bool {
-        let chain = &self.chain;
+        let calm = &self.chain.calm;
+        !self.chain.is_torn && self.is_likely(calm.matched, calm.heads)
+    }
+
+    /// A frame has just ended, and of so many heads so many belong to one of the other direction.
+    fn is_likely(&self, matched: usize, heads: usize) -> bool {
         self.half.reader.is_between()
-            && chain.calm.matched > 0
-            && chain.calm.matched >= chain.calm.heads / 2
-            && !chain.is_torn
-            && !chain.is_waiting
+            && matched > 0
+            && matched >= heads / 2
+            && !self.chain.is_waiting
             && self.tape.len_bytes() > 0
     }
 
@@ -268,24 +303,35 @@ impl Scout {
 
     /// The frames are frames: gives back what has to be read.
     pub fn found(mut self) -> Found {
-        if !self.is_far() {
-            let dropped = self.tape.cut(self.chain.calm.at);
-            self.skipped_bytes = self.skipped_bytes.saturating_add(dropped);
-        }
+        let begin = match (self.chain.is_far(), self.chain.is_torn) {
+            (true, _) => 0,
+            (_, false) => self.chain.calm.at,
+            (_, true) => self.chain.bytes,
+        };
+        self.skipped_bytes = self.skipped_bytes.saturating_add(self.tape.cut(begin));
+        self.has_lost_heads |= self.chain.heads.values().any(|seen| seen.at < begin);
+        let missed = Missed {
+            reason: self.about.reason,
+            bytes: self.skipped_bytes,
+            has_heads: self.has_lost_heads,
+        };
         let is_preface = self.tape.from() == 0 && self.half.reader.has_preface();
         let reader = Reader::new(is_preface);
         Found {
             half: Half::new(reader, Decoder::late(), self.about.reason),
             begun_ns: self.tape.begun_ns().unwrap_or(self.last_ns),
             tape: self.tape,
-            reason: self.about.reason,
-            skipped_bytes: self.skipped_bytes,
+            missed,
         }
     }
 
-    /// Nothing is found: why, and how many bytes are lost by that.
-    pub fn missed(&self) -> (Reason, u64) {
-        (self.about.reason, self.skipped_bytes.saturating_add(self.tape.len_bytes() as u64))
+    /// Nothing is found: what is lost by that.
+    pub fn missed(&self) -> Missed {
+        Missed {
+            reason: self.about.reason,
+            bytes: self.skipped_bytes.saturating_add(self.tape.len_bytes() as u64),
+            has_heads: self.has_lost_heads || !self.chain.heads.is_empty(),
+        }
     }
 
     /// Memory held on the heap, in bytes.
@@ -344,9 +390,13 @@ impl Scout {
     /// A frame begins.
     fn frame(&mut self, at: u64) -> Result<(), Broken> {
         let Some(head) = self.half.reader.frame() else { return Ok(()) };
+        let longest_bytes = self.half.reader.longest_bytes();
         let chain = &mut self.chain;
-        if at >= chain.far_from.saturating_add(self.about.longest_bytes(&self.half.reader)) {
+        if at >= chain.far_from.saturating_add(self.about.reach_bytes(longest_bytes)) {
             chain.far = chain.far.saturating_add(1);
+        }
+        if at >= chain.calm.at.saturating_add(reach_bytes(longest_bytes)) {
+            chain.calm.far = chain.calm.far.saturating_add(1);
         }
         let goes_on = head.kind == kind::CONTINUATION;
         if !goes_on {
@@ -432,6 +482,7 @@ impl Scout {
     /// What was found so far is not believed. Its streams are no strangers for that.
     fn forget(&mut self) {
         let chain = &mut self.chain;
+        self.has_lost_heads |= !chain.heads.is_empty();
         chain.strangers.extend(std::mem::take(&mut chain.heads).into_keys());
         if chain.strangers.len() > STRANGERS {
             chain.strangers.clear();
@@ -460,6 +511,7 @@ impl Scout {
         let dropped = self.tape.len_bytes() as u64;
         self.skipped_bytes = self.skipped_bytes.saturating_add(dropped);
         self.is_restarted = true;
+        self.has_lost_heads |= !self.chain.heads.is_empty();
         self.half = half(&self.about);
         self.chain = Chain::new(&self.about, self.last_ns);
         self.tape = Tape::default();
@@ -478,20 +530,31 @@ impl Scout {
     /// Looks at where calls begin: with a frame, or within one.
     fn watch_calls(&mut self, span: &Span<'_>) {
         if span.call_start {
-            let (reader, at) = (&self.half.reader, self.chain.bytes);
-            let is_within = !reader.is_lost() && !reader.is_between();
-            if self.chain.is_torn && !is_within {
-                let begun_ns = span.time_ns;
-                self.chain.calm = Calm { at, begun_ns, ..Calm::default() };
-            }
-            self.chain.is_torn = is_within;
-            self.rival = Rival { is_open: is_within, at, ..Rival::default() };
+            self.call(span.time_ns);
         }
         if self.rival.look(span.rest, self.about.most_bytes()) {
             self.chain.far_from = self.rival.at;
             self.chain.far = 0;
+            self.chain.is_torn = true;
             self.chain.is_waiting = true;
         }
+    }
+
+    fn call(&mut self, begun_ns: u64) {
+        let (reader, chain) = (&self.half.reader, &mut self.chain);
+        let at = chain.bytes;
+        let is_inside = !reader.is_lost() && !reader.is_between();
+        let only_head = at.saturating_sub(chain.call_at) == HEAD_BYTES as u64;
+        if !is_inside {
+            if std::mem::take(&mut chain.is_torn) {
+                chain.calm = Calm { at, begun_ns, ..Calm::default() };
+            }
+            chain.calm.begun = chain.calm.begun.saturating_add(1);
+        } else if !(only_head && reader.is_at_payload()) {
+            chain.is_torn |= chain.calm.tear(reader.frames());
+        }
+        chain.call_at = at;
+        self.rival = Rival { is_open: is_inside, at, ..Rival::default() };
     }
 }
 
@@ -503,13 +566,18 @@ impl About {
 
     /// Largest payload that is taken for one.
     fn most_bytes(&self) -> u32 {
-        self.most_bytes.clamp(MOST_BYTES, MOST_TAKEN_BYTES)
+        match self.most_bytes {
+            0 => MOST_TAKEN_BYTES,
+            bytes => bytes.clamp(MOST_BYTES, MOST_TAKEN_BYTES),
+        }
     }
 
-    /// Longest frame, as far as any have come.
-    fn longest_bytes(&self, reader: &Reader) -> u64 {
-        let payload = self.longest_bytes.max(reader.longest_bytes()).max(MOST_BYTES);
-        u64::from(payload) + HEAD_BYTES as u64
+    /// How far a frame may reach that began before the chain. `longest_bytes`: the longest in the chain.
+    fn reach_bytes(&self, longest_bytes: u32) -> u64 {
+        reach_bytes(match self.most_bytes {
+            0 => longest_bytes.max(LARGE_BYTES),
+            _ => longest_bytes.max(self.longest_bytes),
+        })
     }
 }
 
@@ -517,6 +585,11 @@ impl Chain {
     fn new(about: &About, begun_ns: u64) -> Self {
         let calm = Calm { begun_ns, ..Calm::default() };
         Self { calm, role: about.role, last_asked: about.last_asked, ..Self::default() }
+    }
+
+    /// It reaches further than any frame that began before it, wherever calls began.
+    fn is_far(&self) -> bool {
+        self.far >= FAR_FRAMES
     }
 
     /// What has belonged to the other direction does no more.
@@ -538,6 +611,15 @@ impl Chain {
     }
 }
 
+impl Calm {
+    /// A call begins within that frame. Returns whether those are too many now.
+    fn tear(&mut self, frame: u32) -> bool {
+        self.torn += u32::from(frame != self.torn_at);
+        self.torn_at = frame;
+        self.torn.saturating_mul(FRAMES_PER_TORN) > self.begun
+    }
+}
+
 impl Rival {
     /// Looks at what follows. Returns whether a frame could begin where the call did.
     fn look(&mut self, bytes: &[u8], most_bytes: u32) -> bool {
@@ -553,6 +635,11 @@ impl Rival {
     }
 }
 
+/// How far a frame reaches with the longest payload so far, or the largest usual one.
+fn reach_bytes(longest_bytes: u32) -> u64 {
+    u64::from(longest_bytes.max(MOST_BYTES)) + HEAD_BYTES as u64
+}
+
 fn half(about: &About) -> Half {
     Half::new(Reader::searching(about.most_bytes()), Decoder::late(), about.reason)
 }
@@ -561,12 +648,16 @@ fn half(about: &About) -> Half {
 const SILENT_NS: u64 = 1_000_000_000;
 /// Age at which it is without silence.
 const OLD_NS: u64 = 10_000_000_000;
+/// So many calls begin with a frame for each frame that calls begin within: large content is moved in pieces.
+const FRAMES_PER_TORN: u32 = 2;
 /// Frames behind the longest that make a chain far.
 const FAR_FRAMES: u8 = 2;
 /// Streams with content and no head: more have no usual ends.
 const STRANGERS: usize = 4_096;
-/// Largest payload that is taken for one where no shorter limit is known to be kept.
+/// Largest payload that is taken for one where no shorter limit is known to be kept: Go's programs allow it.
 const MOST_TAKEN_BYTES: u32 = 1 << 20;
+/// Payload that programs write at once where they may.
+const LARGE_BYTES: u32 = 1 << 15;
 /// So much is looked at at once.
 const PIECE_BYTES: usize = 16_384;
 /// What an entry of a tree takes.

@@ -5,7 +5,7 @@
 //! a request and the other with that of a response on the same stream, and what `scout` asks for besides.
 //! Not here: what a chain is (`scout`), what else it could be (`probe`).
 
-use super::scout::{About, Scout};
+use super::scout::{About, Missed, Scout};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
@@ -16,13 +16,15 @@ use crate::protocol::meter::Span;
 pub struct Search {
     ingress: Box<Scout>,
     egress: Box<Scout>,
+    /// A request and its response have been found at some time.
+    was_answered: bool,
 }
 
 impl Search {
     /// Nothing is known. `reason`: why the beginning was not seen.
     pub fn new(reason: Reason) -> Self {
         let scout = || Box::new(Scout::new(About::nothing(reason)));
-        Self { ingress: scout(), egress: scout() }
+        Self { ingress: scout(), egress: scout(), was_answered: false }
     }
 
     /// Takes what follows in a direction.
@@ -30,6 +32,7 @@ impl Search {
         let (scout, other) = self.sides(direction);
         scout.bytes(span, limits);
         scout.meet(other);
+        self.was_answered |= self.requests().is_some();
     }
 
     /// A hole follows in a direction.
@@ -52,6 +55,11 @@ impl Search {
     /// The same, once one of the directions counts: then it is HTTP/2.
     pub fn found(&self, is_found: impl Fn(&Scout) -> bool) -> Option<Direction> {
         self.requests().filter(|_| is_found(&self.ingress) || is_found(&self.egress))
+    }
+
+    /// It is not going to be found. What is lost by that, if it seemed to be HTTP/2 at some time.
+    pub fn missed(&self) -> Option<[Missed; 2]> {
+        self.was_answered.then(|| [self.ingress.missed(), self.egress.missed()])
     }
 
     /// Frames of the chain in a direction.

@@ -11,8 +11,10 @@ use live_tests::servers::http2::Program;
 
 crate::tests![
     node_in_the_clear,
+    go_in_the_clear,
     python_in_the_clear,
     node_over_tls,
+    go_over_tls,
     python_over_tls,
     client_alone_is_watched,
     given_up,
@@ -23,13 +25,23 @@ fn node_in_the_clear(scene: &Scene) -> Result<()> {
     joined_late(scene, &node, &node, None)
 }
 
+fn go_in_the_clear(scene: &Scene) -> Result<()> {
+    let go = Program::go(scene)?;
+    joined_late(scene, &go, &go, None)
+}
+
 fn python_in_the_clear(scene: &Scene) -> Result<()> {
-    joined_late(scene, &Program::python(scene)?, &Program::node(scene)?, None)
+    joined_late(scene, &Program::python(scene)?, &Program::go(scene)?, None)
 }
 
 fn node_over_tls(scene: &Scene) -> Result<()> {
     let node = Program::node(scene)?;
     joined_late(scene, &node, &node, Some(&Certificates::new(scene)?))
+}
+
+fn go_over_tls(scene: &Scene) -> Result<()> {
+    let go = Program::go(scene)?;
+    joined_late(scene, &go, &go, Some(&Certificates::new(scene)?))
 }
 
 fn python_over_tls(scene: &Scene) -> Result<()> {

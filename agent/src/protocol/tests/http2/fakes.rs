@@ -170,16 +170,18 @@ fn joined_within_them() {
                 0 => chance.below(count),
                 _ => first + chance.below(after - first),
             };
-            let late = match round % 4 {
-                0 => slowly(&case.events[at..], 3),
-                _ => case.events[at..].to_vec(),
-            };
+            let mut late = case.events[at..].to_vec();
+            // Some time after it is over there is a pause.
+            late.insert((after + 12).saturating_sub(at), Event::Tick(1_100));
+            if round % 4 == 0 {
+                late = slowly(&late, 3);
+            }
             let outputs = run(&late, false, &Limits::default());
             let found = match truth.judge(&outputs) {
                 Ok(found) => found,
                 Err(error) => panic!("{shape:?} joined at {at} of {count}: {error}"),
             };
-            tally.add(&truth.paths(), &begins, at, &found);
+            tally.add(&truth.paths(), &begins, at.max(after + 12), &found);
         }
         println!("{shape:?}: {} of {}", tally.told, tally.all);
         assert!(tally.share() > 0.8, "{shape:?}: {} of {}", tally.told, tally.all);

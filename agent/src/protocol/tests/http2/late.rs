@@ -158,6 +158,7 @@ fn a_hole_while_it_is_not_certain() {
         ",
         expect![[r#"
             loss ring_full 10
+            loss before_attach 60
             #7 - (request before_attach) => 207 2 [0] 22+0/22
             #11 GET /c 2 [0] 60+0/60 => 211 2 [0] 22+0/22
         "#]],
