@@ -158,7 +158,8 @@ impl Runs {
     }
 }
 
-fn mib(bytes: u64) -> f64 {
+/// In MiB.
+pub fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 

@@ -129,7 +129,7 @@ fn config(scene: &Scene, log: Log, port: u16, over: Over) -> Result<String> {
     Ok(CONFIG
         .replace("@FOLDER@", folder)
         .replace("@SSL@", if over.is_tls() { " ssl" } else { "" })
-        .replace("@HTTP2@", if over.is_http2() { " http2" } else { "" })
+        .replace("@HTTP2@", if over.is_http2() { HTTP2 } else { "" })
         .replace("@CERTIFICATES@", &certificates)
         .replace("@LOG@", &log)
         .replace("@PORT@", &port.to_string())
@@ -138,6 +138,9 @@ fn config(scene: &Scene, log: Log, port: u16, over: Over) -> Result<String> {
 
 /// The only target that it answers.
 pub const PATH: &str = "/item";
+/// A few connections with many streams each: left to themselves, one worker takes nearly all of them in
+/// some runs and half of them in others, and throughput doubles or halves with that.
+const HTTP2: &str = " http2 reuseport";
 const CONFIG: &str = include_str!("nginx.conf");
 const CONTENT_BYTES: usize = 600;
 const WORKERS: usize = 2;

@@ -1,8 +1,9 @@
 //! What the agent holds with ten thousand streams open at once, and whether it lets go of it.
 //!
 //! In: a server that has begun its responses and holds them (`holder`), h2load. Out: memory before, while
-//! they are open, and after they have ended, twice.
-//! Always: every stream has a request and a response with their heads and a part of the content.
+//! they are open, and after they have ended, wave after wave.
+//! Always: every stream has a request and a response with their heads and a part of the content; all
+//! waves come in one life of the agent, so what one left behind would be there in the next.
 
 use std::thread;
 use std::time::Duration;
@@ -12,13 +13,13 @@ use live_tests::process::{Process, output_file};
 use live_tests::scene::Scene;
 
 use super::holder::Holder;
-use crate::agent::{Agent, Memory};
+use crate::agent::{Agent, Memory, mib};
 use crate::journal;
 use crate::load::h2load;
 use crate::progress::step;
 use crate::report::{Figure, Goal, Section, number};
 
-/// Two waves in one life of the agent: what the first one left behind would be there in the second.
+/// All waves.
 pub fn measure() -> Result<Section> {
     let streams = number(STREAMS as f64);
     let title = format!("http2: resident memory of the agent with {streams} streams open");
@@ -27,18 +28,35 @@ pub fn measure() -> Result<Section> {
     let server = Holder::start(&scene)?;
     let agent = Agent::start(&scene, None)?;
     thread::sleep(SETTLE);
-    section.figures.push(agent.memory()?.figure("before"));
+    let before = agent.memory()?;
+    section.grid.push(HEAD.map(str::to_owned).to_vec());
+    let mut open = Vec::new();
     for wave in 1..=WAVES {
         step(&format!("streams: {streams} at once, wave {wave}"));
-        let open = held(&scene, &server, &agent, wave)?;
+        let held = held(&scene, &server, &agent, wave)?;
         thread::sleep(SETTLE);
-        let open = open.figure(&format!("{streams} streams open, wave {wave}"));
-        section.figures.push(open.goal(Goal::AtMost(GOAL_OPEN_MIB)));
-        section.figures.push(agent.memory()?.figure("after they have ended"));
+        section.grid.push(row(wave, held, agent.memory()?));
+        open.push(held.rss);
     }
-    section.figures.push(agent.memory()?.peak_figure());
-    section.figures.push(not_recorded(agent, server)?);
+    let after = agent.memory()?;
+    let beyond = |rss: u64| rss.saturating_sub(before.rss) as f64;
+    let first = beyond(open.first().copied().unwrap_or_default());
+    let most = open.iter().copied().max().unwrap_or_default();
+    section.figures = vec![
+        before.figure("before"),
+        Figure::new(format!("{streams} streams open, most of a wave"), mib(most), "MiB")
+            .goal(Goal::AtMost(GOAL_OPEN_MIB)),
+        Figure::new("a stream of the first wave", first / STREAMS as f64 / 1_024.0, "KiB"),
+        after.figure("after all have ended"),
+        after.peak_figure(),
+        not_recorded(agent, server)?,
+    ];
     Ok(section)
+}
+
+fn row(wave: usize, open: Memory, after: Memory) -> Vec<String> {
+    let figures = [open.rss, open.anonymous, after.rss, after.anonymous];
+    std::iter::once(format!("wave {wave}")).chain(figures.map(|bytes| number(mib(bytes)))).collect()
 }
 
 /// The agent's memory while all streams of a wave are open.
@@ -74,8 +92,9 @@ fn not_recorded(agent: Agent, server: Holder) -> Result<Figure> {
     Ok(figure.goal(Goal::AtMost(0.0)).remark(remark))
 }
 
+const HEAD: [&str; 5] = ["", "MiB open", "anonymous", "MiB after", "anonymous"];
 const STREAMS: usize = 10_000;
-const WAVES: usize = 2;
+const WAVES: usize = 8;
 /// Shorter than what makes a response one that goes on, whose head has a record of its own.
 const SETTLE: Duration = Duration::from_secs(3);
 const LIMIT_SECONDS: u64 = 30;
