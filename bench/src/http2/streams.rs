@@ -29,15 +29,7 @@ pub fn measure() -> Result<Section> {
     let agent = Agent::start(&scene, None)?;
     thread::sleep(SETTLE);
     let before = agent.memory()?;
-    section.grid.push(HEAD.map(str::to_owned).to_vec());
-    let mut open = Vec::new();
-    for wave in 1..=WAVES {
-        step(&format!("streams: {streams} at once, wave {wave}"));
-        let held = held(&scene, &server, &agent, wave)?;
-        thread::sleep(SETTLE);
-        section.grid.push(row(wave, held, agent.memory()?));
-        open.push(held.rss);
-    }
+    let open = waves(&scene, &server, &agent, &mut section)?;
     let after = agent.memory()?;
     let beyond = |rss: u64| rss.saturating_sub(before.rss) as f64;
     let first = beyond(open.first().copied().unwrap_or_default());
@@ -52,6 +44,19 @@ pub fn measure() -> Result<Section> {
         not_recorded(agent, server)?,
     ];
     Ok(section)
+}
+
+/// Shows each wave. Returns resident memory while it was open.
+fn waves(scene: &Scene, server: &Holder, agent: &Agent, section: &mut Section) -> Result<Vec<u64>> {
+    section.grid.push(HEAD.map(str::to_owned).to_vec());
+    let wave = |wave: usize| {
+        step(&format!("streams: {STREAMS} at once, wave {wave}"));
+        let open = held(scene, server, agent, wave)?;
+        thread::sleep(SETTLE);
+        section.grid.push(row(wave, open, agent.memory()?));
+        Ok(open.rss)
+    };
+    (1..=WAVES).map(wave).collect()
 }
 
 fn row(wave: usize, open: Memory, after: Memory) -> Vec<String> {
