@@ -19,6 +19,7 @@ use live_tests::wait;
 use nix::sys::signal::Signal;
 
 use crate::cpu;
+use crate::report::{Figure, number};
 
 /// An agent that runs.
 pub struct Agent {
@@ -128,6 +129,19 @@ impl Agent {
     }
 }
 
+impl Memory {
+    /// All of it, with a remark on its own part.
+    pub fn figure(self, name: &str) -> Figure {
+        let remark = format!("{} MiB of it anonymous", number(mib(self.anonymous)));
+        Figure::new(name, mib(self.rss), "MiB").remark(remark)
+    }
+
+    /// The largest so far.
+    pub fn peak_figure(self) -> Figure {
+        Figure::new("peak", mib(self.peak), "MiB")
+    }
+}
+
 impl Runs {
     /// What has been added since an earlier reading.
     pub fn since(self, before: Self) -> Self {
@@ -142,6 +156,11 @@ impl Runs {
     pub fn mean_ns(self) -> f64 {
         self.time_ns as f64 / self.count as f64
     }
+}
+
+/// In MiB.
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {

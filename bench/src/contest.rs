@@ -33,8 +33,12 @@ impl<'a> Contest<'a> {
 
     /// The median of one trial over the rounds.
     pub fn typical(&self, trial: &Trial, figure: impl Fn(&Measured) -> f64) -> f64 {
-        let own = self.rounds.iter().flatten().filter(|measured| measured.name == trial.name);
-        median(own.map(figure))
+        median(self.of(trial).map(figure))
+    }
+
+    /// The measurements of one trial, a round each.
+    pub fn of(&self, trial: &Trial) -> impl Iterator<Item = &Measured> {
+        self.rounds.iter().flatten().filter(move |measured| measured.name == trial.name)
     }
 
     /// One trial's throughput as a share of another's.

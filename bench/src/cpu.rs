@@ -6,6 +6,8 @@
 //! whose system call ran them.
 
 use anyhow::{Context as _, Result};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
@@ -24,6 +26,13 @@ pub fn of_family(pid: u32) -> Result<u64> {
 /// What this process has used.
 pub fn own() -> Result<u64> {
     read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// What children of this process have used that have ended.
+pub fn of_ended_children() -> Result<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let ns = |time: TimeVal| u64::try_from(time.tv_sec() * 1_000_000_000 + time.tv_usec() * 1_000);
+    Ok(ns(usage.user_time())? + ns(usage.system_time())?)
 }
 
 /// What everything on this machine has used, in nanoseconds.

@@ -1,8 +1,9 @@
 //! What an agent that ended has recorded.
 //!
 //! In: its data directory. Out: counts.
-//! Always: only exchanges of the given server count; losses of programs and protocols that cannot
-//! be read at all are no losses of these exchanges.
+//! Always: only exchanges of the given server count, each once, also those that are told at their
+//! head and at their end; losses of programs and protocols that cannot be read at all are no losses
+//! of these exchanges.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -55,7 +56,7 @@ impl Counts {
                     self.reasons.push(loss.reason.clone());
                 }
             }
-            (None, Some(capture)) if server == Some(port) => {
+            (None, Some(capture)) if server == Some(port) && !capture.open => {
                 self.exchanges += 1;
                 self.incomplete += u64::from(!capture.complete);
             }
@@ -79,6 +80,9 @@ struct Server {
 #[derive(Deserialize)]
 struct Capture {
     complete: bool,
+    /// Its end is told by another record.
+    #[serde(default)]
+    open: bool,
 }
 
 #[derive(Deserialize)]

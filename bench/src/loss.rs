@@ -11,9 +11,9 @@ use anyhow::Result;
 
 use crate::Effort;
 use crate::load::Load;
-use crate::nginx::Log;
+use crate::nginx::{Log, Over};
 use crate::report::{Figure, Goal, Section, number};
-use crate::trial::{Measured, Over, Trial, Watcher};
+use crate::trial::{Measured, Trial, Watcher};
 
 /// All loads in turn.
 pub fn measure(effort: Effort) -> Result<Section> {

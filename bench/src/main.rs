@@ -11,6 +11,7 @@ mod agent;
 mod contest;
 mod count_only;
 mod cpu;
+mod http2;
 mod journal;
 mod load;
 mod loss;
@@ -64,6 +65,8 @@ enum Name {
     Loss,
     /// What probes on TLS libraries cost, how often they are hit, and what they miss.
     Tls,
+    /// Every exchange of HTTP/2 accounted for, at rising loads, and what many streams hold.
+    Http2,
     /// Samples to records from memory, on one core.
     Pipeline,
     /// All of them.
@@ -96,6 +99,9 @@ fn measure(name: Name, effort: Effort) -> Result<Vec<Section>> {
     }
     if wanted(Name::Tls) {
         sections.extend(tls::measure(effort)?);
+    }
+    if wanted(Name::Http2) {
+        sections.extend(http2::measure(effort)?);
     }
     Ok(sections)
 }

@@ -1,7 +1,7 @@
 //! The server that is watched: nginx with an answer out of its memory, the leanest it can do, so
 //! that whatever watches it weighs most.
 //!
-//! In: what it logs, certificates if it is to speak TLS. Out: a running server, its processor time,
+//! In: what it logs, what it speaks. Out: a running server, its processor time,
 //! the count of its access log.
 
 use std::fs;
@@ -29,31 +29,47 @@ pub enum Log {
     BufferedJson,
 }
 
+/// What exchanges go over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// HTTP/1.1 as it is.
+    Tcp,
+    /// HTTP/1.1, encrypted.
+    Tls,
+    /// HTTP/2 as it is, by prior knowledge.
+    Http2,
+    /// HTTP/2, encrypted.
+    Http2Tls,
+}
+
+impl Over {
+    /// HTTP/2 rather than HTTP/1.1.
+    pub fn is_http2(self) -> bool {
+        matches!(self, Self::Http2 | Self::Http2Tls)
+    }
+
+    fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Http2Tls)
+    }
+}
+
 /// A running nginx.
 pub struct Nginx {
     process: Process,
     log: PathBuf,
-    scheme: &'static str,
+    /// What it speaks.
+    pub over: Over,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
 }
 
 impl Nginx {
     /// Starts one.
-    pub fn start(scene: &Scene, log: Log) -> Result<Self> {
-        Self::start_with(scene, log, None)
-    }
-
-    /// Starts one over TLS.
-    pub fn start_tls(scene: &Scene, log: Log) -> Result<Self> {
-        Self::start_with(scene, log, Some(&Certificates::new(scene)?))
-    }
-
-    fn start_with(scene: &Scene, log: Log, tls: Option<&Certificates>) -> Result<Self> {
+    pub fn start(scene: &Scene, log: Log, over: Over) -> Result<Self> {
         let port = ports::free()?;
         let path = scene.path("access.json");
         fs::create_dir_all(scene.path("temporary"))?;
-        let config = scene.file("nginx.conf", config(scene, log, port, tls))?;
+        let config = scene.file("nginx.conf", config(scene, log, port, over)?)?;
         let mut command = process::command("nginx")?;
         command.arg("-c").arg(&config).arg("-p").arg(scene.path(""));
         command.arg("-e").arg(scene.path("nginx-error.log"));
@@ -65,13 +81,13 @@ impl Nginx {
             Ok(is_listening(port) && cpu::children(process.pid())?.len() == WORKERS)
         });
         ready.with_context(|| scene.logs())?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        Ok(Self { process, log: path, scheme, port })
+        Ok(Self { process, log: path, over, port })
     }
 
     /// What clients ask for.
     pub fn url(&self) -> String {
-        format!("{}://127.0.0.1:{}{PATH}", self.scheme, self.port)
+        let scheme = if self.over.is_tls() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}{PATH}", self.port)
     }
 
     /// Process id of the one that has started the workers.
@@ -96,7 +112,7 @@ impl Nginx {
     }
 }
 
-fn config(scene: &Scene, log: Log, port: u16, tls: Option<&Certificates>) -> String {
+fn config(scene: &Scene, log: Log, port: u16, over: Over) -> Result<String> {
     let folder = scene.path("").display().to_string();
     let folder = folder.trim_end_matches('/');
     let log = match log {
@@ -104,21 +120,27 @@ fn config(scene: &Scene, log: Log, port: u16, tls: Option<&Certificates>) -> Str
         Log::Json => format!("{folder}/access.json json"),
         Log::BufferedJson => format!("{folder}/access.json json buffer=64k flush=1s"),
     };
-    let [ssl, certificates] = tls.map_or([String::new(), String::new()], |certificates| {
-        let [file, key] = ["server.pem", "server.key"].map(|name| certificates.file(name));
-        [String::from(" ssl"), format!("ssl_certificate {file}; ssl_certificate_key {key};")]
-    });
-    CONFIG
+    let mut certificates = String::new();
+    if over.is_tls() {
+        let made = Certificates::new(scene)?;
+        let [file, key] = ["server.pem", "server.key"].map(|name| made.file(name));
+        certificates = format!("ssl_certificate {file}; ssl_certificate_key {key};");
+    }
+    Ok(CONFIG
         .replace("@FOLDER@", folder)
-        .replace("@SSL@", &ssl)
+        .replace("@SSL@", if over.is_tls() { " ssl" } else { "" })
+        .replace("@HTTP2@", if over.is_http2() { HTTP2 } else { "" })
         .replace("@CERTIFICATES@", &certificates)
         .replace("@LOG@", &log)
         .replace("@PORT@", &port.to_string())
-        .replace("@CONTENT@", &"{\"id\":4711}, ".repeat(CONTENT_BYTES / 13))
+        .replace("@CONTENT@", &"{\"id\":4711}, ".repeat(CONTENT_BYTES / 13)))
 }
 
 /// The only target that it answers.
 pub const PATH: &str = "/item";
+/// A few connections with many streams each: left to themselves, one worker takes nearly all of them in
+/// some runs and half of them in others, and throughput doubles or halves with that.
+const HTTP2: &str = " http2 reuseport";
 const CONFIG: &str = include_str!("nginx.conf");
 const CONTENT_BYTES: usize = 600;
 const WORKERS: usize = 2;

@@ -16,7 +16,7 @@ use crate::agent::Agent;
 use crate::count_only::{At, CountOnly};
 use crate::journal::{self, Counts};
 use crate::load::Load;
-use crate::nginx::{Log, Nginx};
+use crate::nginx::{Log, Nginx, Over};
 use crate::report::number;
 use crate::{cpu, progress, tcpdump};
 
@@ -31,15 +31,6 @@ pub enum Watcher {
     Tcpdump,
     /// Probes on the server's TLS library that only count.
     CountOnly(At),
-}
-
-/// What the exchanges go over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
-    /// As they are.
-    Tcp,
-    /// Encrypted.
-    Tls,
 }
 
 /// What to measure.
@@ -85,10 +76,7 @@ impl Trial {
     pub fn run(&self, load: Load, time: Duration) -> Result<Measured> {
         progress::step(&format!("{}, {}", load.name(), self.name));
         let scene = Scene::new()?;
-        let nginx = match self.over {
-            Over::Tcp => Nginx::start(&scene, self.log)?,
-            Over::Tls => Nginx::start_tls(&scene, self.log)?,
-        };
+        let nginx = Nginx::start(&scene, self.log, self.over)?;
         let port = nginx.port;
         let watching = Watching::start(self.watcher, &scene, &nginx)?;
         let warm_up = load.run(&nginx, WARM_UP)?;

@@ -1,4 +1,4 @@
-//! `bench`: overhead, loss, TLS and pipeline, each measured on this machine.
+//! `bench`: overhead, loss, TLS, HTTP/2 and pipeline, each measured on this machine.
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -25,6 +25,8 @@ enum Name {
     Loss,
     /// What probes on TLS libraries cost, how often they are hit, and what they miss.
     Tls,
+    /// Every exchange of HTTP/2 accounted for, at rising loads, and what many streams hold.
+    Http2,
     /// Samples to records from memory, on one core; needs no rights.
     Pipeline,
     /// All of them.

@@ -1,7 +1,9 @@
-//! Load on a server: as much as it bears (`wrk`), or so much a second (`steady`).
+//! Load on a server: as much as it bears (`wrk`), or so much a second (`steady`); with HTTP/2 both by
+//! `h2load`.
 //!
 //! Out: how many exchanges there were, in what time, and what the clients' side used.
 
+pub mod h2load;
 pub mod steady;
 pub mod wrk;
 
@@ -34,9 +36,11 @@ pub struct Answered {
 impl Load {
     /// Puts it on a server.
     pub fn run(self, nginx: &Nginx, time: Duration) -> Result<Answered> {
-        match self {
-            Self::Full => wrk::run(&nginx.url(), CONNECTIONS, time),
-            Self::PerSecond(per_second) => steady::run(nginx.port, per_second, time),
+        match (nginx.over.is_http2(), self) {
+            (false, Self::Full) => wrk::run(&nginx.url(), CONNECTIONS, time),
+            (false, Self::PerSecond(per_second)) => steady::run(nginx.port, per_second, time),
+            (true, Self::Full) => h2load::full(&nginx.url(), time),
+            (true, Self::PerSecond(per_second)) => h2load::paced(&nginx.url(), per_second, time),
         }
     }
 

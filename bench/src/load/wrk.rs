@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use live_tests::process;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
 
 use super::Answered;
+use crate::cpu;
 
 /// Asks for an address over so many connections.
 pub fn run(url: &str, connections: usize, time: Duration) -> Result<Answered> {
     let seconds = time.as_secs().max(1);
-    let before_ns = children_ns()?;
+    let before_ns = cpu::of_ended_children()?;
     let mut command = process::command("wrk")?;
     command.args(["-t2", &format!("-c{connections}"), &format!("-d{seconds}s"), url]);
     let text = process::run(&mut command, seconds + GRACE_SECONDS)?.good()?;
@@ -28,15 +27,8 @@ pub fn run(url: &str, connections: usize, time: Duration) -> Result<Answered> {
     Ok(Answered {
         exchanges: exchanges.with_context(|| line.to_owned())?,
         seconds: lasted.with_context(|| line.to_owned())?,
-        cpu_ns: children_ns()? - before_ns,
+        cpu_ns: cpu::of_ended_children()? - before_ns,
     })
-}
-
-/// Processor time of children that have ended.
-fn children_ns() -> Result<u64> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let ns = |time: TimeVal| u64::try_from(time.tv_sec() * 1_000_000_000 + time.tv_usec() * 1_000);
-    Ok(ns(usage.user_time())? + ns(usage.system_time())?)
 }
 
 const GRACE_SECONDS: u64 = 10;

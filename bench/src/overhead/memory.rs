@@ -7,23 +7,23 @@ use anyhow::{Context as _, Result};
 use live_tests::scene::Scene;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::agent::{Agent, Memory};
+use crate::agent::Agent;
 use crate::journal;
 use crate::load::steady::Connection;
-use crate::nginx::{Log, Nginx};
+use crate::nginx::{Log, Nginx, Over};
 use crate::progress::{note, step};
-use crate::report::{Figure, Goal, Section, number};
+use crate::report::{Goal, Section, number};
 
 /// Measures both in one life of the agent.
 pub fn measure() -> Result<Section> {
     let mut section = Section::new("overhead: resident memory of the agent");
     let scene = Scene::new()?;
-    let nginx = Nginx::start(&scene, Log::Off)?;
+    let nginx = Nginx::start(&scene, Log::Off, Over::Tcp)?;
     let agent = Agent::start(&scene, None)?;
     step("memory: idle");
     thread::sleep(SETTLE);
     let idle = agent.memory()?;
-    section.figures.push(figure("idle", idle).goal(Goal::AtMost(GOAL_IDLE_MIB)));
+    section.figures.push(idle.figure("idle").goal(Goal::AtMost(GOAL_IDLE_MIB)));
 
     let wanted = affordable()?;
     step(&format!("memory: {wanted} connections, one request each"));
@@ -31,12 +31,12 @@ pub fn measure() -> Result<Section> {
     thread::sleep(SETTLE);
     let open = agent.memory()?;
     let name = format!("{} connections open", number(wanted as f64));
-    section.figures.push(figure(&name, open).goal(Goal::AtMost(GOAL_OPEN_MIB)));
-    section.figures.push(Figure::new("peak", mib(open.peak), "MiB"));
+    section.figures.push(open.figure(&name).goal(Goal::AtMost(GOAL_OPEN_MIB)));
+    section.figures.push(open.peak_figure());
 
     drop(connections);
     thread::sleep(SETTLE);
-    section.figures.push(figure("after they were closed", agent.memory()?));
+    section.figures.push(agent.memory()?.figure("after they were closed"));
     let port = nginx.port;
     nginx.stop()?;
     let recorded = journal::count(&agent.stop()?, port)?.exchanges;
@@ -62,15 +62,6 @@ fn affordable() -> Result<usize> {
         note(&format!("no more than {hard} files may be open here"));
     }
     Ok(affordable)
-}
-
-fn figure(name: &str, memory: Memory) -> Figure {
-    let remark = format!("{} MiB of it anonymous", number(mib(memory.anonymous)));
-    Figure::new(name, mib(memory.rss), "MiB").remark(remark)
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 const CONNECTIONS: usize = 10_000;

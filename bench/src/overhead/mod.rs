@@ -13,11 +13,11 @@ use anyhow::Result;
 use crate::Effort;
 use crate::contest::Contest;
 use crate::load::Load;
-use crate::nginx::Log;
+use crate::nginx::{Log, Over};
 use crate::report::{Figure, Goal, Section};
 use crate::setting::{BPF_STATS, Changed};
 use crate::tcpdump;
-use crate::trial::{Over, Trial, Watcher};
+use crate::trial::{Trial, Watcher};
 
 /// All of it.
 pub fn measure(effort: Effort) -> Result<Vec<Section>> {

@@ -20,7 +20,7 @@ use crate::Effort;
 use crate::agent::{Agent, Runs};
 use crate::journal;
 use crate::load::Load;
-use crate::nginx::{Log, Nginx};
+use crate::nginx::{Log, Nginx, Over};
 use crate::progress::{note, step};
 use crate::report::{Figure, Goal, Section, median, number};
 
@@ -104,7 +104,7 @@ fn filtered(time: Duration) -> Result<Spent> {
 /// nginx and wrk at full load. Returns the exchanges too.
 fn nginx(time: Duration, is_filtered: bool) -> Result<(Runs, u64)> {
     let scene = Scene::new()?;
-    let nginx = Nginx::start(&scene, Log::Off)?;
+    let nginx = Nginx::start(&scene, Log::Off, Over::Tcp)?;
     let config = format!("[capture]\nexclude = [{{ port = {} }}]\n", nginx.port);
     let agent = Agent::start(&scene, is_filtered.then_some(&*config))?;
     let before = agent.sys_exit()?;

@@ -14,10 +14,10 @@ use crate::Effort;
 use crate::contest::Contest;
 use crate::count_only::At;
 use crate::load::Load;
-use crate::nginx::Log;
+use crate::nginx::{Log, Over};
 use crate::report::{Figure, Goal, Section};
 use crate::setting::{BPF_STATS, Changed};
-use crate::trial::{Over, Trial, Watcher};
+use crate::trial::{Trial, Watcher};
 
 /// All of it.
 pub fn measure(effort: Effort) -> Result<Vec<Section>> {

@@ -16,7 +16,7 @@ use crate::Effort;
 use crate::agent::{Agent, Runs};
 use crate::journal::{self, Counts};
 use crate::load::Load;
-use crate::nginx::{Log, Nginx};
+use crate::nginx::{Log, Nginx, Over};
 use crate::progress::{note, step};
 use crate::report::{Figure, Goal, Section, median, number};
 
@@ -80,7 +80,7 @@ impl Round {
     fn run(time: Duration) -> Result<Self> {
         step("tls: probes");
         let scene = Scene::new()?;
-        let nginx = Nginx::start_tls(&scene, Log::BufferedJson)?;
+        let nginx = Nginx::start(&scene, Log::BufferedJson, Over::Tls)?;
         let port = nginx.port;
         let agent = Agent::start(&scene, None)?;
         let before = (agent.tls()?, agent.sys_exit()?);
