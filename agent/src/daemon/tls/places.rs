@@ -55,6 +55,7 @@ fn queue(found: &Found, function: Function) -> u64 {
 fn when(function: Function) -> When {
     match function {
         Function::BioWrite
+        | Function::BioWriteEx
         | Function::SslDoHandshake
         | Function::SslConnect
         | Function::SslAccept => When::Buffers,
@@ -75,7 +76,7 @@ fn meaning(function: Function) -> u64 {
             OP_FREE
         }
         Function::SslDoHandshake | Function::SslConnect | Function::SslAccept => OP_INNER,
-        Function::BioWrite => OP_BUFFER | SIZE_32,
+        Function::BioWrite | Function::BioWriteEx => OP_BUFFER | SIZE_32,
         Function::GnutlsRecordRecv | Function::GnutlsRecordRecvEarlyData => OP_READ,
         Function::GnutlsRecordSend => OP_WRITE,
         Function::PrRead | Function::PrRecv => OP_READ | SIZE_32 | LAYERED_ONLY,

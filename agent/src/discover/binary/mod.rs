@@ -122,6 +122,8 @@ pub enum Function {
     SslAccept,
     /// `BIO_write`, which `libcrypto` has
     BioWrite,
+    /// `BIO_write_ex`
+    BioWriteEx,
     /// `gnutls_record_recv`, `gnutls_record_recv_seq`
     GnutlsRecordRecv,
     /// `gnutls_record_send`, `gnutls_record_send2`, `gnutls_record_send_early_data`
@@ -189,7 +191,9 @@ pub enum Opaque {
 impl Found {
     /// Whether its functions carry TLS: `libcrypto` alone only has the buffers below it.
     pub fn has_tls(&self) -> bool {
-        self.points.iter().any(|point| point.function != Function::BioWrite)
+        let is_buffers =
+            |point: &Point| matches!(point.function, Function::BioWrite | Function::BioWriteEx);
+        !self.points.iter().all(is_buffers)
     }
 }
 

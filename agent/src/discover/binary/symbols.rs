@@ -130,7 +130,7 @@ const GNUTLS_READ: &[Function] = &[Function::GnutlsRecordRecv];
 const GNUTLS_WRITE: &[Function] = &[Function::GnutlsRecordSend];
 const NSS_READ: &[Function] = &[Function::PrRead, Function::PrRecv];
 const NSS_WRITE: &[Function] = &[Function::PrWrite, Function::PrSend];
-const CRYPTO: &[Function] = &[Function::BioWrite];
+const CRYPTO: &[Function] = &[Function::BioWrite, Function::BioWriteEx];
 const SSL: &[Function] = &[
     Function::SslRead,
     Function::SslReadEx,
@@ -145,6 +145,7 @@ const SSL: &[Function] = &[
     Function::SslConnect,
     Function::SslAccept,
     Function::BioWrite,
+    Function::BioWriteEx,
 ];
 const GNUTLS: &[Function] = &[
     Function::GnutlsRecordRecv,

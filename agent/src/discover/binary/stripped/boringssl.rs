@@ -3,8 +3,11 @@
 //! In: functions with the texts and constants they use. Out: `Examined`.
 //! Always: `SSL_write` is the one function that raises its four errors from `ssl_lib.cc`. `SSL_read`
 //! has the whole of `SSL_peek` in it, with the same line of its source, and then calls more; where
-//! the compiler did otherwise nothing is certain and nothing is given.
-//! Not here: reading code. Source: `ssl/ssl_lib.cc`, `include/openssl/ssl.h`, `err.h`.
+//! the compiler did otherwise nothing is certain and nothing is given. Of the functions of `bio.cc` that
+//! call what a method writes with, `BIO_write` takes an `int`, and `BIO_write_ex`, which TLS uses since 2025,
+//! clears the place for the size; they may be missing.
+//! Not here: reading code. Source: `ssl/ssl_lib.cc`, `crypto/bio/bio.cc`, `include/openssl/ssl.h`, `bio.h`,
+//! `err.h`.
 
 use std::collections::BTreeSet;
 
@@ -32,11 +35,15 @@ fn found(image: &Image<'_>, program: &Program<'_>) -> Option<Found> {
     };
     let inner = program.one(is_inner)?;
     let read = read(program, inner)?;
-    let starts = vec![
+    let mut starts = vec![
         (Function::SslRead, read.range.start),
         (Function::SslWrite, write.range.start),
         (Function::SslDoHandshake, handshake.range.start),
     ];
+    let bio_write = program.one(|code| writes_buffer(code) && code.tests_length());
+    starts.extend(bio_write.map(|code| (Function::BioWrite, code.range.start)));
+    let bio_write_ex = program.one(|code| writes_buffer(code) && code.clears_at_fourth());
+    starts.extend(bio_write_ex.map(|code| (Function::BioWriteEx, code.range.start)));
     let points = super::points(image, starts)?;
     Some(Found { library: TlsLibrary::BoringSsl, how: How::Signature, points, queue_at: 0 })
 }
@@ -61,6 +68,15 @@ fn read<'p>(program: &'p Program<'_>, inner: &Code) -> Option<&'p Code> {
     }
 }
 
+/// Whether it looks for the first of a method's functions.
+fn writes_buffer(code: &Code) -> bool {
+    code.texts.contains(&Text::BoringSslBioFile)
+        && code.passes(Argument::First, LIBRARY_BIO)
+        && code.passes(Argument::Third, UNSUPPORTED_METHOD)
+        && code.passes(Argument::Third, BIO_UNINITIALIZED)
+        && code.reads_behind_first(METHOD_WRITES_AT)
+}
+
 fn raises(code: &Code, reasons: &[u32]) -> bool {
     code.texts.contains(&Text::BoringSslFile)
         && code.passes(Argument::First, LIBRARY_SSL)
@@ -69,6 +85,14 @@ fn raises(code: &Code, reasons: &[u32]) -> bool {
 
 /// `ERR_LIB_SSL`
 const LIBRARY_SSL: u32 = 16;
+/// `ERR_LIB_BIO`
+const LIBRARY_BIO: u32 = 17;
+/// `BIO_R_UNINITIALIZED`
+const BIO_UNINITIALIZED: u32 = 114;
+/// `BIO_R_UNSUPPORTED_METHOD`
+const UNSUPPORTED_METHOD: u32 = 115;
+/// Offset of `bwrite` in `BIO_METHOD`: before it are a number and a name.
+const METHOD_WRITES_AT: u64 = 16;
 /// `ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED`
 const NOT_OVER_QUIC: u32 = 66;
 /// `SSL_R_BAD_LENGTH`

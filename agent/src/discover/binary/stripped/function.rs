@@ -72,6 +72,39 @@ impl Code {
         })
     }
 
+    /// Whether it reads, before anything is called, at that offset of what a pointer points to that its
+    /// first argument points to.
+    pub(super) fn reads_behind_first(&self, offset: u64) -> bool {
+        let mut copies = BTreeSet::from([Register::RDI]);
+        let mut pointers = BTreeSet::new();
+        self.before_call().any(|instruction| {
+            let (to, base) = (instruction.op0_register(), instruction.memory_base());
+            let is_read = pointers.contains(&base) && instruction.memory_displacement64() == offset;
+            match instruction.op1_kind() {
+                _ if instruction.mnemonic() != Mnemonic::Mov => false,
+                OpKind::Memory if copies.contains(&base) => pointers.insert(to),
+                OpKind::Register if copies.contains(&instruction.op1_register()) => {
+                    copies.insert(to)
+                }
+                _ => false,
+            };
+            is_read
+        })
+    }
+
+    /// Whether it writes zeros, before anything is called, where its fourth argument points to.
+    pub(super) fn clears_at_fourth(&self) -> bool {
+        let mut unwritten = self
+            .before_call()
+            .take_while(|instruction| written(instruction) != Some(Argument::Fourth));
+        unwritten.any(|instruction| {
+            instruction.mnemonic() == Mnemonic::Mov
+                && instruction.op0_kind() == OpKind::Memory
+                && instruction.memory_base() == Register::RCX
+                && instruction.op1_kind() == OpKind::Immediate32to64
+        })
+    }
+
     /// Where it calls or jumps to, outside of itself.
     pub(super) fn calls(&self) -> impl Iterator<Item = u64> + '_ {
         self.instructions.iter().filter_map(|instruction| self.target(instruction))

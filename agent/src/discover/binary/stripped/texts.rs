@@ -18,6 +18,8 @@ pub(super) enum Text {
     OpenSslFile,
     /// The same of BoringSSL.
     BoringSslFile,
+    /// The one that errors of BoringSSL's buffers name.
+    BoringSslBioFile,
     /// rustls's.
     Rustls,
     /// `SSL_read`
@@ -51,6 +53,9 @@ impl Texts {
         texts.scan(image, &[FILES, &[(&rustls, Text::Rustls)]].concat());
         if texts.has(Text::OpenSslFile) {
             texts.scan(image, NAMES);
+        }
+        if texts.has(Text::BoringSslFile) {
+            texts.scan(image, BIO_FILES);
         }
         texts
     }
@@ -90,7 +95,7 @@ impl Texts {
 
 /// How much of a path precedes the end that we know.
 fn path_bytes(piece: &[u8], place: usize, text: Text) -> u64 {
-    if ![Text::OpenSslFile, Text::BoringSslFile].contains(&text) {
+    if ![Text::OpenSslFile, Text::BoringSslFile, Text::BoringSslBioFile].contains(&text) {
         return 0;
     }
     let before = piece.get(place.saturating_sub(LONGEST_PATH_BYTES)..place).unwrap_or_default();
@@ -99,6 +104,11 @@ fn path_bytes(piece: &[u8], place: usize, text: Text) -> u64 {
 
 const FILES: &[(&[u8], Text)] =
     &[(b"ssl/ssl_lib.c\0", Text::OpenSslFile), (b"ssl/ssl_lib.cc\0", Text::BoringSslFile)];
+/// In C, and since 2024 in C++.
+const BIO_FILES: &[(&[u8], Text)] = &[
+    (b"crypto/bio/bio.c\0", Text::BoringSslBioFile),
+    (b"crypto/bio/bio.cc\0", Text::BoringSslBioFile),
+];
 const NAMES: &[(&[u8], Text)] = &[
     (b"SSL_read\0", Text::Read),
     (b"ssl_read_internal\0", Text::ReadInternal),

@@ -99,6 +99,7 @@ const NAMES: &[(&str, Name)] = &[
     ("SSL_connect", Name::Function(Function::SslConnect)),
     ("SSL_accept", Name::Function(Function::SslAccept)),
     ("BIO_write", Name::Function(Function::BioWrite)),
+    ("BIO_write_ex", Name::Function(Function::BioWriteEx)),
     ("gnutls_record_recv", Name::Function(Function::GnutlsRecordRecv)),
     ("gnutls_record_recv_seq", Name::Function(Function::GnutlsRecordRecv)),
     ("gnutls_record_send", Name::Function(Function::GnutlsRecordSend)),
