@@ -12,6 +12,7 @@ mod go;
 mod grpcio;
 mod host;
 mod httpx;
+mod hypercorn;
 mod lint;
 mod live;
 mod packages;

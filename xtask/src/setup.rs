@@ -10,7 +10,7 @@ use crate::packages::{self, Need};
 use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
-use crate::{aioquic, curl_cffi, go, grpcio, httpx, rustls, toolchain, websockets};
+use crate::{aioquic, curl_cffi, go, grpcio, httpx, hypercorn, rustls, toolchain, websockets};
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
 #[derive(clap::Args)]
@@ -43,6 +43,7 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
             aioquic::ensure(workspace)?;
             grpcio::ensure(workspace)?;
             httpx::ensure(workspace)?;
+            hypercorn::ensure(workspace)?;
             websockets::ensure(workspace)?;
             rustls::ensure(workspace)
         })?;

@@ -10,6 +10,7 @@ mod long;
 mod nghttpd;
 mod nginx;
 mod websocket;
+mod websocket2;
 
 use anyhow::{Context as _, Result, ensure};
 use live_tests::agent::Ended;
@@ -23,6 +24,7 @@ pub fn tests() -> Vec<crate::Test> {
         http2::tests(),
         grpc::tests(),
         websocket::tests(),
+        websocket2::tests(),
         long::tests(),
         late::tests(),
     ];
