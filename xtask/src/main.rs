@@ -15,6 +15,7 @@ mod httpx;
 mod hypercorn;
 mod lint;
 mod live;
+mod npm;
 mod packages;
 mod pip;
 mod privilege;
@@ -29,6 +30,7 @@ mod tidy;
 mod toolchain;
 mod tools;
 mod vm;
+mod web_rpc;
 mod websockets;
 mod workspace;
 
