@@ -32,9 +32,13 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// A file in the folder.
+    /// A file in the folder. One with this content already is left alone: of a script, a program that
+    /// has just been started may still be reading.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> Result<PathBuf> {
         let path = self.path(name);
+        if fs::read(&path).is_ok_and(|there| there == content.as_ref()) {
+            return Ok(path);
+        }
         fs::create_dir_all(path.parent().unwrap_or(self.folder.path()))?;
         fs::write(&path, content)?;
         Ok(path)

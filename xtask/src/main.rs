@@ -12,8 +12,10 @@ mod go;
 mod grpcio;
 mod host;
 mod httpx;
+mod hypercorn;
 mod lint;
 mod live;
+mod npm;
 mod packages;
 mod pip;
 mod privilege;
@@ -28,6 +30,7 @@ mod tidy;
 mod toolchain;
 mod tools;
 mod vm;
+mod web_rpc;
 mod websockets;
 mod workspace;
 

@@ -10,7 +10,9 @@ use crate::packages::{self, Need};
 use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
-use crate::{aioquic, curl_cffi, go, grpcio, httpx, rustls, toolchain, websockets};
+use crate::{
+    aioquic, curl_cffi, go, grpcio, httpx, hypercorn, rustls, toolchain, web_rpc, websockets,
+};
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
 #[derive(clap::Args)]
@@ -43,7 +45,9 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
             aioquic::ensure(workspace)?;
             grpcio::ensure(workspace)?;
             httpx::ensure(workspace)?;
+            hypercorn::ensure(workspace)?;
             websockets::ensure(workspace)?;
+            web_rpc::ensure(workspace)?;
             rustls::ensure(workspace)
         })?;
     }
@@ -77,6 +81,7 @@ fn test_needs() -> Vec<Need> {
         need("curl", "curl"),
         need("python3", "python3"),
         need("node", "nodejs"),
+        need("npm", "npm"),
         need("socat", "socat"),
         need("ip", "iproute2"),
         need("openssl", "openssl"),

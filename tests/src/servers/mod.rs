@@ -16,4 +16,5 @@ pub mod nginx;
 pub mod quic;
 pub mod rustls;
 pub mod stream;
+pub mod web_rpc;
 pub mod websocket;

@@ -1,8 +1,8 @@
-//! A WebSocket server and client in Python.
+//! WebSocket servers and clients in Python, over HTTP/1.1 and over HTTP/2.
 //!
-//! In: whether messages may be compressed. Out: a running server and what it logs, or a command that
-//! reads lines (the head of the script lists them) and writes `1` and a length for each
-//! (`clients::Asker`). Always: a client opens one connection.
+//! In: what carries it, whether messages may be compressed. Out: a running server and what it logs,
+//! or a command that reads lines (the heads of the scripts list them) and writes `1` and a length for
+//! each (`clients::Asker`). Always: a client opens one connection.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -35,6 +35,16 @@ impl Compression {
     }
 }
 
+/// What carries it, and who speaks it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Over {
+    /// A connection of HTTP/1.1 that is handed over; the websockets library at both ends.
+    Http1,
+    /// Streams of HTTP/2 (RFC 8441); hypercorn, and a client over h2 and wsproto. Its server does not
+    /// know the code of a client that closes, and logs 1006.
+    Http2,
+}
+
 /// A running server.
 pub struct Server {
     app: App,
@@ -56,11 +66,12 @@ impl Server {
     /// Starts one, with TLS if it is given certificates.
     pub fn start(
         scene: &Scene,
+        over: Over,
         compression: Compression,
         certificates: Option<&Certificates>,
     ) -> Result<Self> {
         let port = ports::free()?;
-        let mut command = script(scene)?;
+        let mut command = script(scene, over)?;
         command.args(["serve", &port.to_string(), compression.name()]);
         command.args(certificates.map(Certificates::folder));
         let app = App::start(scene, "websocket", command, port, || is_listening(port))?;
@@ -84,11 +95,12 @@ impl Server {
 /// A command that is a client of the server at a port.
 pub fn client(
     scene: &Scene,
+    over: Over,
     port: u16,
     compression: Compression,
     certificates: Option<&Certificates>,
 ) -> Result<Command> {
-    let mut command = script(scene)?;
+    let mut command = script(scene, over)?;
     command.args(["ask", &port.to_string(), compression.name()]);
     if let Some(certificates) = certificates {
         command.args([&certificates.file("ca.pem"), NAME]);
@@ -96,8 +108,12 @@ pub fn client(
     Ok(command)
 }
 
-fn script(scene: &Scene) -> Result<Command> {
-    python("websockets", &scene.file("websocket.py", include_str!("websocket.py"))?)
+fn script(scene: &Scene, over: Over) -> Result<Command> {
+    let (tool, name, source) = match over {
+        Over::Http1 => ("websockets", "websocket.py", include_str!("websocket.py")),
+        Over::Http2 => ("hypercorn", "websocket2.py", include_str!("websocket2.py")),
+    };
+    python(tool, &scene.file(name, source)?)
 }
 
 fn read(text: &str) -> Result<Log> {

@@ -53,7 +53,7 @@ fn functions(image: &Image<'_>) -> Examined {
     Examined {
         found: examined.found.or(named.found),
         opaque: examined.opaque.or(named.opaque),
-        buffers: named.buffers,
+        buffers: named.buffers || examined.buffers,
     }
 }
 

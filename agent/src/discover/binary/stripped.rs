@@ -28,7 +28,8 @@ pub(super) fn find(image: &Image<'_>) -> Examined {
         examined = boringssl::find(image, &texts);
     }
     let rustls = texts.has(Text::Rustls).then_some(Opaque::Rustls);
-    Examined { opaque: examined.opaque.or(rustls), ..examined }
+    let buffers = texts.has(Text::GrpcFile);
+    Examined { opaque: examined.opaque.or(rustls), buffers, ..examined }
 }
 
 /// `None` if an address is not one of code, or two functions would begin there.

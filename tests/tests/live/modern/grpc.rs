@@ -127,13 +127,15 @@ fn as_told(records: &[&Record], answers: &[Call], server: &Server) -> Result<()>
     Ok(())
 }
 
-fn outcome(call: &Call) -> String {
+/// Service, method and status, as an end tells of them.
+pub(super) fn outcome(call: &Call) -> String {
     let number =
         NUMBERS.iter().find(|(name, _)| *name == call.code).map_or(99, |(_, number)| *number);
     format!("{} {} {} {number}", call.service, call.method, call.code)
 }
 
-fn recorded(record: &Record) -> String {
+/// The same, as a record does.
+pub(super) fn recorded(record: &Record) -> String {
     let text = |key: &str| record.text(key).unwrap_or("-").to_owned();
     let number = record.number("/rpc/grpc/status_code").map_or(-1, u64::cast_signed);
     let code = text("/rpc/response/status_code");

@@ -1,15 +1,17 @@
-//! What came after HTTP/1.1: HTTP/2 and gRPC, and exchanges with messages in them: WebSocket and
+//! What came after HTTP/1.1: HTTP/2, gRPC and gRPC-Web, and exchanges with messages in them: WebSocket and
 //! server-sent events.
 //!
 //! In: servers' own logs, which are ground truth as elsewhere. Out: what all files here check alike.
 
 mod grpc;
+mod grpc_web;
 mod http2;
 mod late;
 mod long;
 mod nghttpd;
 mod nginx;
 mod websocket;
+mod websocket2;
 
 use anyhow::{Context as _, Result, ensure};
 use live_tests::agent::Ended;
@@ -22,7 +24,9 @@ pub fn tests() -> Vec<crate::Test> {
         nghttpd::tests(),
         http2::tests(),
         grpc::tests(),
+        grpc_web::tests(),
         websocket::tests(),
+        websocket2::tests(),
         long::tests(),
         late::tests(),
     ];

@@ -6,7 +6,7 @@ use live_tests::certificates::Certificates;
 use live_tests::clients::Asker;
 use live_tests::record::Record;
 use live_tests::scene::Scene;
-use live_tests::servers::websocket::{self, Compression, Log, Server};
+use live_tests::servers::websocket::{self, Compression, Log, Over, Server};
 
 use super::{number, told_twice};
 
@@ -102,7 +102,7 @@ fn close_without_a_code(scene: &Scene) -> Result<()> {
 
 /// Nobody says goodbye: no code, and the exchange was cut off.
 fn client_is_killed(scene: &Scene) -> Result<()> {
-    let server = Server::start(scene, Compression::Deflate, None)?;
+    let server = Server::start(scene, Over::Http1, Compression::Deflate, None)?;
     let agent = scene.agent().port(server.port).start()?;
     let mut client = connect(scene, &server, Compression::Deflate, None)?;
     client.ask("text 50")?;
@@ -119,7 +119,7 @@ fn client_is_killed(scene: &Scene) -> Result<()> {
 
 fn client_alone_is_watched(scene: &Scene) -> Result<()> {
     let certificates = Certificates::new(scene)?;
-    let server = Server::start(scene, Compression::Deflate, Some(&certificates))?;
+    let server = Server::start(scene, Over::Http1, Compression::Deflate, Some(&certificates))?;
     let mut client = connect(scene, &server, Compression::Deflate, Some(&certificates))?;
     let agent = scene.agent().pid(client.pid()).start()?;
     for command in ["text 5", "give 4 5000", "close 1000"] {
@@ -148,7 +148,7 @@ fn many_messages(scene: &Scene) -> Result<()> {
 
 /// Each message names the handshake of its own connection.
 fn several_connections(scene: &Scene) -> Result<()> {
-    let server = Server::start(scene, Compression::Deflate, None)?;
+    let server = Server::start(scene, Over::Http1, Compression::Deflate, None)?;
     let agent = scene.agent().port(server.port).start()?;
     let mut clients = Vec::new();
     for _ in 0..3 {
@@ -187,7 +187,7 @@ fn several_connections(scene: &Scene) -> Result<()> {
 
 /// The handshake and each message are there as soon as they have come.
 fn told_while_it_is_open(scene: &Scene) -> Result<()> {
-    let server = Server::start(scene, Compression::Plain, None)?;
+    let server = Server::start(scene, Over::Http1, Compression::Plain, None)?;
     let mut agent = scene.agent().port(server.port).start()?;
     let mut client = connect(scene, &server, Compression::Plain, None)?;
     let messages = |records: &[Record]| records.iter().filter(|record| record.is_message()).count();
@@ -213,7 +213,7 @@ fn talked(
     certificates: Option<&Certificates>,
     commands: &[&str],
 ) -> Result<(Ended, Log)> {
-    let server = Server::start(scene, compression, certificates)?;
+    let server = Server::start(scene, Over::Http1, compression, certificates)?;
     let agent = scene.agent().port(server.port).start()?;
     let mut client = connect(scene, &server, compression, certificates)?;
     for command in commands {
@@ -231,7 +231,7 @@ fn connect(
     compression: Compression,
     certificates: Option<&Certificates>,
 ) -> Result<Asker> {
-    Asker::run(&mut websocket::client(scene, server.port, compression, certificates)?)
+    Asker::run(&mut websocket::client(scene, Over::Http1, server.port, compression, certificates)?)
 }
 
 /// Fails unless the records tell of one connection: its handshake, every message that the server has
@@ -268,14 +268,16 @@ fn as_logged<'e>(ended: &'e Ended, log: &Log) -> Result<(&'e Record, &'e Record)
     Ok((head, end))
 }
 
-fn line(record: &Record) -> String {
+/// As in the server's log.
+pub(super) fn line(record: &Record) -> String {
     let text = |key: &str| record.text(key).unwrap_or("-").to_owned();
     let size =
         record.number("/message/size").map_or_else(|| "-".to_owned(), |size| size.to_string());
     format!("{} {} {size}", text("/message/direction"), text("/message/opcode"))
 }
 
-fn closed(end: &Record, code: Option<u64>, by: &str) -> Result<()> {
+/// Fails unless it is told that this end has closed it with this code.
+pub(super) fn closed(end: &Record, code: Option<u64>, by: &str) -> Result<()> {
     let told = end.number("/earwitness/messages/close/code");
     ensure!(told == code, "{code:?} expected, {told:?} came: {end}");
     end.must_be("/earwitness/messages/close/by", by)

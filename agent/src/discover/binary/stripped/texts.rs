@@ -20,6 +20,8 @@ pub(super) enum Text {
     BoringSslFile,
     /// The one that errors of BoringSSL's buffers name.
     BoringSslBioFile,
+    /// The one that errors of gRPC's transport name, which has memory buffers below TLS.
+    GrpcFile,
     /// rustls's.
     Rustls,
     /// `SSL_read`
@@ -55,7 +57,7 @@ impl Texts {
             texts.scan(image, NAMES);
         }
         if texts.has(Text::BoringSslFile) {
-            texts.scan(image, BIO_FILES);
+            texts.scan(image, BORING_SSL_FILES);
         }
         texts
     }
@@ -105,9 +107,10 @@ fn path_bytes(piece: &[u8], place: usize, text: Text) -> u64 {
 const FILES: &[(&[u8], Text)] =
     &[(b"ssl/ssl_lib.c\0", Text::OpenSslFile), (b"ssl/ssl_lib.cc\0", Text::BoringSslFile)];
 /// In C, and since 2024 in C++.
-const BIO_FILES: &[(&[u8], Text)] = &[
+const BORING_SSL_FILES: &[(&[u8], Text)] = &[
     (b"crypto/bio/bio.c\0", Text::BoringSslBioFile),
     (b"crypto/bio/bio.cc\0", Text::BoringSslBioFile),
+    (b"core/tsi/ssl_transport_security.cc\0", Text::GrpcFile),
 ];
 const NAMES: &[(&[u8], Text)] = &[
     (b"SSL_read\0", Text::Read),

@@ -1,7 +1,7 @@
 //! Tests of HPACK: header blocks in, fields out.
 //!
 //! In: examples of the specification, blocks made by hand (`grammar`, `bounds`), by an encoder that
-//! does whatever is allowed (`encoder`), and by the h2 crate (`connection`).
+//! does whatever is allowed (`encoder`), by the h2 crate (`connection`), and by nghttp2 (`nghttp2`).
 //! Always: a field that is told is the one that was sent, at its place.
 
 mod bounds;
@@ -9,6 +9,7 @@ mod connection;
 mod encoder;
 mod grammar;
 mod late;
+mod nghttp2;
 mod rfc7541;
 
 use proptest::prelude::ProptestConfig;
