@@ -20,7 +20,7 @@ use earwitness_common::{
     connection::{Connection, SEEKS, WROTE},
     loss::KernelLoss,
     offsets::SESSION_IS_RETURN,
-    sample::{EGRESS, GAP_SENDFILE, INGRESS},
+    sample::{EGRESS, GAP_SENDFILE, INGRESS, TIED_CALL},
     tls::{
         LAYERED_ONLY, OP, OP_BUFFER, OP_FREE, OP_INNER, OP_READ, OP_SENDFILE, OP_TAKEN, OP_WRITE,
         QUEUED, RECORD_BYTES, SIZE_32, SIZE_BY_FIFTH, SIZE_BY_POINTER,
@@ -172,6 +172,7 @@ fn begun(calls: &mut Calls, session: bool) -> u32 {
     } else if session
         && cookie & (OP | QUEUED) == OP_WRITE
         && stream.flags & WROTE != 0
+        && stream.tied == TIED_CALL
         && read(&calls.next.size) <= RECORD_BYTES
         && let Some(socket) = socket
     {
@@ -182,7 +183,8 @@ fn begun(calls: &mut Calls, session: bool) -> u32 {
     FOLLOW
 }
 
-/// A write of one record, told before it is done. `sent_bytes`: what the socket has sent so far.
+/// A write of one record, told before it is done, by whoever sends it within the same call. `sent_bytes`:
+/// what the socket has sent so far.
 /// Ciphertext is longer than plaintext: as long as less has been sent since the last write began, that
 /// one is not done, and this is another attempt at it.
 #[inline(always)]
