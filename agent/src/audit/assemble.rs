@@ -197,6 +197,7 @@ impl<'a> Telling<'a, '_> {
         let method = head.method.as_deref().map(|method| Value::new(method.as_bytes()));
         let method =
             method.map(|value| named(value, "http.request.method", self.notes, self.extra));
+        self.carried(head);
         let (header, mut body) = kept_and_body(kept, message.body_bytes, self.extra);
         let content = message.content.as_ref().filter(|_| self.level.keeps_request());
         let key = "http.request.body.content";
@@ -207,6 +208,17 @@ impl<'a> Telling<'a, '_> {
             user_agent: user_agent.map(|original| UserAgent { original }),
             request: Request { method, header, header_size: message.head_bytes, body },
             operations,
+        }
+    }
+
+    /// What an extended CONNECT asks for.
+    fn carried(&mut self, head: &'a RequestHead) {
+        let protocol = head.protocol.as_deref().map(|value| {
+            let value = Value::new(value.as_bytes());
+            named(value, "earwitness.http2.protocol", self.notes, self.extra)
+        });
+        if let Some(stream) = &mut self.extra.http2 {
+            stream.protocol = protocol;
         }
     }
 
@@ -383,6 +395,7 @@ fn stream(stream: StreamRef) -> Stream<'static> {
     Stream {
         stream_id: stream.id,
         pushed: stream.pushed,
+        protocol: None,
         reset: stream.reset.map(|reset| Reset {
             error_code: reset.code,
             error: reset.name().map(Text::Borrowed),

@@ -18,6 +18,9 @@ pub struct Stream<'a> {
     /// The server promised the response unasked (PUSH_PROMISE).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pushed: bool,
+    /// What it carries, if an extended CONNECT asked for that (`:protocol`, RFC 8441): `websocket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Text<'a>>,
     /// How it was ended early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<Reset<'a>>,

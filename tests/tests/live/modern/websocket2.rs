@@ -221,6 +221,7 @@ fn as_logged<'e>(ended: &'e Ended, log: &Log) -> Result<(&'e Record, &'e Record)
     for record in [head, end] {
         record.must_be("/network/protocol/version", "2")?;
         record.must_be("/http/request/method", "CONNECT")?;
+        record.must_be("/earwitness/http2/protocol", "websocket")?;
         ensure!(record.status() == Some(200), "not accepted: {record}");
         ensure!(record.stream() == head.stream() && record.stream() % 2 == 1, "stream: {record}");
     }

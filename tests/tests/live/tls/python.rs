@@ -18,6 +18,7 @@ crate::tests![
     asyncio_client,
     asyncio_at_both_ends,
     asyncio_many_at_a_time,
+    asyncio_that_is_not_read_fast,
     upload_to_asyncio,
     client_alone_is_watched,
 ];
@@ -73,6 +74,14 @@ fn asyncio_many_at_a_time(scene: &Scene) -> Result<()> {
     let certificates = Certificates::new(scene)?;
     let app = App::asyncio_tls(scene, &certificates)?;
     asked_by_asyncio(scene, &app, &certificates, 20)
+}
+
+/// The socket takes no more: many calls of the library come before what they have written is sent.
+fn asyncio_that_is_not_read_fast(scene: &Scene) -> Result<()> {
+    let certificates = Certificates::new(scene)?;
+    let app = App::asyncio_tls(scene, &certificates)?;
+    let slowly = ["--limit-rate", "10M"];
+    fetched(scene, &app, &certificates, &slowly, &["/length/5", "/chunked/8000000"], "python3")
 }
 
 fn upload_to_asyncio(scene: &Scene) -> Result<()> {
