@@ -12,6 +12,7 @@
 //!   └─────▶ scout ────┘ tape: all bytes since the frame that was found
 //! ```
 
+pub mod chain;
 pub mod frame;
 pub mod half;
 pub mod head;
@@ -24,13 +25,14 @@ pub mod streams;
 pub mod tape;
 pub mod tunnels;
 
+use chain::About;
 use frame::{HEAD_BYTES, MOST_BYTES};
 use half::{Half, Settings, Step};
 use head::{Head, Shape};
 use hpack::Decoder;
 use hpack::list::HeaderList;
 use reader::Reader;
-use scout::{About, Missed, Scout};
+use scout::{Missed, Scout};
 use stream::{Block, Stream};
 use streams::Streams;
 

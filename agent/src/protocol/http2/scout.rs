@@ -28,9 +28,8 @@
 //! What this cannot tell: frames in the very last DATA frame of two bodies, one each way, that stop at the
 //! same time, cut at just those frames. They are, byte for byte, an honest conversation.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::frame::{FrameHead, HEAD_BYTES, MOST_BYTES, kind};
+use super::chain::{About, Broken, Chain, Rival};
+use super::frame::{HEAD_BYTES, kind};
 use super::half::{Block, Half, Step};
 use super::head::{Head, Shape};
 use super::hpack::Decoder;
@@ -59,93 +58,6 @@ pub struct Scout {
     /// There were heads in what was passed over: exchanges that nobody will be told of.
     has_lost_heads: bool,
 }
-
-/// What is known of the direction beforehand.
-#[derive(Clone, Copy, Debug)]
-pub struct About {
-    /// What it carries, if that is known.
-    pub role: Option<Role>,
-    /// Why it is not in step.
-    pub reason: Reason,
-    /// Largest payload that its receiver allows; 0: that is not known.
-    pub most_bytes: u32,
-    /// Largest payload that came while it was in step.
-    pub longest_bytes: u32,
-    /// Requests have larger identifiers.
-    pub last_asked: u32,
-}
-
-/// What has been found.
-#[derive(Default)]
-struct Chain {
-    /// Bytes of it so far.
-    bytes: u64,
-    /// Where the last call began.
-    call_at: u64,
-    /// Since then most calls began with a frame, unless it is torn: too many have not.
-    calm: Calm,
-    is_torn: bool,
-    /// Where the frame began that came last, or the one that its field block began with.
-    block_at: u64,
-    /// From here on the largest frame is measured.
-    far_from: u64,
-    /// Frames that began behind it.
-    far: u8,
-    /// Streams whose heads came.
-    heads: BTreeMap<u32, Seen>,
-    /// Streams of which there was content without a head.
-    strangers: BTreeSet<u32>,
-    last_asked: u32,
-    /// What its heads are heads of.
-    role: Option<Role>,
-    /// So many of the heads belong to one of the other direction.
-    matched: usize,
-    /// How often all of those have been forgotten.
-    era: u32,
-    /// Nothing is kept until the next frame begins.
-    is_waiting: bool,
-}
-
-/// Calls in a row of which most began with a frame.
-#[derive(Default)]
-struct Calm {
-    /// Where the first of them began, and when.
-    at: u64,
-    begun_ns: u64,
-    /// Heads since, and how many belong to one of the other direction.
-    heads: usize,
-    matched: usize,
-    /// Frames that began behind the largest usual one.
-    far: u8,
-    /// Frames that calls began with.
-    begun: u32,
-    /// Frames that calls began within, and the number of the last of them.
-    torn: u32,
-    torn_at: u32,
-}
-
-/// A stream whose head came.
-#[derive(Default)]
-struct Seen {
-    /// Where.
-    at: u64,
-    has_ended: bool,
-    /// The era in which a head of the other direction was found for it.
-    matched: Option<u32>,
-}
-
-/// The first bytes of a call that began within a frame.
-#[derive(Default)]
-struct Rival {
-    front: [u8; HEAD_BYTES],
-    bytes: usize,
-    /// Where the call began.
-    at: u64,
-    is_open: bool,
-}
-
-/// The chain is none.
-struct Broken;
 
 /// The first frame of a chain to be read, and what came since.
 pub struct Found {
@@ -205,8 +117,7 @@ impl Scout {
     /// The chain reaches further than any frame that began before it.
     pub fn is_far(&self) -> bool {
         let chain = &self.chain;
-        let is_calm = chain.calm.far >= FAR_FRAMES && !chain.is_torn;
-        (is_calm || chain.is_far()) && !chain.is_waiting
+        (chain.is_far() || chain.is_calmly_far()) && !chain.is_waiting
     }
 
     /// The chain has been what it should be for long enough.
@@ -241,13 +152,7 @@ impl Scout {
 
     /// Of that stream the other direction has shown a head too.
     pub fn note_match(&mut self, stream: u32) {
-        let Chain { heads, era, matched, calm, .. } = &mut self.chain;
-        if let Some(seen) = heads.get_mut(&stream)
-            && seen.matched.replace(*era) != Some(*era)
-        {
-            *matched += 1;
-            calm.matched += usize::from(seen.at >= calm.at);
-        }
+        self.chain.match_head(stream);
     }
 
     /// A chain has been followed for so many frames.
@@ -392,12 +297,7 @@ impl Scout {
         let Some(head) = self.half.reader.frame() else { return Ok(()) };
         let longest_bytes = self.half.reader.longest_bytes();
         let chain = &mut self.chain;
-        if at >= chain.far_from.saturating_add(self.about.reach_bytes(longest_bytes)) {
-            chain.far = chain.far.saturating_add(1);
-        }
-        if at >= chain.calm.at.saturating_add(reach_bytes(longest_bytes)) {
-            chain.calm.far = chain.calm.far.saturating_add(1);
-        }
+        chain.measure(at, &self.about, longest_bytes);
         let goes_on = head.kind == kind::CONTINUATION;
         if !goes_on {
             chain.block_at = at;
@@ -460,12 +360,7 @@ impl Scout {
     }
 
     fn head(&mut self, stream: u32) -> Result<(), Broken> {
-        let chain = &mut self.chain;
-        let new = Seen { at: chain.block_at, ..Seen::default() };
-        chain.calm.heads += usize::from(!chain.heads.contains_key(&stream));
-        if chain.heads.entry(stream).or_insert(new).has_ended {
-            return Err(Broken);
-        }
+        self.chain.head(stream)?;
         self.news.push(stream);
         Ok(())
     }
@@ -530,114 +425,12 @@ impl Scout {
     /// Looks at where calls begin: with a frame, or within one.
     fn watch_calls(&mut self, span: &Span<'_>) {
         if span.call_start {
-            self.call(span.time_ns);
+            self.rival = self.chain.call(&self.half.reader, span.time_ns);
         }
         if self.rival.look(span.rest, self.about.most_bytes()) {
-            self.chain.far_from = self.rival.at;
-            self.chain.far = 0;
-            self.chain.is_torn = true;
-            self.chain.is_waiting = true;
+            self.chain.doubt(&self.rival);
         }
     }
-
-    fn call(&mut self, begun_ns: u64) {
-        let (reader, chain) = (&self.half.reader, &mut self.chain);
-        let at = chain.bytes;
-        let is_inside = !reader.is_lost() && !reader.is_between();
-        let only_head = at.saturating_sub(chain.call_at) == HEAD_BYTES as u64;
-        if !is_inside {
-            if std::mem::take(&mut chain.is_torn) {
-                chain.calm = Calm { at, begun_ns, ..Calm::default() };
-            }
-            chain.calm.begun = chain.calm.begun.saturating_add(1);
-        } else if !(only_head && reader.is_at_payload()) {
-            chain.is_torn |= chain.calm.tear(reader.frames());
-        }
-        chain.call_at = at;
-        self.rival = Rival { is_open: is_inside, at, ..Rival::default() };
-    }
-}
-
-impl About {
-    /// Nothing is known.
-    pub fn nothing(reason: Reason) -> Self {
-        Self { role: None, reason, most_bytes: 0, longest_bytes: 0, last_asked: 0 }
-    }
-
-    /// Largest payload that is taken for one.
-    fn most_bytes(&self) -> u32 {
-        match self.most_bytes {
-            0 => MOST_TAKEN_BYTES,
-            bytes => bytes.clamp(MOST_BYTES, MOST_TAKEN_BYTES),
-        }
-    }
-
-    /// How far a frame may reach that began before the chain. `longest_bytes`: the longest in the chain.
-    fn reach_bytes(&self, longest_bytes: u32) -> u64 {
-        reach_bytes(match self.most_bytes {
-            0 => longest_bytes.max(LARGE_BYTES),
-            _ => longest_bytes.max(self.longest_bytes),
-        })
-    }
-}
-
-impl Chain {
-    fn new(about: &About, begun_ns: u64) -> Self {
-        let calm = Calm { begun_ns, ..Calm::default() };
-        Self { calm, role: about.role, last_asked: about.last_asked, ..Self::default() }
-    }
-
-    /// It reaches further than any frame that began before it, wherever calls began.
-    fn is_far(&self) -> bool {
-        self.far >= FAR_FRAMES
-    }
-
-    /// What has belonged to the other direction does no more.
-    fn forget_matches(&mut self) {
-        self.matched = 0;
-        self.calm.matched = 0;
-        self.era = self.era.wrapping_add(1);
-    }
-
-    /// Its heads are all of one kind.
-    fn claim(&mut self, role: Role) -> Result<(), Broken> {
-        if *self.role.get_or_insert(role) == role { Ok(()) } else { Err(Broken) }
-    }
-
-    fn end(&mut self, stream: u32) {
-        if let Some(seen) = self.heads.get_mut(&stream) {
-            seen.has_ended = true;
-        }
-    }
-}
-
-impl Calm {
-    /// A call begins within that frame. Returns whether those are too many now.
-    fn tear(&mut self, frame: u32) -> bool {
-        self.torn += u32::from(frame != self.torn_at);
-        self.torn_at = frame;
-        self.torn.saturating_mul(FRAMES_PER_TORN) > self.begun
-    }
-}
-
-impl Rival {
-    /// Looks at what follows. Returns whether a frame could begin where the call did.
-    fn look(&mut self, bytes: &[u8], most_bytes: u32) -> bool {
-        if !self.is_open {
-            return false;
-        }
-        for (place, byte) in self.front.iter_mut().skip(self.bytes).zip(bytes) {
-            *place = *byte;
-            self.bytes += 1;
-        }
-        self.is_open = self.bytes < HEAD_BYTES;
-        !self.is_open && FrameHead::parse(self.front).is_usual(most_bytes)
-    }
-}
-
-/// How far a frame reaches with the longest payload so far, or the largest usual one.
-fn reach_bytes(longest_bytes: u32) -> u64 {
-    u64::from(longest_bytes.max(MOST_BYTES)) + HEAD_BYTES as u64
 }
 
 fn half(about: &About) -> Half {
@@ -648,16 +441,8 @@ fn half(about: &About) -> Half {
 const SILENT_NS: u64 = 1_000_000_000;
 /// Age at which it is without silence.
 const OLD_NS: u64 = 10_000_000_000;
-/// So many calls begin with a frame for each frame that calls begin within: large content is moved in pieces.
-const FRAMES_PER_TORN: u32 = 2;
-/// Frames behind the longest that make a chain far.
-const FAR_FRAMES: u8 = 2;
 /// Streams with content and no head: more have no usual ends.
 const STRANGERS: usize = 4_096;
-/// Largest payload that is taken for one where no shorter limit is known to be kept: Go's programs allow it.
-const MOST_TAKEN_BYTES: u32 = 1 << 20;
-/// Payload that programs write at once where they may.
-const LARGE_BYTES: u32 = 1 << 15;
 /// So much is looked at at once.
 const PIECE_BYTES: usize = 16_384;
 /// What an entry of a tree takes.

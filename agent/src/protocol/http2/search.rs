@@ -5,7 +5,8 @@
 //! a request and the other with that of a response on the same stream, and what `scout` asks for besides.
 //! Not here: what a chain is (`scout`), what else it could be (`probe`).
 
-use super::scout::{About, Missed, Scout};
+use super::chain::About;
+use super::scout::{Missed, Scout};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
