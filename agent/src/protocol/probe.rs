@@ -121,7 +121,9 @@ impl Probe {
 
     /// Time has passed. Where requests come from, if that makes it HTTP/2.
     pub fn tick(&self, now_ns: u64) -> Option<Direction> {
-        self.search.as_ref()?.found(|scout| scout.is_far() || scout.is_proven(now_ns))
+        let search = self.search.as_ref()?;
+        let last_ns = search.last_ns();
+        search.found(|scout| scout.is_far() || scout.is_proven(now_ns, last_ns))
     }
 
     /// Nothing more will come. Where requests come from, if it was HTTP/2.

@@ -50,6 +50,8 @@ pub struct Http2 {
     streams: Streams,
     /// Kept for its memory.
     list: HeaderList,
+    /// When something has come last.
+    last_ns: u64,
     /// The connection did not begin as one of HTTP/2 does.
     is_wrong: bool,
 }
@@ -85,6 +87,7 @@ impl Http2 {
             responses: side(false),
             streams: Streams::default(),
             list: HeaderList::default(),
+            last_ns: 0,
             is_wrong: false,
         }
     }
@@ -98,11 +101,13 @@ impl Http2 {
 
     /// A connection of which the beginning was not seen, for that reason.
     pub fn joined(requests: Box<Scout>, responses: Box<Scout>, reason: Reason) -> Self {
+        let last_ns = requests.last_ns().max(responses.last_ns());
         Self {
             requests: Side { state: State::Lost(requests), frame_bytes: 0 },
             responses: Side { state: State::Lost(responses), frame_bytes: 0 },
             streams: Streams::joined(reason),
             list: HeaderList::default(),
+            last_ns,
             is_wrong: false,
         }
     }
@@ -110,6 +115,7 @@ impl Http2 {
     /// Takes the next input of a direction.
     pub fn push(&mut self, role: Role, input: Input<'_>, limits: &Limits, out: &mut Vec<Output>) {
         let mut around = Around { limits, out };
+        self.last_ns = input.time_ns();
         match input {
             Input::Bytes(span) => self.bytes(role, span, &mut around),
             Input::Hole(hole) => self.hole(role, &hole, &mut around),
@@ -120,7 +126,9 @@ impl Http2 {
 
     /// Time has passed.
     pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
-        self.settle(|scout| scout.is_far() || scout.is_proven(now_ns), &mut Around { limits, out });
+        let last_ns = self.last_ns;
+        let is_found = |scout: &Scout| scout.is_far() || scout.is_proven(now_ns, last_ns);
+        self.settle(is_found, &mut Around { limits, out });
         let requests = self.requests.scout();
         let is_kept = |stream| requests.is_some_and(|scout| scout.has_head(stream));
         self.streams.tick(now_ns, is_kept, limits, out);

@@ -14,8 +14,8 @@
 //!   is, is known from the frames that came in step; where none did, it is what programs write at once
 //!   (32 KiB), or the usual limit (16 KiB) as long as calls began with frames;
 //! - or with time (`is_proven`): most of its heads belong to one of the other direction, calls began with
-//!   frames, and then nothing came for a second; or all that for ten. A frame is written in one go, and a
-//!   writer that is held up in it is not held up at just such places, nor for so long. Of frames that hold
+//!   frames, and then nothing came for a second, from neither end; or all that for ten. A frame is written in
+//!   one go, and a writer that is held up in it is not held up at just such places, nor for so long. Of frames that hold
 //!   much, pieces may have been moved; where more frames were cut than that, only what comes from the next
 //!   one on that a call begins with can count so, and after a silence, what comes then.
 //!
@@ -120,14 +120,20 @@ impl Scout {
         (chain.is_far() || chain.is_calmly_far()) && !chain.is_waiting
     }
 
-    /// The chain has been what it should be for long enough.
-    pub fn is_proven(&self, now_ns: u64) -> bool {
-        let is_silent = now_ns.saturating_sub(self.last_ns) >= SILENT_NS;
+    /// The chain has been what it should be for long enough. `last_ns`: when something has come last, from
+    /// either end.
+    pub fn is_proven(&self, now_ns: u64, last_ns: u64) -> bool {
+        let is_silent = now_ns.saturating_sub(last_ns) >= SILENT_NS;
         let is_old = now_ns.saturating_sub(self.chain.calm.begun_ns) >= OLD_NS;
         match self.chain.is_torn {
             true => is_silent && self.is_likely(self.chain.matched, self.chain.heads.len()),
             false => self.may_be_proven() && (is_silent || is_old),
         }
+    }
+
+    /// When something has come last.
+    pub fn last_ns(&self) -> u64 {
+        self.last_ns
     }
 
     /// Only time is missing; at the end of the connection there is no more.

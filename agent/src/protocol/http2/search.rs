@@ -63,6 +63,11 @@ impl Search {
         self.was_answered.then(|| [self.ingress.missed(), self.egress.missed()])
     }
 
+    /// When something has come last.
+    pub fn last_ns(&self) -> u64 {
+        self.ingress.last_ns().max(self.egress.last_ns())
+    }
+
     /// Frames of the chain in a direction.
     pub fn frames(&self, direction: Direction) -> u32 {
         match direction {
