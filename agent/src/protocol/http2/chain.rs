@@ -50,6 +50,8 @@ pub(super) struct Chain {
     pub(super) last_asked: u32,
     /// What its heads are heads of.
     pub(super) role: Option<Role>,
+    /// A request that the server makes up is in it.
+    pub(super) has_promise: bool,
     /// So many of the heads belong to one of the other direction.
     pub(super) matched: usize,
     /// How often all of those have been forgotten.
@@ -189,6 +191,11 @@ impl Chain {
     /// It reaches further than any frame that began before it, wherever calls began.
     pub(super) fn is_far(&self) -> bool {
         self.far >= FAR_FRAMES
+    }
+
+    /// Exchanges begin in it, before that offset.
+    pub(super) fn has_heads(&self, before: u64) -> bool {
+        self.has_promise || self.heads.values().any(|seen| seen.at < before)
     }
 
     /// What has belonged to the other direction does no more.

@@ -26,7 +26,8 @@
 //! a call that begins within a frame, with what looks like one, too (one of the two is a body); more than
 //! is kept. Heads that make no sense, content after its end, and requests out of order break it.
 //! What this cannot tell: frames in the very last DATA frame of two bodies, one each way, that stop at the
-//! same time, cut at just those frames. They are, byte for byte, an honest conversation.
+//! same time, cut at just those frames: they are, byte for byte, an honest conversation; and frames that
+//! fill the rest of a DATA frame to its end, if one of them opens the very stream that this one belongs to.
 
 use super::chain::{About, Broken, Chain, Rival};
 use super::frame::{HEAD_BYTES, kind};
@@ -220,7 +221,7 @@ impl Scout {
             (_, true) => self.chain.bytes,
         };
         self.skipped_bytes = self.skipped_bytes.saturating_add(self.tape.cut(begin));
-        self.has_lost_heads |= self.chain.heads.values().any(|seen| seen.at < begin);
+        self.has_lost_heads |= begin > 0 && self.chain.has_heads(begin);
         let missed = Missed {
             reason: self.about.reason,
             bytes: self.skipped_bytes,
@@ -241,7 +242,7 @@ impl Scout {
         Missed {
             reason: self.about.reason,
             bytes: self.skipped_bytes.saturating_add(self.tape.len_bytes() as u64),
-            has_heads: self.has_lost_heads || !self.chain.heads.is_empty(),
+            has_heads: self.has_lost_heads || self.chain.has_heads(u64::MAX),
         }
     }
 
@@ -338,7 +339,7 @@ impl Scout {
         }
         let stream = block.stream;
         match (Head::of(&list).shape(), block.is_promise) {
-            (Shape::Request, true) => self.chain.claim(Role::Response)?,
+            (Shape::Request, true) => self.promise()?,
             (Shape::Request, false) => self.request(stream)?,
             (Shape::Response, false) => self.response(stream)?,
             (Shape::Fields, _) if decoded.unknown > 0 => {}
@@ -358,6 +359,11 @@ impl Scout {
         }
         self.chain.last_asked = stream;
         self.head(stream)
+    }
+
+    fn promise(&mut self) -> Result<(), Broken> {
+        self.chain.has_promise = true;
+        self.chain.claim(Role::Response)
     }
 
     fn response(&mut self, stream: u32) -> Result<(), Broken> {
@@ -383,7 +389,8 @@ impl Scout {
     /// What was found so far is not believed. Its streams are no strangers for that.
     fn forget(&mut self) {
         let chain = &mut self.chain;
-        self.has_lost_heads |= !chain.heads.is_empty();
+        self.has_lost_heads |= chain.has_heads(u64::MAX);
+        chain.has_promise = false;
         chain.strangers.extend(std::mem::take(&mut chain.heads).into_keys());
         if chain.strangers.len() > STRANGERS {
             chain.strangers.clear();
@@ -412,7 +419,7 @@ impl Scout {
         let dropped = self.tape.len_bytes() as u64;
         self.skipped_bytes = self.skipped_bytes.saturating_add(dropped);
         self.is_restarted = true;
-        self.has_lost_heads |= !self.chain.heads.is_empty();
+        self.has_lost_heads |= self.chain.has_heads(u64::MAX);
         self.half = half(&self.about);
         self.chain = Chain::new(&self.about, self.last_ns);
         self.tape = Tape::default();

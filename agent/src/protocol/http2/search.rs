@@ -17,7 +17,7 @@ use crate::protocol::meter::Span;
 pub struct Search {
     ingress: Box<Scout>,
     egress: Box<Scout>,
-    /// A request and its response have been found at some time.
+    /// A request and its response had been found when some call began.
     was_answered: bool,
 }
 
@@ -30,10 +30,12 @@ impl Search {
 
     /// Takes what follows in a direction.
     pub fn bytes(&mut self, direction: Direction, span: Span<'_>, limits: &Limits) {
+        if span.call_start {
+            self.was_answered |= self.requests().is_some();
+        }
         let (scout, other) = self.sides(direction);
         scout.bytes(span, limits);
         scout.meet(other);
-        self.was_answered |= self.requests().is_some();
     }
 
     /// A hole follows in a direction.
@@ -60,7 +62,8 @@ impl Search {
 
     /// It is not going to be found. What is lost by that, if it seemed to be HTTP/2 at some time.
     pub fn missed(&self) -> Option<[Missed; 2]> {
-        self.was_answered.then(|| [self.ingress.missed(), self.egress.missed()])
+        let is_answered = self.was_answered || self.requests().is_some();
+        is_answered.then(|| [self.ingress.missed(), self.egress.missed()])
     }
 
     /// When something has come last.

@@ -103,8 +103,10 @@ fn joined_anywhere() {
                 let is_after = |path: &&String| begins.get(*path).is_some_and(|begin| *begin >= at);
                 let missing: Vec<_> = truth.paths().difference(&found.requests).cloned().collect();
                 let missing: Vec<_> = missing.iter().filter(is_after).collect();
+                // Of the last few frames nobody can tell that they are some.
+                let is_short = outputs.is_empty() && events.len() - at < 30;
                 assert!(
-                    missing.is_empty() || outputs.iter().any(is_lost),
+                    missing.is_empty() || is_short || outputs.iter().any(is_lost),
                     "{seed} {view:?} joined at {at}: {missing:?} are missing without a loss"
                 );
                 tally.add(&truth.paths(), &begins, from, &found);
