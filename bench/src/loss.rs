@@ -21,12 +21,12 @@ pub fn measure(effort: Effort) -> Result<Section> {
     section.grid.push(HEAD.map(str::to_owned).to_vec());
     let time = Duration::from_secs(effort.seconds);
     let (mut unaccounted, mut lost_below_full) = (0, 0);
-    for load in LOADS {
-        let alone = ALONE.run(*load, time)?;
-        let watched = WATCHED.run(*load, time)?;
+    for load in Load::RISING {
+        let alone = ALONE.run(load, time)?;
+        let watched = WATCHED.run(load, time)?;
         section.grid.push(row(&alone, &watched));
         unaccounted += surprise(&watched);
-        if *load != Load::Full {
+        if load != Load::Full {
             lost_below_full += missing(&watched).unsigned_abs() + watched.recorded.lost;
         }
         if !watched.recorded.reasons.is_empty() {
@@ -86,8 +86,6 @@ const HEAD: [&str; 11] = [
     "app us watched",
     "agent us",
 ];
-const LOADS: &[Load] =
-    &[Load::PerSecond(1_000.0), Load::PerSecond(5_000.0), Load::PerSecond(10_000.0), Load::Full];
 const ALONE: Trial = Trial {
     name: "without the agent",
     watcher: Watcher::Nobody,

@@ -40,9 +40,9 @@ fn loads(over: Over, over_name: &str, effort: Effort) -> Result<Section> {
     let trials = [alone, Trial { name: "with the agent", watcher: Watcher::Agent, ..alone }];
     let [alone, watched] = &trials;
     let (mut missing_below_full, mut silent) = (0, 0);
-    for load in LOADS {
-        let contest = Contest::run(&trials, *load, effort)?;
-        section.grid.push(row(*load, &contest, alone, watched));
+    for load in Load::RISING {
+        let contest = Contest::run(&trials, load, effort)?;
+        section.grid.push(row(load, &contest, alone, watched));
         let missing = sum(&contest, watched, missing);
         silent +=
             sum(
@@ -50,7 +50,7 @@ fn loads(over: Over, over_name: &str, effort: Effort) -> Result<Section> {
                 watched,
                 |one| if one.recorded.losses == 0 { self::missing(one) } else { 0 },
             );
-        if *load == Load::Full {
+        if load == Load::Full {
             section.figures.extend(at_full_load(&contest, alone, watched));
         } else {
             missing_below_full += missing;
@@ -133,8 +133,6 @@ const HEAD: [&str; 12] = [
     "app us watched",
     "agent us",
 ];
-const LOADS: &[Load] =
-    &[Load::PerSecond(1_000.0), Load::PerSecond(5_000.0), Load::PerSecond(10_000.0), Load::Full];
 const ALONE: Trial = Trial {
     name: "without the agent",
     watcher: Watcher::Nobody,

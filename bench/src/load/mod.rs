@@ -34,6 +34,10 @@ pub struct Answered {
 }
 
 impl Load {
+    /// Of which a good agent loses nothing.
+    pub const RISING: [Self; 4] =
+        [Self::PerSecond(1_000.0), Self::PerSecond(5_000.0), Self::PerSecond(10_000.0), Self::Full];
+
     /// Puts it on a server.
     pub fn run(self, nginx: &Nginx, time: Duration) -> Result<Answered> {
         match (nginx.over.is_http2(), self) {

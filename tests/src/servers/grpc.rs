@@ -46,8 +46,13 @@ impl Server {
         let port = ports::free()?;
         let mut command = script(scene)?;
         command.arg("serve").arg(port.to_string()).args(certificates.map(Certificates::folder));
-        let app = App::start(scene, "rpc", command, port, || is_listening(port))?;
-        Ok(Self { app, log: scene.path("rpc.json"), port })
+        Self::run(scene, "rpc", command, port)
+    }
+
+    /// Runs a command that serves at that port and logs its calls.
+    pub(super) fn run(scene: &Scene, name: &str, command: Command, port: u16) -> Result<Self> {
+        let app = App::start(scene, name, command, port, || is_listening(port))?;
+        Ok(Self { app, log: scene.path(&format!("{name}.json")), port })
     }
 
     /// Its process id.

@@ -4,17 +4,14 @@
 //! Out: a running server and the calls that it logs, and a command that makes one call of each kind.
 //! Always: neither logs ports, nor a method that it does not have.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 
-use super::app::App;
-use super::grpc::{Call, calls};
+use super::grpc::Server;
 use super::http2::python;
-use super::nginx::is_listening;
 use crate::scene::Scene;
-use crate::{brought, ports, process, wait};
+use crate::{brought, ports, process};
 
 /// Who speaks it, and how.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,48 +27,23 @@ pub enum Program {
     Text,
 }
 
-/// A running server.
-pub struct Server {
-    app: App,
-    log: PathBuf,
-    /// Where it listens, on 127.0.0.1.
-    pub port: u16,
-}
-
-impl Server {
-    /// Starts one.
-    pub fn start(scene: &Scene, program: Program) -> Result<Self> {
-        let port = ports::free()?;
-        let mut command = match program {
-            Program::Connect { .. } => node(scene, CONNECT)?,
-            Program::Text => {
-                python("sonora", &scene.file("web_text.py", include_str!("web_text.py"))?)?
-            }
-        };
-        match program {
-            Program::Connect { version, .. } => {
-                command.args(["serve", &port.to_string(), version]);
-            }
-            Program::Text => {
-                command.arg(port.to_string());
-            }
+/// Starts a server.
+pub fn start(scene: &Scene, program: Program) -> Result<Server> {
+    let port = ports::free()?;
+    let command = match program {
+        Program::Connect { version, .. } => {
+            let mut command = node(scene, CONNECT)?;
+            command.args(["serve", &port.to_string(), version]);
+            command
         }
-        let app = App::start(scene, "web_rpc", command, port, || is_listening(port))?;
-        Ok(Self { app, log: scene.path("web_rpc.json"), port })
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.app.pid()
-    }
-
-    /// The calls that it has answered, as soon as there are so many.
-    pub fn calls(&self, count: usize) -> Result<Vec<Call>> {
-        wait::until("calls in the server's log", LOG_SECONDS, || {
-            let calls = calls(&std::fs::read_to_string(&self.log)?)?;
-            Ok((calls.len() >= count).then_some(calls))
-        })
-    }
+        Program::Text => {
+            let script = scene.file("web_text.py", include_str!("web_text.py"))?;
+            let mut command = python("sonora", &script)?;
+            command.arg(port.to_string());
+            command
+        }
+    };
+    Server::run(scene, "web_rpc", command, port)
 }
 
 /// A command that makes a call of each kind, and prints what it was answered.
@@ -100,4 +72,3 @@ fn node(scene: &Scene, (name, source): (&str, &str)) -> Result<Command> {
 }
 
 const CONNECT: (&str, &str) = ("web_rpc.js", include_str!("web_rpc.js"));
-const LOG_SECONDS: u64 = 10;

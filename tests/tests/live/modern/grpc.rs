@@ -159,7 +159,7 @@ fn in_order<'r>(records: &[&'r Record]) -> Vec<&'r Record> {
 }
 
 /// Every message has 5 bytes in front; compressed ones are shorter than what the server has counted.
-fn counted(record: &Record, call: &Call) -> Result<()> {
+pub(super) fn counted(record: &Record, call: &Call) -> Result<()> {
     let (requests, request_bytes) = call.requests.unwrap_or_default();
     let (responses, response_bytes) = call.responses;
     let ways = [("request", requests, request_bytes), ("response", responses, response_bytes)];

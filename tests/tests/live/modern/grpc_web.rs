@@ -6,11 +6,10 @@ use live_tests::compare;
 use live_tests::process;
 use live_tests::record::Record;
 use live_tests::scene::Scene;
-use live_tests::servers::grpc::{self, Call};
-use live_tests::servers::web_rpc::{self, Program, Server};
+use live_tests::servers::grpc::{self, Call, Server};
+use live_tests::servers::web_rpc::{self, Program};
 
-use super::grpc::{outcome, recorded};
-use super::number;
+use super::grpc::{counted, outcome, recorded};
 
 crate::tests![
     over_http1,
@@ -42,7 +41,7 @@ fn in_base64(scene: &Scene) -> Result<()> {
 }
 
 fn every_kind_of_call(scene: &Scene, program: Program) -> Result<()> {
-    let server = Server::start(scene, program)?;
+    let server = web_rpc::start(scene, program)?;
     let agent = scene.agent().port(server.port).start()?;
     let mut client = web_rpc::client(scene, server.port, program)?;
     let answers = grpc::calls(&process::run(&mut client, CLIENT_SECONDS)?.good()?)?;
@@ -64,7 +63,7 @@ fn client_alone_is_watched_in_base64(scene: &Scene) -> Result<()> {
 }
 
 fn client_alone(scene: &Scene, program: Program) -> Result<()> {
-    let server = Server::start(scene, program)?;
+    let server = web_rpc::start(scene, program)?;
     let client = Held::new(scene, &web_rpc::client(scene, server.port, program)?)?;
     let agent = scene.agent().pid(client.pid()).start()?;
     let answers = grpc::calls(&client.go()?)?;
@@ -105,25 +104,4 @@ fn as_told(records: &[&Record], answers: &[Call], server: &Server, program: Prog
     Ok(())
 }
 
-/// Every message has 5 bytes in front; compressed ones are shorter than what the server has counted.
-fn counted(record: &Record, call: &Call) -> Result<()> {
-    let (requests, request_bytes) = call.requests.unwrap_or_default();
-    let (responses, response_bytes) = call.responses;
-    let ways = [("request", requests, request_bytes), ("response", responses, response_bytes)];
-    for (way, messages, bytes) in ways {
-        let of = |what: &str| number(record, &format!("/earwitness/messages/{way}/{what}"));
-        let came = of("messages")?;
-        ensure!(came == messages, "{way}: {messages} messages, {came} came: {record}");
-        let (came, expected) = (of("bytes")?, bytes + PREFIX_BYTES * messages);
-        let is_compressed =
-            came < expected && record.number("/http/request/body/size") < Some(1000);
-        ensure!(
-            came == expected || is_compressed,
-            "{way}: {expected} bytes, {came} came: {record}"
-        );
-    }
-    Ok(())
-}
-
-const PREFIX_BYTES: u64 = 5;
 const CLIENT_SECONDS: u64 = 60;

@@ -11,7 +11,6 @@ mod long;
 mod nghttpd;
 mod nginx;
 mod websocket;
-mod websocket2;
 
 use anyhow::{Context as _, Result, ensure};
 use live_tests::agent::Ended;
@@ -26,7 +25,6 @@ pub fn tests() -> Vec<crate::Test> {
         grpc::tests(),
         grpc_web::tests(),
         websocket::tests(),
-        websocket2::tests(),
         long::tests(),
         late::tests(),
     ];

@@ -21,7 +21,8 @@ fn openssl() {
         (Function::SslAccept, "SSL_accept"),
     ];
     check("libssl.so.3", TlsLibrary::OpenSsl, &names);
-    check("libcrypto.so.3", TlsLibrary::OpenSsl, &[(Function::BioWrite, "BIO_write")]);
+    let names = [(Function::BioWrite, "BIO_write"), (Function::BioWriteEx, "BIO_write_ex")];
+    check("libcrypto.so.3", TlsLibrary::OpenSsl, &names);
 }
 
 #[test]
