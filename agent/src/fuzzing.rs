@@ -12,12 +12,13 @@ use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::{Direction, Sample};
 use crate::protocol::coding::{self, CodingLimits, Decoder};
+use crate::protocol::connection::Connection;
 use crate::protocol::exchange::MessageEnd;
 use crate::protocol::grpc::{self, Kind as Framing, Messages};
 use crate::protocol::quic::{self, Opening, Version};
 use crate::protocol::sse::{Event, EventStream};
 use crate::protocol::tls::Handshake;
-use crate::protocol::{Chunk, Connection, Hole};
+use crate::protocol::{Chunk, Hole};
 
 #[cfg(test)]
 mod tests;

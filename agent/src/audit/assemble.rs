@@ -23,10 +23,12 @@ use super::stream_message;
 use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::content::Front;
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Fields, Message, MessageEnd, Part, RequestHead, ResponseHead, StreamRef,
+    Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead, StreamRef,
 };
+use crate::protocol::fields::Fields;
 
 /// The policy that an exchange met.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

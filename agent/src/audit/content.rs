@@ -14,9 +14,10 @@ use super::record::{Action, Sensitive};
 use super::redact::body::rules::BodyRules;
 use super::redact::body::{self, Content, Encoding, Operations};
 use super::redact::notes::Notes;
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::coding::{self, CodingLimits, State};
 use crate::protocol::content::Front;
-use crate::protocol::exchange::{Anomaly, Fields};
+use crate::protocol::fields::Fields;
 
 /// How content is judged.
 #[derive(Clone, Copy)]

@@ -14,8 +14,9 @@ use super::rule::PolicyConfig;
 use crate::model::origin::{Address, Attribution, Origin, Party, Process, Side, Transport};
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{
-    Exchange, Fields, Message, MessageEnd, RequestHead, ResponseHead, Version,
+    Exchange, Message, MessageEnd, RequestHead, ResponseHead, Version,
 };
+use crate::protocol::fields::Fields;
 
 /// 2026-11-22T07:00:00Z at monotonic time 0.
 pub(super) const CLOCK: ClockOffset = ClockOffset { offset_ns: 1_795_330_800_000_000_000 };

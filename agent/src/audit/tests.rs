@@ -11,7 +11,8 @@ use super::rule::PolicyConfig;
 use super::testing::{CLOCK, exchange, observer, policy, process, request, response, tcp, unix};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Origin;
-use crate::protocol::exchange::{Anomaly, Exchange, Gap, MessageEnd, Version};
+use crate::protocol::anomaly::Anomaly;
+use crate::protocol::exchange::{Exchange, Gap, MessageEnd, Version};
 
 /// The line must be what serde writes, fit the schema, and read back; then keys that every record
 /// has alike are left out for comparing.

@@ -19,7 +19,8 @@ use crate::audit::redact::target::Target;
 use crate::config::DEFAULT_FILE;
 use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
 use crate::model::time::ClockOffset;
-use crate::protocol::exchange::{Exchange, Fields, Message, RequestHead, Version};
+use crate::protocol::exchange::{Exchange, Message, RequestHead, Version};
+use crate::protocol::fields::Fields;
 
 /// Exit code of a mistake in the configuration or the call.
 const MISTAKE: u8 = 2;

@@ -24,7 +24,8 @@ use crate::journal::segment::{self, Disk, Storage};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
 use crate::model::time::ClockOffset;
-use crate::protocol::exchange::{Exchange, Fields, Message, RequestHead, Version};
+use crate::protocol::exchange::{Exchange, Message, RequestHead, Version};
+use crate::protocol::fields::Fields;
 
 /// An exchange at `n` seconds after 07:00.
 pub fn exchange(n: u64) -> EncodedRecord {

@@ -16,8 +16,9 @@ use crate::model::loss::Reason;
 use crate::model::origin::{Attribution, Origin, Process, Side};
 use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role};
 use crate::model::tls::Facts;
+use crate::protocol::connection::Connection;
 use crate::protocol::exchange::Exchange;
-use crate::protocol::{Chunk, Connection, Hole, Output, Wants};
+use crate::protocol::{Chunk, Hole, Output, Wants};
 
 /// One end of a connection.
 pub(super) struct Followed {

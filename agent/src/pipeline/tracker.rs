@@ -26,7 +26,8 @@ use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Side;
 use crate::model::sample::{ConnId, Data, Direction, FilterState, Open, Sample};
-use crate::protocol::{Connection, Output};
+use crate::protocol::Output;
+use crate::protocol::connection::Connection;
 
 /// How long what a TLS stream told waits for its socket to become known.
 const HELD_NS: u64 = 2_000_000_000;

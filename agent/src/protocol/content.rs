@@ -10,8 +10,10 @@ use std::fmt;
 
 use crate::model::limits::Limits;
 use crate::protocol::Role;
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::coding::{CodingLimits, Decoder, State};
-use crate::protocol::exchange::{Anomaly, Fields, MessageEnd};
+use crate::protocol::exchange::MessageEnd;
+use crate::protocol::fields::Fields;
 use crate::protocol::grpc::{self, ContentType, FrameKind};
 use crate::protocol::kept::Kept;
 use crate::protocol::sse::{self, EventStream};

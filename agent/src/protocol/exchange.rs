@@ -9,7 +9,9 @@ use std::fmt;
 
 use crate::model::loss::Reason;
 use crate::protocol::Output;
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::content::Front;
+use crate::protocol::fields::Fields;
 use crate::protocol::stream_message::{Count, StreamMessage, Tally};
 
 /// A request with its response; either may be missing, never both.
@@ -305,183 +307,6 @@ impl Version {
     }
 }
 
-/// Fields of a head: one buffer and the places of names and values in it.
-#[derive(Clone, Default)]
-pub struct Fields {
-    buffer: Box<[u8]>,
-    places: Vec<Place>,
-}
-
-/// Where one field lies in the buffer.
-#[derive(Clone, Copy)]
-struct Place {
-    name: (u32, u32),
-    value: (u32, u32),
-}
-
-impl Fields {
-    /// Takes a head's bytes and `(name, value)` ranges in it. Ranges outside of it are dropped.
-    pub fn new(
-        buffer: Box<[u8]>,
-        ranges: impl IntoIterator<Item = (std::ops::Range<usize>, std::ops::Range<usize>)>,
-    ) -> Self {
-        let limit = buffer.len();
-        let ranges = ranges.into_iter();
-        let mut places = Vec::with_capacity(ranges.size_hint().0);
-        for (name, value) in ranges {
-            if name.end <= limit && value.end <= limit {
-                places.push(Place {
-                    name: (name.start as u32, name.end as u32),
-                    value: (value.start as u32, value.end as u32),
-                });
-            }
-        }
-        Self { buffer, places }
-    }
-
-    /// Names as sent and values without surrounding white space, in order of arrival.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.places.iter().map(|place| (self.slice(place.name), self.slice(place.value)))
-    }
-
-    /// Values of every field of that name (compared without case), in order of arrival.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter()
-            .filter(move |(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
-    /// Memory held, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        self.buffer.len() + self.places.capacity() * size_of::<Place>()
-    }
-
-    fn slice(&self, range: (u32, u32)) -> &[u8] {
-        self.buffer.get(range.0 as usize..range.1 as usize).unwrap_or_default()
-    }
-}
-
-/// Input that we could follow only with care, or not at all.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Anomaly {
-    /// Transfer-Encoding with Content-Length, unequal Content-Length values, an obfuscated or
-    /// misplaced Transfer-Encoding: two readers may see two different messages.
-    RequestSmuggling,
-    /// A field value folded over several lines (RFC 9112 section 5.2).
-    ObsFold,
-    /// A line that ends in LF without CR.
-    BareLf,
-    /// White space between field name and colon.
-    SpaceBeforeColon,
-    /// A line of the head that is no field; it was left out.
-    InvalidField,
-    /// Bytes in the request target that RFC 3986 does not allow.
-    InvalidTarget,
-    /// White space in the start line other than single spaces.
-    InvalidStartLine,
-    /// A Content-Length that is no number.
-    InvalidContentLength,
-    /// Several equal Content-Length values.
-    RepeatedContentLength,
-    /// Chunked coding that does not follow its grammar; the framing was lost.
-    InvalidChunk,
-    /// A head longer than the limit; it was left out.
-    HeadTooLong,
-    /// More fields than the limit; the rest was left out.
-    TooManyFields,
-    /// A transfer coding other than chunked, or chunked not last.
-    UnknownTransferCoding,
-    /// Transfer-Encoding in an HTTP/1.0 message.
-    TransferEncodingInHttp10,
-    /// More than one Host field, or none in HTTP/1.1.
-    InvalidHost,
-    /// Bytes after a message where none may be.
-    ExtraBytes,
-    /// The request ended before its framing said so.
-    RequestTruncated,
-    /// The response ended before its framing said so.
-    ResponseTruncated,
-    /// The response came before the request was complete.
-    EarlyResponse,
-    /// More requests waited for a response than the limit.
-    TooManyPipelined,
-    /// A frame that breaks RFC 9113; what followed could not be understood.
-    InvalidFrame,
-    /// A field block that breaks RFC 7541; fields are missing.
-    InvalidFieldBlock,
-    /// A pseudo-header field that is missing, repeated, unknown, out of place or malformed.
-    InvalidPseudoHeader,
-    /// A field that HTTP/2 does not allow: `Connection`, `Transfer-Encoding`, upper case.
-    ForbiddenField,
-    /// `Content-Length` and the length of the content differ.
-    ContentLengthMismatch,
-    /// More streams were open at once than the limit.
-    TooManyStreams,
-    /// Content that grows beyond reason when it is decompressed; it was not.
-    DecompressionBomb,
-    /// Content that is not coded as it says.
-    InvalidCoding,
-    /// More messages than are kept: the content of some was left out.
-    TooManyMessages,
-    /// Text that is not in its charset.
-    InvalidText,
-}
-
-/// Adds an anomaly unless it was noted before.
-pub fn note(notes: &mut Vec<Anomaly>, anomaly: Anomaly) {
-    if !notes.contains(&anomaly) {
-        notes.push(anomaly);
-    }
-}
-
-impl Anomaly {
-    /// The text in records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RequestSmuggling => "request_smuggling",
-            Self::ObsFold => "obs_fold",
-            Self::BareLf => "bare_lf",
-            Self::SpaceBeforeColon => "space_before_colon",
-            Self::InvalidField => "invalid_field",
-            Self::InvalidTarget => "invalid_target",
-            Self::InvalidStartLine => "invalid_start_line",
-            Self::InvalidContentLength => "invalid_content_length",
-            Self::RepeatedContentLength => "repeated_content_length",
-            Self::InvalidChunk => "invalid_chunk",
-            Self::HeadTooLong => "head_too_long",
-            Self::TooManyFields => "too_many_fields",
-            Self::UnknownTransferCoding => "unknown_transfer_coding",
-            Self::TransferEncodingInHttp10 => "transfer_encoding_in_http10",
-            Self::InvalidHost => "invalid_host",
-            Self::ExtraBytes => "extra_bytes",
-            Self::RequestTruncated => "request_truncated",
-            Self::ResponseTruncated => "response_truncated",
-            Self::EarlyResponse => "early_response",
-            Self::TooManyPipelined => "too_many_pipelined",
-            Self::InvalidFrame => "invalid_frame",
-            Self::InvalidFieldBlock => "invalid_field_block",
-            Self::InvalidPseudoHeader => "invalid_pseudo_header",
-            Self::ForbiddenField => "forbidden_field",
-            Self::ContentLengthMismatch => "content_length_mismatch",
-            Self::TooManyStreams => "too_many_streams",
-            Self::DecompressionBomb => "decompression_bomb",
-            Self::InvalidCoding => "invalid_coding",
-            Self::TooManyMessages => "too_many_messages",
-            Self::InvalidText => "invalid_text",
-        }
-    }
-}
-
 /// Error codes of RFC 9113 section 7, in order.
 const ERRORS: [&str; 14] = [
     "NO_ERROR",
@@ -516,11 +341,5 @@ impl fmt::Debug for RequestHead {
 impl fmt::Debug for ResponseHead {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "ResponseHead {{ status: {:?}, fields: {} }}", self.status, self.fields.len())
-    }
-}
-
-impl fmt::Debug for Fields {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Fields({})", self.places.len())
     }
 }

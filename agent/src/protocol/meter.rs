@@ -7,7 +7,8 @@
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::content::{Content, Read};
-use crate::protocol::exchange::{Fields, Gap, Message, MessageEnd};
+use crate::protocol::exchange::{Gap, Message, MessageEnd};
+use crate::protocol::fields::Fields;
 use crate::protocol::{Chunk, Role, grpc};
 
 /// A piece of one direction on its way through the parser.

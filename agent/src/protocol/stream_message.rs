@@ -6,8 +6,9 @@
 
 use std::fmt;
 
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::content::Front;
-use crate::protocol::exchange::{Anomaly, Exchange, Gap, MessageEnd, Part};
+use crate::protocol::exchange::{Exchange, Gap, MessageEnd, Part};
 use crate::protocol::{Output, Role};
 
 /// Gives out an exchange that is over, with the messages that have not been told, under a number that no

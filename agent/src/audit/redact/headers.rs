@@ -12,7 +12,7 @@ use super::notes::Notes;
 use super::text::header_text;
 use super::value::{Place, look};
 use super::{MASK, RedactionConfig, lists, name};
-use crate::protocol::exchange::Fields;
+use crate::protocol::fields::Fields;
 
 /// Longest name that is looked up, in bytes; longer ones are never allowed.
 const NAME_BYTES: usize = 64;

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::protocol::exchange::Fields;
+use crate::protocol::fields::Fields;
 
 /// What the server said of a call.
 #[derive(Clone, Eq, PartialEq)]

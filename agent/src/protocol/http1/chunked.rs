@@ -5,7 +5,7 @@
 //! Not here: what becomes of a body that breaks the grammar (`half`). Source: RFC 9112 section 7.1.
 
 use crate::model::limits::Limits;
-use crate::protocol::exchange::Anomaly;
+use crate::protocol::anomaly::Anomaly;
 
 /// How far a piece of the body led.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

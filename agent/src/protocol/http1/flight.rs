@@ -5,7 +5,8 @@
 //! Not here: which response is whose (`pair`).
 
 use crate::model::loss::Reason;
-use crate::protocol::exchange::{Anomaly, Exchange, Message, RequestHead, ResponseHead, note};
+use crate::protocol::anomaly::{Anomaly, note};
+use crate::protocol::exchange::{Exchange, Message, RequestHead, ResponseHead};
 use crate::protocol::http1::framing::Method;
 
 /// What a request may make of the connection if the response agrees.

@@ -5,7 +5,9 @@
 //! `Framing::Unknown` is given unless RFC 9112 section 6.3 leaves one reading only.
 //! Not here: following the body (`half`, `chunked`).
 
-use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version, note};
+use crate::protocol::anomaly::{Anomaly, note};
+use crate::protocol::exchange::{RequestHead, ResponseHead, Version};
+use crate::protocol::fields::Fields;
 
 /// What follows a head.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -12,8 +12,10 @@ use httparse::{Header, ParserConfig, Request, Response, Status};
 use memchr::memchr_iter;
 
 use crate::model::limits::Limits;
+use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::detect::METHOD_BYTES;
-use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version, note};
+use crate::protocol::exchange::{RequestHead, ResponseHead, Version};
+use crate::protocol::fields::Fields;
 use crate::protocol::http1::lenient;
 
 /// A head and what was odd about it.

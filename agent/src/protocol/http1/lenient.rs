@@ -10,8 +10,10 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memrchr2};
 
 use crate::model::limits::Limits;
+use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::detect::{METHOD_BYTES, is_space, is_token};
-use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, note};
+use crate::protocol::exchange::{RequestHead, ResponseHead};
+use crate::protocol::fields::Fields;
 use crate::protocol::http1::framing::contains;
 use crate::protocol::http1::head::{Parsed, check_target, version};
 

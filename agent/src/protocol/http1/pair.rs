@@ -10,9 +10,8 @@ use std::collections::VecDeque;
 
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
-use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead, note,
-};
+use crate::protocol::anomaly::{Anomaly, note};
+use crate::protocol::exchange::{Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead};
 use crate::protocol::http1::flight::{Flight, Offer, alone, split, weight};
 use crate::protocol::http1::framing::Method;
 use crate::protocol::http1::half::Ended;

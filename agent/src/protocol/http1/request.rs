@@ -5,7 +5,8 @@
 //! Not here: the responses (`response`), waiting (`http1`).
 
 use crate::model::loss::{Loss, Reason};
-use crate::protocol::exchange::{Anomaly, MessageEnd, RequestHead, note};
+use crate::protocol::anomaly::{Anomaly, note};
+use crate::protocol::exchange::{MessageEnd, RequestHead};
 use crate::protocol::held::Input;
 use crate::protocol::http1::framing::{self, Framing};
 use crate::protocol::http1::half::{Ended, Missed, Step};

@@ -5,8 +5,9 @@
 //! Not here: the requests (`request`), waiting (`http1`).
 
 use crate::model::loss::{Loss, Reason};
+use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::detect::{Match, Matcher};
-use crate::protocol::exchange::{Anomaly, MessageEnd, ResponseHead, note};
+use crate::protocol::exchange::{MessageEnd, ResponseHead};
 use crate::protocol::held::Input;
 use crate::protocol::http1::flight::Offer;
 use crate::protocol::http1::framing::{self, Framing, Method};

@@ -13,7 +13,7 @@ use super::reader::{Piece, Reader};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::Hole;
-use crate::protocol::exchange::Anomaly;
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::meter::{Meter, Span};
 
 /// What one look at a span gave.

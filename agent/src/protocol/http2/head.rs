@@ -5,8 +5,10 @@
 //! Not here: decoding (`hpack`), streams. Source: RFC 9113 sections 8.2 and 8.3, RFC 8441 section 4.
 
 use super::hpack::list::HeaderList;
+use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::detect::{METHOD_BYTES, is_space, is_token};
-use crate::protocol::exchange::{Anomaly, Fields, RequestHead, ResponseHead, Version, note};
+use crate::protocol::exchange::{RequestHead, ResponseHead, Version};
+use crate::protocol::fields::Fields;
 use crate::protocol::http1::head::check_target;
 
 /// A field block, taken apart.

@@ -38,7 +38,8 @@ use streams::Streams;
 
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
-use crate::protocol::exchange::{Anomaly, Exchange, MessageEnd, Reset, Unknown};
+use crate::protocol::anomaly::Anomaly;
+use crate::protocol::exchange::{Exchange, MessageEnd, Reset, Unknown};
 use crate::protocol::held::Input;
 use crate::protocol::meter::Span;
 use crate::protocol::{Hole, Output, Role, Wants};

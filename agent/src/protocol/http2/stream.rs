@@ -8,9 +8,9 @@
 use super::head::Head;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
+use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::exchange::{
-    Anomaly, Exchange, Message, MessageEnd, Part, RequestHead, Reset, ResponseHead, StreamRef,
-    Unknown, note,
+    Exchange, Message, MessageEnd, Part, RequestHead, Reset, ResponseHead, StreamRef, Unknown,
 };
 use crate::protocol::http1::framing::Method;
 use crate::protocol::meter::Meter;

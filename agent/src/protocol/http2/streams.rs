@@ -11,7 +11,8 @@ use super::stream::{Block, Stream};
 use super::tunnels::Tunnels;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
-use crate::protocol::exchange::{Anomaly, MessageEnd, Reset};
+use crate::protocol::anomaly::Anomaly;
+use crate::protocol::exchange::{MessageEnd, Reset};
 use crate::protocol::{Hole, Output, Role};
 
 /// The open streams of a connection. Ordered by identifier: a peer chooses them, but cannot make them

@@ -3,8 +3,9 @@
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
+use crate::protocol::connection::Connection;
 use crate::protocol::exchange::MessageEnd;
-use crate::protocol::{Chunk, Connection, Hole, Output, Wants};
+use crate::protocol::{Chunk, Hole, Output, Wants};
 
 /// A connection under test, with what it gave.
 struct Rig {

@@ -4,8 +4,9 @@ use expect_test::expect;
 
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
+use crate::protocol::connection::Connection;
 use crate::protocol::tests::script::{check, check_late};
-use crate::protocol::{Chunk, Connection, Wants};
+use crate::protocol::{Chunk, Wants};
 
 fn wants(pieces: &[(Direction, &[u8])], fresh: bool) -> Wants {
     let mut connection = Connection::new(fresh);

@@ -12,8 +12,9 @@ use expect_test::Expect;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
+use crate::protocol::connection::Connection;
 use crate::protocol::exchange::{Exchange, Message, MessageEnd};
-use crate::protocol::{Chunk, Connection, Hole, Output, Role};
+use crate::protocol::{Chunk, Hole, Output, Role};
 
 /// One thing that happens.
 #[derive(Clone)]

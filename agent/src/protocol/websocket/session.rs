@@ -7,8 +7,9 @@
 
 use super::{Event, Extensions, Half, Kind, Message, Sender};
 use crate::model::limits::Limits;
+use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::content::Front;
-use crate::protocol::exchange::{self as http, Anomaly, Exchange, Gap, MessageEnd, Part, note};
+use crate::protocol::exchange::{self as http, Exchange, Gap, MessageEnd, Part};
 use crate::protocol::stream_message::{Closed, StreamKind, StreamMessage, Tally};
 use crate::protocol::{Chunk, Hole, Output, Role};
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::model::limits::Limits;
-use crate::protocol::exchange::Anomaly;
+use crate::protocol::anomaly::Anomaly;
 
 /// The fields of one header block. It can be used again, and keeps its memory then.
 #[derive(Default)]

@@ -15,7 +15,7 @@ pub mod table;
 mod tests;
 
 use crate::model::limits::Limits;
-use crate::protocol::exchange::Anomaly;
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::http2::hpack::list::HeaderList;
 use crate::protocol::http2::hpack::table::{Entry, Table};
 

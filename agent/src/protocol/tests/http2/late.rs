@@ -10,8 +10,9 @@ use expect_test::expect;
 use super::build::{bytes, check_late, script};
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
+use crate::protocol::connection::Connection;
 use crate::protocol::tests::script::{self, Event, render, run};
-use crate::protocol::{Chunk, Connection, Wants};
+use crate::protocol::{Chunk, Wants};
 
 #[test]
 fn what_was_not_seen_is_left_out_and_counted() {

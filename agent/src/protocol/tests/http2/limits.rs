@@ -12,7 +12,8 @@ use super::build::{bytes, check_with};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
-use crate::protocol::{Chunk, Connection, Hole, Output};
+use crate::protocol::connection::Connection;
+use crate::protocol::{Chunk, Hole, Output};
 
 /// A connection under test, with what it gave.
 pub struct Rig {

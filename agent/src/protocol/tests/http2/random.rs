@@ -14,9 +14,10 @@ use super::wire::{Chance, View, plans, record};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
+use crate::protocol::connection::{Connection, Mode};
 use crate::protocol::tests::gaps::config;
 use crate::protocol::tests::script::{Event, render, run};
-use crate::protocol::{Chunk, Connection, Hole, Mode, Output};
+use crate::protocol::{Chunk, Hole, Output};
 
 /// Limits that random input reaches.
 fn tight() -> Limits {

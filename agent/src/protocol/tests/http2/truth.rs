@@ -10,6 +10,7 @@ use super::wire::{Chance, Fields, Plan, Recording, Reset, Sent, Setup, View, pla
 use crate::model::limits::Limits;
 use crate::protocol::Output;
 use crate::protocol::exchange::{self, Exchange, Message, MessageEnd};
+use crate::protocol::fields;
 use crate::protocol::tests::script::{Event, run};
 
 /// What the endpoints meant, by path.
@@ -136,7 +137,7 @@ fn response(
 fn sent<H>(
     plan: &Sent,
     message: &Message<H>,
-    fields: &exchange::Fields,
+    fields: &fields::Fields,
     pseudo: (usize, usize),
     reset: Option<Reset>,
 ) -> Result<(), String> {
@@ -162,7 +163,7 @@ fn sent<H>(
 }
 
 /// How many of the fields are not there; fails if there are others.
-fn missing(plan: &Fields, fields: &exchange::Fields) -> Result<usize, String> {
+fn missing(plan: &Fields, fields: &fields::Fields) -> Result<usize, String> {
     let mut left = plan.clone();
     for (name, value) in fields.iter() {
         let at = left

@@ -4,7 +4,7 @@ use super::super::huffman;
 use super::encoder::{codes, huffman as coded, integer};
 use super::{Decoder, Field, decode, field, whole};
 use crate::model::limits::Limits;
-use crate::protocol::exchange::Anomaly;
+use crate::protocol::anomaly::Anomaly;
 use crate::protocol::http2::hpack::huffman::LENGTHS;
 use crate::protocol::http2::hpack::list::HeaderList;
 use crate::protocol::http2::hpack::{Broken, Decoded};
