@@ -20,7 +20,7 @@ pub enum KernelLoss {
     CompatSyscall = 3,
     /// More vectors or messages in one call than the program walks through.
     IovLimit = 4,
-    /// A process event (exec, exit, fork) found no room in the ring buffer.
+    /// A process event (exec, exit, fork, code mapped, io_uring) found no room in the ring buffer.
     ProcessRingFull = 5,
     /// A kernel structure could not be read.
     KernelRead = 6,
@@ -31,8 +31,21 @@ pub enum KernelLoss {
 }
 
 impl KernelLoss {
+    /// All of them, each at its index.
+    pub const ALL: [Self; 9] = [
+        Self::RingFull,
+        Self::Fault,
+        Self::MapFull,
+        Self::CompatSyscall,
+        Self::IovLimit,
+        Self::ProcessRingFull,
+        Self::KernelRead,
+        Self::TlsMapFull,
+        Self::TlsReturn,
+    ];
+
     /// How many counters the map holds.
-    pub const COUNT: u32 = 9;
+    pub const COUNT: u32 = Self::ALL.len() as u32;
 }
 
 /// One per-CPU counter: how often, and how many bytes were concerned.

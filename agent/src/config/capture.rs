@@ -23,7 +23,7 @@ pub struct CaptureConfig {
     /// asks for bodies. Beyond it the record says `truncated`.
     pub body_limit_bytes: u64,
     /// Memory that connections and their parsers may take in all, in bytes. Beyond it connections
-    /// are given up, longest idle first; a `loss` record says so.
+    /// are given up, the one that holds most first; a `loss` record says so.
     pub memory_limit_bytes: u64,
     /// Size of each ring buffer between the kernel and the agent, in bytes: a power of two.
     pub ring_bytes: u32,

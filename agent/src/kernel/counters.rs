@@ -20,25 +20,26 @@ pub struct Total {
     pub bytes: u64,
 }
 
-const LOSSES: &[KernelLoss] = &[
-    KernelLoss::RingFull,
-    KernelLoss::Fault,
-    KernelLoss::MapFull,
-    KernelLoss::CompatSyscall,
-    KernelLoss::IovLimit,
-    KernelLoss::ProcessRingFull,
-    KernelLoss::KernelRead,
-];
-
-/// Reads every counter, summed over CPUs, and the programs' misses.
+/// Reads every counter, summed over CPUs, and the programs' misses: one total a reason.
 pub fn read(probes: &Probes) -> Vec<Total> {
-    let mut totals: Vec<Total> = LOSSES.iter().filter_map(|&loss| total(probes, loss)).collect();
-    totals.push(Total {
-        reason: Reason::ProbeMissed,
-        events: runs(probes).iter().map(|run| run.misses).sum(),
-        bytes: 0,
-    });
+    let mut totals = Vec::new();
+    for total in KernelLoss::ALL.into_iter().filter_map(|loss| total(probes, loss)) {
+        add(&mut totals, total);
+    }
+    let misses = runs(probes).iter().map(|run| run.misses).sum();
+    add(&mut totals, Total { reason: Reason::ProbeMissed, events: misses, bytes: 0 });
     totals
+}
+
+/// Two counters may have one reason.
+fn add(totals: &mut Vec<Total>, total: Total) {
+    match totals.iter_mut().find(|other| other.reason == total.reason) {
+        Some(other) => {
+            other.events += total.events;
+            other.bytes += total.bytes;
+        }
+        None => totals.push(total),
+    }
 }
 
 fn total(probes: &Probes, loss: KernelLoss) -> Option<Total> {
@@ -83,4 +84,25 @@ pub fn runs(probes: &Probes) -> Vec<Run> {
 
 fn field(text: &str, name: &str) -> u64 {
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_is_read_once_and_has_a_reason() {
+        let mut totals = Vec::new();
+        for (index, loss) in KernelLoss::ALL.into_iter().enumerate() {
+            assert_eq!(loss as usize, index);
+            add(&mut totals, Total { reason: Reason::of_kernel(loss), events: 1, bytes: 10 });
+        }
+        let events: u64 = totals.iter().map(|total| total.events).sum();
+        assert_eq!(events, u64::from(KernelLoss::COUNT));
+        let of = |reason| totals.iter().filter(move |total| total.reason == reason).count();
+        assert!(totals.iter().all(|total| of(total.reason) == 1), "{totals:?}");
+        // Two tables have one reason.
+        assert!(totals.contains(&Total { reason: Reason::MapFull, events: 2, bytes: 20 }));
+        assert_eq!(of(Reason::TlsCall), 1);
+    }
 }

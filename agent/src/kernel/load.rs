@@ -4,7 +4,7 @@
 //! and detaches when dropped.
 //! Always: nothing is attached before everything is loaded; the first missing thing is named with
 //! what to do about it.
-//! Not here: reading samples (`ring`), deciding (`conn`).
+//! Not here: reading samples (`ring`), deciding (`pipeline`).
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -240,7 +240,7 @@ impl Probes {
         Ok(())
     }
 
-    /// The loss counters, for `counters::Counters`.
+    /// The loss counters, for `counters::read`.
     pub(super) fn losses(&self) -> Option<PerCpuArray<&MapData, [u64; 2]>> {
         PerCpuArray::try_from(self.ebpf.map("LOSSES")?).ok()
     }

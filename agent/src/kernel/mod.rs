@@ -3,7 +3,7 @@
 //! In: the embedded object, the running kernel's BTF. Out: `Sample` bytes, loss counters.
 //! Always: all `unsafe` of the agent lives here, each block with its reason; a kernel that lacks
 //! something gives an error that names it, never a wrong read.
-//! Not here: what samples mean (`conn`, `protocol`).
+//! Not here: what samples mean (`pipeline`, `protocol`).
 #![expect(
     unsafe_code,
     reason = "shared memory with the kernel; each block says who guarantees what"

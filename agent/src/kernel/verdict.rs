@@ -3,7 +3,7 @@
 //! In: decisions of the pipeline. Out: slots of the map `VERDICTS`, by plain atomic stores.
 //! Always: a slot names its connection, so a collision can delay a verdict and never misdirect it;
 //! `conn` sends a verdict again when it sees that it had no effect.
-//! Not here: deciding (`conn::tracker`).
+//! Not here: deciding (`pipeline::tracker`).
 
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;

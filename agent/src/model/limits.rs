@@ -2,7 +2,7 @@
 //!
 //! In: configuration. Out: numbers that `conn` and `protocol` keep.
 //! Always: every buffer in those layers names the limit here that bounds it.
-//! Not here: the daemon's total (`conn::tracker` keeps `memory_bytes`).
+//! Not here: the daemon's total (`pipeline::tracker` keeps `memory_bytes`).
 
 /// Limits that the parsers keep.
 #[derive(Clone, Copy, Debug)]

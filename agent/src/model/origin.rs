@@ -2,7 +2,7 @@
 //!
 //! In: what the tracker knows of a connection. Out: `Origin`, which `audit` writes into records.
 //! Always: unknown is `None`, never a placeholder.
-//! Not here: finding it out (`conn::tracker`, `discover`).
+//! Not here: finding it out (`pipeline::tracker`, `discover`).
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -8,9 +8,9 @@
 //!
 //! ```text
 //! sample ─▶ tracker (connection, positions, both ends) ─▶ protocol ─▶ exchange
-//! datagram ─▶ quic ─▶ loss
 //!                                                                       │ origin
 //!                                      record ◀── policy, redaction ◀───┘
+//! datagram ─▶ quic ─▶ loss
 //! ```
 
 pub mod event;
@@ -21,10 +21,10 @@ pub mod origin;
 mod quic;
 pub mod tracker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earwitness_common::settings::Verdict;
-use rustc_hash::FxHashMap;
 
 use crate::audit::encode::EncodedRecord;
 use crate::audit::policy::{Decision, Policy};
@@ -71,7 +71,7 @@ pub struct Pipeline {
     losses: Losses,
     quic: Quic,
     /// What was decided of exchanges that go on.
-    open: FxHashMap<(ConnId, u64), Decision>,
+    open: BTreeMap<(ConnId, u64), Decision>,
     /// Kept for its memory.
     events: Vec<Event>,
 }
@@ -93,7 +93,7 @@ impl Pipeline {
             clock,
             losses: Losses::default(),
             quic: Quic::default(),
-            open: FxHashMap::default(),
+            open: BTreeMap::new(),
             events: Vec::new(),
         }
     }
@@ -198,10 +198,26 @@ impl Pipeline {
                 Event::Loss(loss, concerned) => {
                     self.losses.add(&loss, concerned.as_deref(), time_ns);
                 }
-                Event::Verdict(conn, verdict) => out.verdicts.push((conn, verdict)),
+                Event::Verdict(conn, verdict) => {
+                    if verdict == Verdict::Ignore {
+                        forget(&mut self.open, conn);
+                    }
+                    out.verdicts.push((conn, verdict));
+                }
                 Event::Unplaced(tgid) => out.unplaced.push(tgid),
                 Event::Nested(tgid) => out.nested.push(tgid),
             }
         }
+    }
+}
+
+/// A connection is given up: nothing more comes of its exchanges that go on.
+fn forget(open: &mut BTreeMap<(ConnId, u64), Decision>, conn: ConnId) {
+    if open.is_empty() {
+        return;
+    }
+    let of = open.range((conn, 0)..=(conn, u64::MAX)).map(|(exchange, _)| *exchange);
+    for exchange in of.collect::<Vec<_>>() {
+        open.remove(&exchange);
     }
 }

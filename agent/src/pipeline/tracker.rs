@@ -1,7 +1,7 @@
 //! The connections of one shard.
 //!
 //! In: samples. Out: exchanges with their origin, losses, verdicts for the kernel side.
-//! Always: one exchange gives one event: where both ends live here, the server's end tells it and
+//! Always: an exchange is told by one end: where both ends live here, the server's end tells it and
 //! the client's end only lends its process. What the connections hold together stays within the
 //! memory limit; beyond it the one that holds most is given up, and told as a loss.
 //! Not here: one end by itself (`followed`), parsing (`protocol`), redaction (`audit`).
@@ -630,7 +630,8 @@ impl Tracker {
             };
             tracing::debug!(now_ns, ?conn, "given up: memory limit");
             let origin = self.connections.get(&conn).map(|followed| {
-                Box::new(followed.origin(Side::Server, followed.own.clone(), None))
+                let side = followed.side().unwrap_or(Side::Server);
+                Box::new(followed.origin(side, followed.own.clone(), None))
             });
             let loss = Loss { connections: Some(1), ..Loss::hole(Reason::MemoryLimit, 0) };
             events.push(Event::Loss(loss, origin));

@@ -3,7 +3,7 @@
 //! In: messages of the protocol parsers. Out: `Exchange`, which only `audit` turns into a record.
 //! Always: no `Serialize`, no `Display`, and a `Debug` that hides every value, so an exchange
 //! cannot be written anywhere.
-//! Not here: addresses and processes (`conn::tracker` knows them), policy, redaction.
+//! Not here: addresses and processes (`pipeline::tracker` knows them), policy, redaction.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Input of one direction that waits for the other one.
+//! One step of the input of a direction, and steps that wait for the other direction.
 //!
 //! In: spans, holes, the end. Out: the same, in order.
 //! Always: the owner compares `bytes` with `Limits::held_bytes`; empty means no memory.

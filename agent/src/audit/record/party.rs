@@ -2,7 +2,7 @@
 //!
 //! In: `model::origin`. Out: groups of a record.
 //! Always: absent where it is not known; a unix socket has a path and no port.
-//! Not here: finding it out (`conn::tracker`, `discover`).
+//! Not here: finding it out (`pipeline::tracker`, `discover`).
 
 use serde::{Deserialize, Serialize};
 

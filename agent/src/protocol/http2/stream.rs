@@ -46,7 +46,7 @@ struct Direction {
 
 /// A field block with its circumstances.
 pub struct Block<'a> {
-    /// What it says; `None`: it was lost, for that reason.
+    /// What it says, or why it was lost.
     pub head: Result<Head<'a>, Reason>,
     /// Fields that were left out.
     pub unknown: Option<Unknown>,
