@@ -12,6 +12,9 @@
 //!    (both ends stay in the table until the socket is gone)
 //! ```
 
+mod memory;
+mod tls;
+
 use std::sync::Arc;
 
 use earwitness_common::settings::Verdict;
@@ -19,9 +22,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Names;
 use super::event::Event;
-use super::followed::{Followed, Mode, OtherTls};
+use super::followed::{Followed, Mode};
 use super::kept::Kept;
-use crate::conn::ends::{Ends, Key};
+use crate::conn::ends::Ends;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Side;
@@ -167,33 +170,6 @@ impl Tracker {
         self.stack(conn, events);
     }
 
-    /// The socket of a TLS stream has become known.
-    fn place(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
-        let (conn, time_ns) = (open.conn, open.time_ns);
-        let left_out = open.filter == FilterState::LeftOut;
-        let other = self.ends.add(&open);
-        if let Some(followed) = self.connections.get_mut(&conn) {
-            let time_ns = match followed.held {
-                // Nothing of it has been looked at yet: it is seen since it was first announced.
-                Some(_) => {
-                    followed.parser = Connection::new(open.fresh);
-                    followed.open.time_ns
-                }
-                None => open.time_ns,
-            };
-            *followed.open = Open { time_ns, ..*open };
-        }
-        self.link(conn, other);
-        self.stack(conn, events);
-        if left_out {
-            if let Some(followed) = self.connections.get_mut(&conn) {
-                drop(followed.release());
-            }
-            self.retire(conn, Mode::Ignored, events);
-        }
-        self.release(conn, time_ns, events);
-    }
-
     /// Both ends of a connection are here.
     fn link(&mut self, conn: ConnId, other: Option<ConnId>) {
         let Some(other) = other else { return };
@@ -208,92 +184,6 @@ impl Tracker {
         if let Some(followed) = self.connections.get_mut(&conn) {
             followed.other = Some(other);
             followed.peer = peer;
-        }
-    }
-
-    /// Puts a TLS stream on what carries it.
-    fn stack(&mut self, conn: ConnId, events: &mut Vec<Event>) {
-        let below = self.connections.get(&conn).and_then(Followed::below);
-        let Some(carrier) = below.and_then(|below| self.connections.get_mut(&below)) else {
-            return;
-        };
-        carrier.above.push(conn);
-        carrier.parser.carry();
-        carrier.mode = Mode::Followed;
-        let (peer, other, carrier) = (carrier.peer.clone(), carrier.other, carrier.open.conn);
-        if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
-            other.other_tls = Some(OtherTls::Read);
-        }
-        if let Some(followed) = self.connections.get_mut(&conn)
-            && followed.peer.is_none()
-        {
-            followed.peer = peer;
-        }
-        if let Some(followed) = self.connections.get(&conn)
-            && followed.is_nested()
-        {
-            events.push(Event::Nested(followed.open.tgid));
-        }
-        if let Some(followed) = self.connections.get(&conn)
-            && self.is_late(followed)
-        {
-            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::BeforeAttach, 0) };
-            let side = followed.side().unwrap_or(Side::Server);
-            let origin = followed.origin(side, followed.own.clone(), None);
-            events.push(Event::Loss(loss, Some(Box::new(origin))));
-        }
-        self.account(carrier);
-        self.steer(carrier, false, events);
-        self.told_by_server(conn);
-    }
-
-    /// Whether some of a TLS stream may have passed before its probes were there, unseen at both ends.
-    fn is_late(&self, stream: &Followed) -> bool {
-        let carrier = stream.below().and_then(|below| self.connections.get(&below));
-        let other = carrier
-            .and_then(|carrier| carrier.other)
-            .and_then(|other| self.connections.get(&other));
-        let is_whole = |stream: &ConnId| {
-            self.connections.get(stream).is_some_and(|followed| followed.open.fresh)
-        };
-        !stream.open.fresh
-            && stream.open.filter == FilterState::Watched
-            && carrier.is_some_and(|carrier| carrier.open.fresh)
-            && !other.is_some_and(|other| other.above.iter().any(is_whole))
-    }
-
-    /// A server's end that is read tells what its client's end may have told meanwhile.
-    fn told_by_server(&mut self, conn: ConnId) {
-        if let Some(followed) = self.connections.get(&conn)
-            && followed.open.filter == FilterState::Watched
-            && followed.side() != Some(Side::Client)
-            && let Some(key) = Key::of(&followed.open)
-        {
-            self.kept.is_told(key, followed.open.time_ns);
-        }
-    }
-
-    /// Looks at what has come before the socket was known, or without its ever becoming known.
-    fn release(&mut self, conn: ConnId, now_ns: u64, events: &mut Vec<Event>) {
-        let Some(followed) = self.connections.get_mut(&conn) else {
-            return;
-        };
-        let held = followed.release();
-        if followed.is_unplaced() && followed.open.filter == FilterState::Undecided {
-            if !held.is_empty() {
-                let side = followed.side_by(&held, &self.limits).unwrap_or(Side::Server);
-                let origin = followed.origin(side, followed.own.clone(), None);
-                let loss = Loss { connections: Some(1), ..Loss::hole(Reason::UnplacedTls, 0) };
-                events.push(Event::Loss(loss, Some(Box::new(origin))));
-            }
-            self.retire(conn, Mode::Ignored, events);
-            return;
-        }
-        for held in &held {
-            self.data(&held.data(), events);
-        }
-        if !held.is_empty() {
-            self.settle(conn, now_ns, events);
         }
     }
 
@@ -515,28 +405,6 @@ impl Tracker {
         self.outputs = outputs;
     }
 
-    /// The server's end of a client's TLS stream, if it is on this host and not known to be read or not.
-    fn awaited_server(&self, followed: &Followed) -> Option<Key> {
-        let below = followed.below().and_then(|below| self.connections.get(&below))?;
-        let is_here = below.other.is_some() || below.other_tls.is_some();
-        let is_open = followed.other.is_none() && followed.side() == Some(Side::Client);
-        (is_here && is_open).then(|| Key::of(&followed.open))?.map(Key::mirrored)
-    }
-
-    /// Whether this is the loss of a connection that cannot be read here, but at its other end; or there
-    /// neither, then the server's end tells it.
-    fn is_read_elsewhere(&self, followed: &Followed, output: &Output) -> bool {
-        if !matches!(output, Output::Loss(loss) if loss.reason == Reason::OpaqueTls) {
-            return false;
-        }
-        let other = followed.other.and_then(|other| self.connections.get(&other));
-        match other.and_then(Followed::as_other_tls).or(followed.other_tls) {
-            Some(OtherTls::Read) => true,
-            Some(OtherTls::Unread) => followed.side() == Some(Side::Client),
-            None => false,
-        }
-    }
-
     /// Whether the other end, being the server's, tells this connection's exchanges.
     fn is_covered(&self, conn: ConnId) -> bool {
         let Some(followed) = self.connections.get(&conn) else {
@@ -548,20 +416,6 @@ impl Tracker {
                 && other.mode == Mode::Followed
                 && other.parser.is_read()
         })
-    }
-
-    fn account(&mut self, conn: ConnId) {
-        let Some(followed) = self.connections.get_mut(&conn) else {
-            return;
-        };
-        let held = followed.memory_bytes();
-        self.held_bytes = self.held_bytes + held - followed.held_bytes;
-        followed.held_bytes = held;
-        if followed.parser.awaits_tick() || followed.is_unplaced() {
-            self.waiting.insert(conn);
-        } else {
-            self.waiting.remove(&conn);
-        }
     }
 
     /// Tells the kernel side what is wanted now, of this end and of the other.
@@ -619,23 +473,5 @@ impl Tracker {
             other.other_tls = other.other_tls.or(as_other_tls);
         }
         events.push(Event::Verdict(conn, Verdict::Ignore));
-    }
-
-    /// Gives up the connection that holds most while all together hold too much.
-    fn keep_limit(&mut self, now_ns: u64, events: &mut Vec<Event>) {
-        while self.held_bytes > self.memory_bytes {
-            let largest = self.connections.values().max_by_key(|followed| followed.held_bytes);
-            let Some(conn) = largest.map(|followed| followed.open.conn) else {
-                return;
-            };
-            tracing::debug!(now_ns, ?conn, "given up: memory limit");
-            let origin = self.connections.get(&conn).map(|followed| {
-                let side = followed.side().unwrap_or(Side::Server);
-                Box::new(followed.origin(side, followed.own.clone(), None))
-            });
-            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::MemoryLimit, 0) };
-            events.push(Event::Loss(loss, origin));
-            self.retire(conn, Mode::Ignored, events);
-        }
     }
 }
