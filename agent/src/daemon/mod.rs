@@ -3,11 +3,13 @@
 //! In: a configuration, signals. Out: a journal, and lines for whoever watches.
 //! Always: the only place that makes threads. The start is journal, probes, shards; the end is
 //! probes, shards (drained), journal (synced), output: so nothing that was seen is lost by stopping.
-//! Not here: parsing (`pipeline`), writing (`journal`), what the command line says (`cli`).
+//! Not here: parsing (`pipeline`), writing (`journal`), what the command line says (`cli`); while it runs
+//! (`control`).
 //!
 //! ```text
 //! main thread: signals, each second: counters, clock, silent connections, rules
 //!   ├─ shard threads: ring ─▶ pipeline ─▶ records ──channel──▶ journal thread
+//!   ├─ tls threads: put probes on libraries, and take them off
 //!   └─ output thread: follows the journal's files, so that a slow reader slows nobody
 //! ```
 
@@ -18,15 +20,17 @@ pub mod output;
 pub mod recorder;
 mod rules;
 mod shard;
+mod shards;
 pub mod time;
 mod tls;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use earwitness_common::settings::{MAX_SHARDS, Settings};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -36,18 +40,14 @@ use crate::audit::policy::{Policy, PolicyError};
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
 use crate::config::Config;
 use crate::discover::{Processes, host::Host};
-use crate::journal::writer::{self, Batch, WriterEvent};
-use crate::journal::{Journal, JournalError, Recovery};
+use crate::journal::writer::{self, Batch};
+use crate::journal::{Journal, JournalError};
 use crate::kernel::load::{LoadError, Loaded, Probes, Sizes};
-use crate::kernel::ring::Reader;
 use crate::kernel::uprobes::{UprobeError, Uprobes};
-use crate::kernel::verdict::Verdicts;
-use crate::model::limits::Limits;
-use crate::model::loss::{Loss, Reason};
-use crate::pipeline::Pipeline;
 use output::Output;
-use shard::{Command, Report, Shard};
+use shards::{Shards, Stage};
 use tls::{Looks, Scope, TlsWatch, Waiting};
+use words::{answer, begun, lifecycle};
 
 /// Batches on their way to the journal. When the disk is slow the shards wait, and the rings hold
 /// what comes meanwhile.
@@ -220,45 +220,6 @@ fn sizes(config: &Config) -> Sizes {
     }
 }
 
-fn lifecycle(observer: &Observer, lifecycle: Lifecycle<'_>) -> Vec<EncodedRecord> {
-    vec![observer.lifecycle(lifecycle, time::wall_ns())]
-}
-
-/// The first records of a run: that it starts, and what it found.
-fn begun(
-    observer: &Observer,
-    recovery: &Recovery,
-    digest: &str,
-    kernel: &str,
-    sizes: Sizes,
-) -> Vec<EncodedRecord> {
-    let start = Lifecycle::new(LifecycleAction::Start)
-        .with("kernel", kernel)
-        .with("policy_digest", digest)
-        .with("shards", u64::from(sizes.shards))
-        .with("ring_bytes", u64::from(sizes.ring_bytes));
-    let mut records = lifecycle(observer, start);
-    if recovery.clean {
-        return records;
-    }
-    let last = recovery.last_timestamp.as_deref().unwrap_or_default();
-    let mut recovered = Lifecycle::new(LifecycleAction::Recovered)
-        .with("next_seq", recovery.next_seq)
-        .with("torn_bytes", recovery.torn_bytes)
-        .with("damaged_bytes", recovery.damaged_bytes)
-        .with("missing_records", recovery.missing_records);
-    if !last.is_empty() {
-        recovered = recovered.with("last_timestamp", last);
-    }
-    records.extend(lifecycle(observer, recovered));
-    let now_ns = time::wall_ns();
-    let since = recovery.last_timestamp.as_deref().and_then(time::parse_wall_ns);
-    let loss = Loss { bytes: recovery.torn_bytes, ..Loss::hole(Reason::Crash, 0) };
-    let concerns = crate::audit::observer::Concerns::default();
-    records.push(observer.loss(&loss, since.unwrap_or(now_ns), now_ns, concerns));
-    records
-}
-
 fn start_writer(
     journal: Journal,
     queue: Receiver<Batch>,
@@ -268,34 +229,6 @@ fn start_writer(
         .name(String::from("journal"))
         .spawn(move || writer::run(journal, &queue, |event| answer(&observer, event)))
         .map_err(system("start the journal thread"))
-}
-
-/// What the journal says of itself, as records.
-fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<EncodedRecord> {
-    let (reason, dropped, lasted) = match event {
-        WriterEvent::Failing(error) => {
-            tracing::error!(%error, "the journal cannot be written; records are kept in memory");
-            return Vec::new();
-        }
-        WriterEvent::Recovered { disk_full, lasted, dropped } => {
-            tracing::info!(?lasted, dropped.records, "the journal can be written again");
-            let reason = if disk_full { Reason::DiskFull } else { Reason::JournalWrite };
-            (reason, dropped, lasted)
-        }
-        WriterEvent::TooLong(dropped) => (Reason::JournalWrite, dropped, std::time::Duration::ZERO),
-        WriterEvent::News(_) | WriterEvent::Finished(_) => return Vec::new(),
-    };
-    let loss = Loss {
-        reason,
-        events: dropped.records,
-        bytes: dropped.bytes,
-        exchanges: Some(dropped.exchanges),
-        connections: None,
-    };
-    let until_ns = time::wall_ns();
-    let since_ns = until_ns - i64::try_from(lasted.as_nanos()).unwrap_or(0);
-    let concerns = crate::audit::observer::Concerns::default();
-    vec![observer.loss(&loss, since_ns, until_ns, concerns)]
 }
 
 /// Without probes on TLS libraries everything else works, and each TLS connection is told as a loss.
@@ -316,88 +249,6 @@ fn start_tls(
     let watch = TlsWatch::start(uprobes, scope, Arc::clone(observer), batches.clone());
     let thread = watch.spawn(looks).map_err(system("start the thread that looks for TLS"))?;
     Ok(Some(thread))
-}
-
-/// What every shard needs.
-struct Stage {
-    policy: Arc<Policy>,
-    names: Arc<Processes>,
-    verdicts: Arc<Verdicts>,
-    batches: Sender<Batch>,
-    looks: Looks,
-}
-
-/// The shard threads.
-struct Shards {
-    commands: Vec<Sender<Command>>,
-    reports: Receiver<Report>,
-    threads: Vec<JoinHandle<()>>,
-    connections: Arc<AtomicU64>,
-}
-
-impl Shards {
-    fn start(
-        rings: Vec<aya::maps::RingBuf<aya::maps::MapData>>,
-        stage: &Stage,
-        config: &Config,
-    ) -> Result<Self, DaemonError> {
-        let (report, reports) = unbounded();
-        let connections = Arc::new(AtomicU64::new(0));
-        let memory_bytes = config.capture.memory_limit_bytes / rings.len().max(1) as u64;
-        let mut shards = Self { commands: Vec::new(), reports, threads: Vec::new(), connections };
-        for (index, ring) in rings.into_iter().enumerate() {
-            let (command, commands) = unbounded();
-            let names: Arc<dyn crate::pipeline::Names> = Arc::clone(&stage.names) as _;
-            let pipeline = Pipeline::new(
-                Arc::clone(&stage.policy),
-                names,
-                Limits::default(),
-                usize::try_from(memory_bytes).unwrap_or(usize::MAX),
-                time::clock_offset(),
-            );
-            let shard = Shard {
-                index,
-                reader: Reader::new(ring)
-                    .map_err(|error| system("wait for a ring")(error.into()))?,
-                pipeline,
-                verdicts: Arc::clone(&stage.verdicts),
-                batches: stage.batches.clone(),
-                commands,
-                reports: report.clone(),
-                looks: stage.looks.clone(),
-                nested: Default::default(),
-                connections: Arc::clone(&shards.connections),
-            };
-            let thread = std::thread::Builder::new()
-                .name(format!("shard-{index}"))
-                .spawn(move || shard.run())
-                .map_err(system("start a shard thread"))?;
-            shards.commands.push(command);
-            shards.threads.push(thread);
-        }
-        Ok(shards)
-    }
-
-    fn tell_all(&self, command: &Command) {
-        for shard in &self.commands {
-            // A shard ends only when told to.
-            let _ = shard.send(command.clone());
-        }
-    }
-
-    fn tell(&self, shard: usize, command: Command) {
-        if let Some(shard) = self.commands.get(shard) {
-            let _ = shard.send(command);
-        }
-    }
-
-    /// Drains the rings, writes what is in flight, ends.
-    fn stop(self) {
-        self.tell_all(&Command::Stop);
-        for thread in self.threads {
-            let _ = thread.join();
-        }
-    }
 }
 
 /// A flag that another thread reads.

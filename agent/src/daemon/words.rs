@@ -1,0 +1,84 @@
+//! What the agent says of itself, as records.
+//!
+//! In: what the start has found, what the journal's thread tells. Out: `lifecycle` and `loss` records.
+//! Always: a state that no longer holds when it could be written is a loss, with the time that it lasted.
+//! Not here: losses of the kernel side (`control`), of connections (`pipeline::losses`).
+
+use std::time::Duration;
+
+use super::time;
+use crate::audit::encode::EncodedRecord;
+use crate::audit::observer::{Concerns, Observer};
+use crate::audit::record::agent::{Lifecycle, LifecycleAction};
+use crate::journal::Recovery;
+use crate::journal::writer::WriterEvent;
+use crate::kernel::load::Sizes;
+use crate::model::loss::{Loss, Reason};
+
+/// Something that has happened to the agent.
+pub(super) fn lifecycle(observer: &Observer, lifecycle: Lifecycle<'_>) -> Vec<EncodedRecord> {
+    vec![observer.lifecycle(lifecycle, time::wall_ns())]
+}
+
+/// The first records of a run: that it starts, and what it found.
+pub(super) fn begun(
+    observer: &Observer,
+    recovery: &Recovery,
+    digest: &str,
+    kernel: &str,
+    sizes: Sizes,
+) -> Vec<EncodedRecord> {
+    let start = Lifecycle::new(LifecycleAction::Start)
+        .with("kernel", kernel)
+        .with("policy_digest", digest)
+        .with("shards", u64::from(sizes.shards))
+        .with("ring_bytes", u64::from(sizes.ring_bytes));
+    let mut records = lifecycle(observer, start);
+    if recovery.clean {
+        return records;
+    }
+    let last = recovery.last_timestamp.as_deref().unwrap_or_default();
+    let mut recovered = Lifecycle::new(LifecycleAction::Recovered)
+        .with("next_seq", recovery.next_seq)
+        .with("torn_bytes", recovery.torn_bytes)
+        .with("damaged_bytes", recovery.damaged_bytes)
+        .with("missing_records", recovery.missing_records);
+    if !last.is_empty() {
+        recovered = recovered.with("last_timestamp", last);
+    }
+    records.extend(lifecycle(observer, recovered));
+    let now_ns = time::wall_ns();
+    let since = recovery.last_timestamp.as_deref().and_then(time::parse_wall_ns);
+    let loss = Loss { bytes: recovery.torn_bytes, ..Loss::hole(Reason::Crash, 0) };
+    let concerns = Concerns::default();
+    records.push(observer.loss(&loss, since.unwrap_or(now_ns), now_ns, concerns));
+    records
+}
+
+/// What the journal says of itself, as records.
+pub(super) fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<EncodedRecord> {
+    let (reason, dropped, lasted) = match event {
+        WriterEvent::Failing(error) => {
+            tracing::error!(%error, "the journal cannot be written; records are kept in memory");
+            return Vec::new();
+        }
+        WriterEvent::Recovered { disk_full, lasted, dropped } => {
+            tracing::info!(?lasted, dropped.records, "the journal can be written again");
+            let reason = if disk_full { Reason::DiskFull } else { Reason::JournalWrite };
+            (reason, dropped, lasted)
+        }
+        WriterEvent::TooLong(dropped) => (Reason::JournalWrite, dropped, Duration::ZERO),
+        WriterEvent::News(_) | WriterEvent::Finished(_) => return Vec::new(),
+    };
+    let loss = Loss {
+        reason,
+        events: dropped.records,
+        bytes: dropped.bytes,
+        exchanges: Some(dropped.exchanges),
+        connections: None,
+    };
+    let until_ns = time::wall_ns();
+    let since_ns = until_ns - i64::try_from(lasted.as_nanos()).unwrap_or(0);
+    let concerns = Concerns::default();
+    vec![observer.loss(&loss, since_ns, until_ns, concerns)]
+}
