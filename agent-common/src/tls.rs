@@ -2,7 +2,7 @@
 //!
 //! In: nothing. Out: bits of the 64-bit cookie that each attachment carries.
 //! Always: a function is described by data, so one program serves every library and version.
-//! Not here: which function of which library has which description (`earwitness::kernel::uprobes`).
+//! Not here: which function of which library has which description (`earwitness::discover::binary::function`).
 
 /// Bits that hold the operation.
 pub const OP: u64 = 0b111;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::detach::Detach;
 use super::files::Files;
-use super::places::{self, When};
+use super::places;
+use crate::discover::binary::function::When;
 use crate::discover::maps::Mapped;
 use crate::kernel::uprobes::{Attached, Uprobes};
 

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use super::detach::Detach;
 use super::files::TlsFile;
-use super::places::{self, When};
+use super::places;
 use super::scope::Scope;
 use crate::discover::ProcFs;
+use crate::discover::binary::function::When;
 use crate::kernel::uprobes::{Attached, Place, UprobeError, Uprobes};
 
 /// The probes of one file.

@@ -14,6 +14,7 @@
 //! ```
 
 mod entry;
+pub mod function;
 mod go;
 mod image;
 mod stripped;
@@ -28,7 +29,10 @@ mod tests;
 use std::fmt;
 use std::fs::File;
 
+pub use function::Function;
+
 use crate::model::tls::TlsLibrary;
+use function::Group;
 use image::Image;
 
 /// What there is to probe in the file.
@@ -93,75 +97,6 @@ pub struct Point {
     pub returns: Vec<u64>,
 }
 
-/// A function that a probe is put on.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Function {
-    /// `SSL_read`
-    SslRead,
-    /// `SSL_read_ex`
-    SslReadEx,
-    /// `SSL_read_early_data`
-    SslReadEarlyData,
-    /// `SSL_write`
-    SslWrite,
-    /// `SSL_write_ex`
-    SslWriteEx,
-    /// `SSL_write_ex2`, which since OpenSSL 3.3 takes flags before the place for the size
-    SslWriteEx2,
-    /// `SSL_write_early_data`
-    SslWriteEarlyData,
-    /// `SSL_sendfile`
-    SslSendfile,
-    /// `SSL_free`
-    SslFree,
-    /// `SSL_do_handshake`
-    SslDoHandshake,
-    /// `SSL_connect`
-    SslConnect,
-    /// `SSL_accept`
-    SslAccept,
-    /// `BIO_write`, which `libcrypto` has
-    BioWrite,
-    /// `BIO_write_ex`
-    BioWriteEx,
-    /// `gnutls_record_recv`, `gnutls_record_recv_seq`
-    GnutlsRecordRecv,
-    /// `gnutls_record_send`, `gnutls_record_send2`, `gnutls_record_send_early_data`
-    GnutlsRecordSend,
-    /// `gnutls_record_recv_early_data`
-    GnutlsRecordRecvEarlyData,
-    /// `gnutls_deinit`
-    GnutlsDeinit,
-    /// `PR_Read`
-    PrRead,
-    /// `PR_Recv`
-    PrRecv,
-    /// `PR_Write`
-    PrWrite,
-    /// `PR_Send`
-    PrSend,
-    /// `PR_Close`
-    PrClose,
-    /// `crypto/tls.(*Conn).Read`
-    GoRead,
-    /// `crypto/tls.(*Conn).Write`
-    GoWrite,
-    /// `crypto/tls.(*Conn).Close`
-    GoClose,
-    /// `CommonState::send_appdata_encrypt` of rustls 0.23
-    RustlsSend,
-    /// `CommonState::send_some_plaintext` of rustls 0.21 and 0.22
-    RustlsSendSlice,
-    /// `CommonState::take_received_plaintext` of rustls 0.23
-    RustlsTake,
-    /// `<ExpectTraffic as State>::handle` of rustls 0.21 and 0.22
-    RustlsHandle,
-    /// `ChunkVecBuffer::write_to`, which calls the socket
-    RustlsWriteTo,
-    /// `drop_in_place::<ChunkVecBuffer>`
-    RustlsDrop,
-}
-
 /// How functions were found.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum How {
@@ -191,9 +126,7 @@ pub enum Opaque {
 impl Found {
     /// Whether its functions carry TLS: `libcrypto` alone only has the buffers below it.
     pub fn has_tls(&self) -> bool {
-        let is_buffers =
-            |point: &Point| matches!(point.function, Function::BioWrite | Function::BioWriteEx);
-        !self.points.iter().all(is_buffers)
+        self.points.iter().any(|point| point.function.row().group != Group::Buffers)
     }
 }
 

@@ -13,10 +13,12 @@ mod tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use earwitness_common::tls::{OP_READ, OP_WRITE};
 use object::LittleEndian;
 use object::elf::{SHN_UNDEF, STT_FUNC, Sym64};
 use object::read::elf::Sym as _;
 
+use super::function::{Group, Row};
 use super::image::Image;
 use super::{Examined, Found, Function, How, Opaque, Point};
 use crate::model::tls::TlsLibrary;
@@ -102,20 +104,27 @@ impl Names {
     }
 
     fn found(mut self) -> Option<Found> {
-        let has = |of: &[Function]| self.functions.values().any(|function| of.contains(function));
+        let has = |is_such: &dyn Fn(&Row) -> bool| {
+            self.functions.values().any(|function| is_such(function.row()))
+        };
+        let does = |group, op| has(&|row: &Row| row.group == group && row.mainly(op));
+        let is_whole = |group| does(group, OP_READ) && does(group, OP_WRITE);
         let is = |mark| self.marks.contains(&mark);
         let (library, kept) = match () {
-            () if has(SSL_READ) && has(SSL_WRITE) && !is(Mark::UsesGnuTls) => {
+            () if is_whole(Group::Ssl) && !is(Mark::UsesGnuTls) => {
                 let relative =
                     if is(Mark::LibreSsl) { TlsLibrary::LibreSsl } else { TlsLibrary::OpenSsl };
-                (if is(Mark::BoringSsl) { TlsLibrary::BoringSsl } else { relative }, SSL)
+                let library = if is(Mark::BoringSsl) { TlsLibrary::BoringSsl } else { relative };
+                (library, &[Group::Ssl, Group::Buffers][..])
             }
-            () if has(GNUTLS_READ) && has(GNUTLS_WRITE) => (TlsLibrary::GnuTls, GNUTLS),
-            () if has(NSS_READ) && has(NSS_WRITE) => (TlsLibrary::Nss, NSS),
-            () if has(CRYPTO) => (TlsLibrary::OpenSsl, CRYPTO),
+            () if is_whole(Group::GnuTls) => (TlsLibrary::GnuTls, &[Group::GnuTls][..]),
+            () if is_whole(Group::Nss) => (TlsLibrary::Nss, &[Group::Nss][..]),
+            () if has(&|row| row.group == Group::Buffers) => {
+                (TlsLibrary::OpenSsl, &[Group::Buffers][..])
+            }
             () => return None,
         };
-        self.functions.retain(|_, function| kept.contains(function));
+        self.functions.retain(|_, function| kept.contains(&function.row().group));
         let point = |(offset, function)| Point { function, offset, returns: Vec::new() };
         let points = self.functions.into_iter().map(point).collect();
         Some(Found { library, how: How::Symbols, points, queue_at: 0 })
@@ -124,34 +133,3 @@ impl Names {
 
 /// A file has each once, or with a few versions.
 const MOST_FUNCTIONS: usize = 256;
-const SSL_READ: &[Function] = &[Function::SslRead, Function::SslReadEx];
-const SSL_WRITE: &[Function] = &[Function::SslWrite, Function::SslWriteEx];
-const GNUTLS_READ: &[Function] = &[Function::GnutlsRecordRecv];
-const GNUTLS_WRITE: &[Function] = &[Function::GnutlsRecordSend];
-const NSS_READ: &[Function] = &[Function::PrRead, Function::PrRecv];
-const NSS_WRITE: &[Function] = &[Function::PrWrite, Function::PrSend];
-const CRYPTO: &[Function] = &[Function::BioWrite, Function::BioWriteEx];
-const SSL: &[Function] = &[
-    Function::SslRead,
-    Function::SslReadEx,
-    Function::SslReadEarlyData,
-    Function::SslWrite,
-    Function::SslWriteEx,
-    Function::SslWriteEx2,
-    Function::SslWriteEarlyData,
-    Function::SslSendfile,
-    Function::SslFree,
-    Function::SslDoHandshake,
-    Function::SslConnect,
-    Function::SslAccept,
-    Function::BioWrite,
-    Function::BioWriteEx,
-];
-const GNUTLS: &[Function] = &[
-    Function::GnutlsRecordRecv,
-    Function::GnutlsRecordSend,
-    Function::GnutlsRecordRecvEarlyData,
-    Function::GnutlsDeinit,
-];
-const NSS: &[Function] =
-    &[Function::PrRead, Function::PrRecv, Function::PrWrite, Function::PrSend, Function::PrClose];

@@ -56,9 +56,10 @@ pub(super) type Wanted = HashMap<u32, Name>;
 /// Finds the offsets. A name may be the end of a longer one: linkers share such texts.
 pub(super) fn wanted(image: &Image<'_>, texts: Range<u64>) -> Wanted {
     let mut wanted = Wanted::new();
-    let finders: Vec<_> = NAMES.iter().map(|(text, _)| memmem::Finder::new(text)).collect();
+    let names: Vec<_> = names().collect();
+    let finders: Vec<_> = names.iter().map(|(text, _)| memmem::Finder::new(text)).collect();
     for (at, piece) in image.pieces(texts.clone(), LONGEST_BYTES) {
-        for (finder, (text, name)) in finders.iter().zip(NAMES) {
+        for (finder, (text, name)) in finders.iter().zip(&names) {
             for place in finder.find_iter(&piece) {
                 let ends = piece.get(place + text.len()).is_some_and(|byte| b"\0@".contains(byte));
                 let offset = (at - texts.start).checked_add(place as u64);
@@ -80,41 +81,24 @@ pub(super) fn wanted(image: &Image<'_>, texts: Range<u64>) -> Wanted {
     wanted
 }
 
+/// What has a name in tables of symbols.
+fn names() -> impl Iterator<Item = (&'static str, Name)> {
+    let functions = Function::ALL.iter().flat_map(|function| {
+        function.row().names.iter().map(|name| (*name, Name::Function(*function)))
+    });
+    functions.chain(MARKS.iter().map(|(name, mark)| (*name, Name::Mark(*mark))))
+}
+
 /// More than the longest name with its end.
 const LONGEST_BYTES: u64 = 512;
 /// A table has each name once, or with a few versions.
 const MOST_PLACES: usize = 4_096;
 
-const NAMES: &[(&str, Name)] = &[
-    ("SSL_read", Name::Function(Function::SslRead)),
-    ("SSL_read_ex", Name::Function(Function::SslReadEx)),
-    ("SSL_read_early_data", Name::Function(Function::SslReadEarlyData)),
-    ("SSL_write", Name::Function(Function::SslWrite)),
-    ("SSL_write_ex", Name::Function(Function::SslWriteEx)),
-    ("SSL_write_ex2", Name::Function(Function::SslWriteEx2)),
-    ("SSL_write_early_data", Name::Function(Function::SslWriteEarlyData)),
-    ("SSL_sendfile", Name::Function(Function::SslSendfile)),
-    ("SSL_free", Name::Function(Function::SslFree)),
-    ("SSL_do_handshake", Name::Function(Function::SslDoHandshake)),
-    ("SSL_connect", Name::Function(Function::SslConnect)),
-    ("SSL_accept", Name::Function(Function::SslAccept)),
-    ("BIO_write", Name::Function(Function::BioWrite)),
-    ("BIO_write_ex", Name::Function(Function::BioWriteEx)),
-    ("gnutls_record_recv", Name::Function(Function::GnutlsRecordRecv)),
-    ("gnutls_record_recv_seq", Name::Function(Function::GnutlsRecordRecv)),
-    ("gnutls_record_send", Name::Function(Function::GnutlsRecordSend)),
-    ("gnutls_record_send2", Name::Function(Function::GnutlsRecordSend)),
-    ("gnutls_record_send_early_data", Name::Function(Function::GnutlsRecordSend)),
-    ("gnutls_record_recv_early_data", Name::Function(Function::GnutlsRecordRecvEarlyData)),
-    ("gnutls_deinit", Name::Function(Function::GnutlsDeinit)),
-    ("PR_Read", Name::Function(Function::PrRead)),
-    ("PR_Recv", Name::Function(Function::PrRecv)),
-    ("PR_Write", Name::Function(Function::PrWrite)),
-    ("PR_Send", Name::Function(Function::PrSend)),
-    ("PR_Close", Name::Function(Function::PrClose)),
-    ("SSL_set_bio", Name::Mark(Mark::SetsBuffers)),
-    ("BIO_ctrl_pending", Name::Mark(Mark::AsksBuffers)),
-    ("_ZN4node6crypto7NodeBIO9GetMethodEv", Name::Mark(Mark::NodeBuffers)),
-    ("SSL_CTX_set_grease_enabled", Name::Mark(Mark::BoringSsl)),
-    ("SSL_CTX_use_certificate_chain_mem", Name::Mark(Mark::LibreSsl)),
+/// Names of what tells relatives apart.
+const MARKS: &[(&str, Mark)] = &[
+    ("SSL_set_bio", Mark::SetsBuffers),
+    ("BIO_ctrl_pending", Mark::AsksBuffers),
+    ("_ZN4node6crypto7NodeBIO9GetMethodEv", Mark::NodeBuffers),
+    ("SSL_CTX_set_grease_enabled", Mark::BoringSsl),
+    ("SSL_CTX_use_certificate_chain_mem", Mark::LibreSsl),
 ];
