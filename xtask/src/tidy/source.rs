@@ -48,9 +48,12 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<File>) -> Result<()> {
     for entry in entries {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() && is_ours(&path) {
+        if !is_ours(&path) || is_lock(&path) {
+            continue;
+        }
+        if kind.is_dir() {
             walk(root, &path, found)?;
-        } else if kind.is_file() && !is_lock(&path) {
+        } else if kind.is_file() {
             found.extend(read(root, &path)?);
         }
     }
@@ -64,11 +67,11 @@ fn read(root: &Path, path: &Path) -> Result<Option<File>> {
     Ok(String::from_utf8(bytes).ok().map(|text| File { path: name, text }))
 }
 
-/// Not version control, and not a folder that a tool marked as holding what it can make again.
-fn is_ours(folder: &Path) -> bool {
-    let name = folder.file_name().unwrap_or_default();
+/// Not version control (a file, in a worktree), and not a folder that a tool marked as holding what it can make again.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
     let foreign = [".git", "target", "node_modules"].iter().any(|foreign| name == *foreign);
-    !foreign && !folder.join("CACHEDIR.TAG").exists()
+    !foreign && !path.join("CACHEDIR.TAG").exists()
 }
 
 /// Lock files are cargo's, and name what tidy forbids.

@@ -19,7 +19,8 @@ pub struct Tls<'a> {
     /// Cipher suite that was agreed on, by its IANA name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cipher: Option<Text<'a>>,
-    /// Who encrypts and decrypts on this host: `openssl`, `boringssl`, `libressl`, `gnutls`, `nss`, `go`.
+    /// Who encrypts and decrypts on this host: `openssl`, `boringssl`, `libressl`, `gnutls`, `nss`, `go`,
+    /// `rustls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub library: Option<Text<'a>>,
     /// Name that the client asked for (SNI).
