@@ -86,10 +86,12 @@ const HEAD: [&str; 11] = [
     "app us watched",
     "agent us",
 ];
-const ALONE: Trial = Trial {
+/// Nobody watches, and every exchange is in the server's log.
+pub const ALONE: Trial = Trial {
     name: "without the agent",
     watcher: Watcher::Nobody,
     log: Log::BufferedJson,
     over: Over::Tcp,
 };
-const WATCHED: Trial = Trial { name: "with the agent", watcher: Watcher::Agent, ..ALONE };
+/// The same with the agent.
+pub const WATCHED: Trial = Trial { name: "with the agent", watcher: Watcher::Agent, ..ALONE };

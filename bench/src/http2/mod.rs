@@ -14,10 +14,11 @@ use anyhow::Result;
 use crate::Effort;
 use crate::contest::Contest;
 use crate::load::{Load, h2load};
-use crate::nginx::{Log, Over};
+use crate::loss::{ALONE, WATCHED};
+use crate::nginx::Over;
 use crate::report::{Figure, Goal, Section, number};
 use crate::setting::{BPF_STATS, Changed};
-use crate::trial::{Measured, Trial, Watcher};
+use crate::trial::{Measured, Trial};
 
 /// All of it.
 pub fn measure(effort: Effort) -> Result<Vec<Section>> {
@@ -37,7 +38,7 @@ fn loads(over: Over, over_name: &str, effort: Effort) -> Result<Section> {
     let mut section = Section::new(format!("http2: nginx and {clients}{over_name}"));
     section.grid.push(HEAD.map(str::to_owned).to_vec());
     let alone = Trial { over, ..ALONE };
-    let trials = [alone, Trial { name: "with the agent", watcher: Watcher::Agent, ..alone }];
+    let trials = [alone, Trial { over, ..WATCHED }];
     let [alone, watched] = &trials;
     let (mut missing_below_full, mut silent) = (0, 0);
     for load in Load::RISING {
@@ -133,9 +134,3 @@ const HEAD: [&str; 12] = [
     "app us watched",
     "agent us",
 ];
-const ALONE: Trial = Trial {
-    name: "without the agent",
-    watcher: Watcher::Nobody,
-    log: Log::BufferedJson,
-    over: Over::Http2,
-};

@@ -133,6 +133,16 @@ pub fn unescape(text: &str) -> Vec<u8> {
 
 /// What the events lead to. A millisecond passes with each.
 pub fn run(events: &[Event], fresh: bool, limits: &Limits) -> Vec<Output> {
+    run_watched(events, fresh, limits, |_| {})
+}
+
+/// The same, with a look at the connection after each event.
+pub fn run_watched(
+    events: &[Event],
+    fresh: bool,
+    limits: &Limits,
+    look: impl Fn(&Connection),
+) -> Vec<Output> {
     let mut connection = Connection::new(fresh);
     let mut out = Vec::new();
     let mut last = None;
@@ -174,6 +184,7 @@ pub fn run(events: &[Event], fresh: bool, limits: &Limits) -> Vec<Output> {
             }
             Event::Stop => connection.stop(time_ns, limits, &mut out),
         }
+        look(&connection);
         time_ns += 1_000;
     }
     connection.close(time_ns, limits, &mut out);

@@ -12,12 +12,11 @@ use super::build::{bytes, frame};
 use super::joined::slowly;
 use super::wire::{Chance, View, plans, record};
 use crate::model::limits::Limits;
-use crate::model::loss::Reason;
 use crate::model::sample::Direction;
-use crate::protocol::connection::{Connection, Mode};
+use crate::protocol::Output;
+use crate::protocol::connection::Mode;
 use crate::protocol::tests::gaps::config;
-use crate::protocol::tests::script::{Event, render, run};
-use crate::protocol::{Chunk, Hole, Output};
+use crate::protocol::tests::script::{Event, render, run, run_watched};
 
 /// Limits that random input reaches.
 fn tight() -> Limits {
@@ -87,38 +86,13 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// Runs events and looks at what is held after each.
 fn watch(events: &[Event], fresh: bool, limits: &Limits, most_bytes: usize) {
-    let mut connection = Connection::new(fresh);
-    let mut out = Vec::new();
-    let mut time_ns = 0;
-    for event in events {
-        time_ns += 1_000;
-        let (turn_start, tgid, uid) = (true, 1, 2);
-        match event {
-            Event::Bytes(direction, bytes) | Event::Rest(direction, bytes) => {
-                let call_start = matches!(event, Event::Bytes(..));
-                let chunk = Chunk { time_ns, bytes, call_start, turn_start, tgid, uid };
-                connection.bytes(*direction, chunk, limits, &mut out);
-            }
-            Event::Gap(direction, bytes) => {
-                let (bytes, reason, call_start) = (*bytes, Reason::RingFull, false);
-                let hole = Hole { time_ns, bytes, reason, call_start, turn_start, tgid, uid };
-                connection.gap(*direction, hole, limits, &mut out);
-            }
-            Event::End(direction) => connection.end(*direction, time_ns, limits, &mut out),
-            Event::Tick(ms) => {
-                time_ns += ms * 1_000_000;
-                connection.tick(time_ns, limits, &mut out);
-            }
-            Event::Stop => connection.stop(time_ns, limits, &mut out),
-        }
+    run_watched(events, fresh, limits, |connection| {
         let held_bytes = connection.memory_bytes();
         assert!(held_bytes < most_bytes, "{held_bytes} bytes are held");
         if let Mode::Http2(http) = &connection.mode {
             http.check();
         }
-    }
-    connection.close(time_ns, limits, &mut out);
-    assert_eq!(connection.memory_bytes(), 0);
+    });
 }
 
 /// A conversation that begins as it should.

@@ -24,37 +24,7 @@ crate::tests![
 
 const OVER: Over = Over::Http1;
 
-fn plain(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::new(scene, OVER, Compression::Plain)?)
-}
-
-fn compressed(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::new(scene, OVER, Compression::Deflate)?)
-}
-
-fn over_tls(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::over_tls(scene, OVER, Compression::Plain)?)
-}
-
-fn compressed_over_tls(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::over_tls(scene, OVER, Compression::Deflate)?)
-}
-
-fn server_closes(scene: &Scene) -> Result<()> {
-    super::server_closes(&Talk::new(scene, OVER, Compression::Deflate)?)
-}
-
-fn client_is_killed(scene: &Scene) -> Result<()> {
-    super::client_is_killed(&Talk::new(scene, OVER, Compression::Deflate)?)
-}
-
-fn client_alone_is_watched(scene: &Scene) -> Result<()> {
-    super::client_alone_is_watched(&Talk::over_tls(scene, OVER, Compression::Deflate)?)
-}
-
-fn many_messages(scene: &Scene) -> Result<()> {
-    super::many_messages(&Talk::new(scene, OVER, Compression::Plain)?)
-}
+super::over_either!(OVER);
 
 /// The client's process goes on to its end, which is 1000.
 fn close_without_a_code(scene: &Scene) -> Result<()> {

@@ -21,37 +21,7 @@ crate::tests![
 
 const OVER: Over = Over::Http2;
 
-fn plain(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::new(scene, OVER, Compression::Plain)?)
-}
-
-fn compressed(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::new(scene, OVER, Compression::Deflate)?)
-}
-
-fn over_tls(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::over_tls(scene, OVER, Compression::Plain)?)
-}
-
-fn compressed_over_tls(scene: &Scene) -> Result<()> {
-    super::every_kind(&Talk::over_tls(scene, OVER, Compression::Deflate)?)
-}
-
-fn server_closes(scene: &Scene) -> Result<()> {
-    super::server_closes(&Talk::new(scene, OVER, Compression::Deflate)?)
-}
-
-fn client_is_killed(scene: &Scene) -> Result<()> {
-    super::client_is_killed(&Talk::new(scene, OVER, Compression::Deflate)?)
-}
-
-fn client_alone_is_watched(scene: &Scene) -> Result<()> {
-    super::client_alone_is_watched(&Talk::over_tls(scene, OVER, Compression::Deflate)?)
-}
-
-fn many_messages(scene: &Scene) -> Result<()> {
-    super::many_messages(&Talk::new(scene, OVER, Compression::Plain)?)
-}
+super::over_either!(OVER);
 
 /// Each message names the handshake of its own stream; ordinary requests come in between.
 fn rooms_on_one_connection(scene: &Scene) -> Result<()> {

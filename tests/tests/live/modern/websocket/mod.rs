@@ -16,6 +16,44 @@ use live_tests::servers::websocket::{self, Compression, Log, Over, Server};
 
 use super::{number, told_twice};
 
+/// The tests that are the same over both.
+macro_rules! over_either {
+    ($over:expr) => {
+        fn plain(scene: &Scene) -> Result<()> {
+            super::every_kind(&Talk::new(scene, $over, Compression::Plain)?)
+        }
+
+        fn compressed(scene: &Scene) -> Result<()> {
+            super::every_kind(&Talk::new(scene, $over, Compression::Deflate)?)
+        }
+
+        fn over_tls(scene: &Scene) -> Result<()> {
+            super::every_kind(&Talk::over_tls(scene, $over, Compression::Plain)?)
+        }
+
+        fn compressed_over_tls(scene: &Scene) -> Result<()> {
+            super::every_kind(&Talk::over_tls(scene, $over, Compression::Deflate)?)
+        }
+
+        fn server_closes(scene: &Scene) -> Result<()> {
+            super::server_closes(&Talk::new(scene, $over, Compression::Deflate)?)
+        }
+
+        fn client_is_killed(scene: &Scene) -> Result<()> {
+            super::client_is_killed(&Talk::new(scene, $over, Compression::Deflate)?)
+        }
+
+        fn client_alone_is_watched(scene: &Scene) -> Result<()> {
+            super::client_alone_is_watched(&Talk::over_tls(scene, $over, Compression::Deflate)?)
+        }
+
+        fn many_messages(scene: &Scene) -> Result<()> {
+            super::many_messages(&Talk::new(scene, $over, Compression::Plain)?)
+        }
+    };
+}
+use over_either;
+
 /// Every test of these files.
 pub fn tests() -> Vec<crate::Test> {
     [http1::tests(), http2::tests()].into_iter().flatten().collect()
