@@ -61,7 +61,7 @@ pub struct Connection {
     pub last_direction: u8,
     /// Ring to write to.
     pub shard: u8,
-    /// `tls::LIBRARY_*` of a TLS stream, else 0.
+    /// Number of the library (`earwitness::model::tls`) of a TLS stream, else 0.
     pub library: u8,
     /// TLS streams between this and the socket, itself included; 0 for a socket.
     pub layer: u8,

@@ -22,24 +22,21 @@ pub enum KernelLoss {
     IovLimit = 4,
     /// A process event (exec, exit, fork, code mapped, io_uring) found no room in the ring buffer.
     ProcessRingFull = 5,
-    /// A kernel structure could not be read.
-    KernelRead = 6,
     /// The table of TLS streams, or of calls under way, had no room.
-    TlsMapFull = 7,
+    TlsMapFull = 6,
     /// The return of a TLS call could not be matched with its beginning.
-    TlsReturn = 8,
+    TlsReturn = 7,
 }
 
 impl KernelLoss {
     /// All of them, each at its index.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::RingFull,
         Self::Fault,
         Self::MapFull,
         Self::CompatSyscall,
         Self::IovLimit,
         Self::ProcessRingFull,
-        Self::KernelRead,
         Self::TlsMapFull,
         Self::TlsReturn,
     ];

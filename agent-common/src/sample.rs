@@ -124,7 +124,7 @@ pub struct OpenHead {
     pub uid: u32,
     /// Of a TLS stream: the connection that carries it, 0 if that is not known.
     pub below: u64,
-    /// `tls::LIBRARY_*` of a TLS stream, 0 for a socket.
+    /// Number of the library (`earwitness::model::tls`) of a TLS stream, 0 for a socket.
     pub library: u8,
     /// TLS streams between this and the socket, itself included; 0 for a socket.
     pub layer: u8,

@@ -1,7 +1,7 @@
 //! What user space tells the kernel side: settings, filter rules, verdicts.
 //!
 //! In: nothing. Out: `repr(C)` values for maps and read-only data.
-//! Always: integers only; a zero rule field means "any".
+//! Always: integers only; a rule's condition whose mask is zero means "any".
 //! Not here: the configuration file (`earwitness::config`), offsets (`offsets`).
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};

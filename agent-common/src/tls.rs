@@ -42,7 +42,7 @@ pub const IN_MESSAGE: u64 = 1 << 49;
 
 /// Where the place of a queue in its object begins, in bytes; 16 bits.
 pub const QUEUE_SHIFT: u32 = 32;
-/// Where the library (`LIBRARY_*`) begins.
+/// Where the library's number (`earwitness::model::tls`) begins.
 pub const LIBRARY_SHIFT: u32 = 8;
 /// Where the place of the attachment in the map `TLS_FILES` begins.
 pub const FILE_SHIFT: u32 = 16;
@@ -55,19 +55,8 @@ pub const fn process_file(tgid: u32, file: u32) -> u64 {
     (tgid as u64) << 32 | (file % TLS_FILES) as u64
 }
 
-/// OpenSSL.
-pub const LIBRARY_OPENSSL: u8 = 1;
-/// BoringSSL.
-pub const LIBRARY_BORINGSSL: u8 = 2;
-/// LibreSSL.
-pub const LIBRARY_LIBRESSL: u8 = 3;
-/// GnuTLS.
-pub const LIBRARY_GNUTLS: u8 = 4;
-/// NSS.
-pub const LIBRARY_NSS: u8 = 5;
-/// Go's `crypto/tls`.
-pub const LIBRARY_GO: u8 = 6;
-/// rustls.
+/// rustls, the one library of which the kernel side itself knows something. All numbers are in
+/// `earwitness::model::tls`.
 pub const LIBRARY_RUSTLS: u8 = 7;
 
 /// Bytes of a TLS record by which a memory buffer and a socket recognise each other.

@@ -1,9 +1,9 @@
 //! Writing samples into the ring of a connection's shard.
 //!
 //! In: a connection and what happened to it. Out: samples.
-//! Always: all that can fail comes before the reservation; every reserved slot is submitted; a slot
-//! that cannot be had is counted. Readers are woken at a fill mark, not for each sample.
-//! Not here: which bytes to take (`socket::copy`), processes' samples (`process`).
+//! Always: all that can fail comes before the reservation; every reserved slot is submitted or discarded;
+//! a slot that cannot be had is counted. Readers are woken at a fill mark, not for each sample.
+//! Not here: which bytes to take (`socket::copy`, `tls::copy`), processes' samples (`process`).
 
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},

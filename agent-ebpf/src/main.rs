@@ -1,9 +1,9 @@
 //! The kernel side of the agent.
 //!
-//! In: system call exits, TCP state changes, process events, calls of TLS libraries. Out: samples in the ring buffers,
-//! loss counters. Always: changes nothing about what it watches; knows no HTTP; every slot that is
-//! reserved is submitted; the panic handler is an endless loop, so the verifier refuses a program
-//! that could panic.
+//! In: system call exits, TCP state changes, process events, calls of TLS libraries. Out: samples in the
+//! ring buffers, loss counters. Always: changes nothing about what it watches; knows no HTTP; every slot
+//! that is reserved is submitted or discarded; the panic handler is an endless loop, so the verifier
+//! refuses a program that could panic.
 //! Not here: decisions about protocols (user space writes verdicts back), layouts
 //! (`earwitness_common`).
 #![no_std]
@@ -18,6 +18,7 @@ mod maps;
 mod process;
 mod socket;
 mod tls;
+mod verdict;
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -73,6 +73,14 @@ pub static QUIET: Array<u64, { QUIET_SLOTS as usize }> = Array::new();
 /// A power of two.
 pub const QUIET_SLOTS: u32 = 16_384;
 
+/// Whether processes have ever called a TLS library, by the low bits of their ids: spares all others the
+/// look-ups that tie sockets to TLS calls. Two that share a slot only cost time.
+#[btf_map]
+pub static TLS_USERS: Array<u8, { TLS_USER_SLOTS as usize }> = Array::new();
+
+/// A power of two.
+pub const TLS_USER_SLOTS: u32 = 16_384;
+
 /// The one `Settings`.
 #[btf_map]
 pub static SETTINGS: Array<Settings, 1> = Array::new();

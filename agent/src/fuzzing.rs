@@ -15,10 +15,10 @@ use crate::protocol::coding::{self, CodingLimits, Decoder};
 use crate::protocol::connection::Connection;
 use crate::protocol::exchange::MessageEnd;
 use crate::protocol::grpc::{self, Kind as Framing, Messages};
+use crate::protocol::input::{Hole, Input, Span};
 use crate::protocol::quic::{self, Opening, Version};
 use crate::protocol::sse::{Event, EventStream};
 use crate::protocol::tls::Handshake;
-use crate::protocol::{Chunk, Hole};
 
 #[cfg(test)]
 mod tests;
@@ -198,16 +198,15 @@ fn converse(mut connection: Connection, first: Vec<Piece<'_>>, bytes: &[u8]) {
         match kind {
             Kind::Bytes => {
                 let (call_start, tgid, uid) = (true, 1, 0);
-                let chunk = Chunk { time_ns, bytes, call_start, turn_start, tgid, uid };
-                connection.bytes(direction, chunk, &limits, &mut out);
+                let span = Span { time_ns, rest: bytes, call_start, turn_start, tgid, uid };
+                connection.push(direction, Input::Bytes(span), &limits, &mut out);
             }
             Kind::Hole => {
                 let (bytes, reason) = (bytes.len() as u64, Reason::RingFull);
-                let (call_start, tgid, uid) = (true, 1, 0);
-                let hole = Hole { time_ns, bytes, reason, call_start, turn_start, tgid, uid };
-                connection.gap(direction, hole, &limits, &mut out);
+                let hole = Hole { time_ns, bytes, reason, turn_start };
+                connection.push(direction, Input::Hole(hole), &limits, &mut out);
             }
-            Kind::End => connection.end(direction, time_ns, &limits, &mut out),
+            Kind::End => connection.push(direction, Input::End(time_ns), &limits, &mut out),
         }
         connection.tick(time_ns, &limits, &mut out);
         connection.open_long(time_ns.saturating_sub(10 * STEP_NS), &mut out);

@@ -11,6 +11,7 @@ pub mod certificates;
 pub mod clients;
 pub mod compare;
 pub mod curl_cffi;
+pub mod disk;
 pub mod host;
 pub mod ports;
 pub mod process;

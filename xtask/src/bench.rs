@@ -39,7 +39,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     setup::take(workspace, &mut steps, true)?;
     build::agent(workspace, &mut steps)?;
     steps.take("measuring", || measure(workspace, arguments.name))?;
-    steps.finish("compare with the figures in README.md; close other programs for steadier ones");
+    steps
+        .finish("compare with a run before your change; close other programs for steadier figures");
     Ok(())
 }
 

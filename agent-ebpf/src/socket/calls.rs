@@ -5,7 +5,7 @@
 //! Always: a call that is of no interest costs one table look-up; the agent's own calls none more.
 //! `MSG_PEEK` moves nothing and is left out. Exit order is not entry order: two threads of one
 //! connection may be seen in either order.
-//! Not here: TCP states (`tcp`).
+//! Not here: TCP states (`tcp`), how messages lie in memory (`message`).
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use earwitness_common::{
@@ -19,8 +19,9 @@ use earwitness_common::{
 };
 
 use super::{
-    copy::{self, MMSGHDR_BYTES, MSG_LEN_AT, Msghdr, Transfer},
+    copy::{self, Transfer},
     datagram::{self, Datagram},
+    message::{self, MESSAGES},
     quiet, table,
 };
 use crate::{
@@ -39,8 +40,7 @@ const MSG_PEEK: u64 = 0x2;
 const MSG_TRUNC: u64 = 0x20;
 const MSG_ERRQUEUE: u64 = 0x2000;
 const SHUT_RD: u64 = 0;
-/// Most messages of one `recvmmsg` or `sendmmsg` walked through.
-const MESSAGES: u64 = 16;
+
 /// A system call that has ended.
 struct Call {
     task: *const u8,
@@ -103,7 +103,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     };
     let call = Call { task, regs, tgid, args, result };
     if result < 0 {
-        attempted(settings, kind, &call);
+        tie_only(settings, kind, &call);
         return 0;
     }
     match kind & syscall::SHAPE {
@@ -130,16 +130,18 @@ fn event(settings: &Settings, kind: u8, call: &Call) {
     }
 }
 
-/// Nothing has moved yet: still, it tells which socket a TLS call is about.
+/// Nothing has moved yet, or nothing of it is wanted: still, it tells which socket a TLS call is about.
 #[inline(always)]
-fn attempted(settings: &Settings, kind: u8, call: &Call) {
-    if matches!(kind & syscall::SHAPE, syscall::EVENT | syscall::UNSEEN | syscall::SPLICE) {
+fn tie_only(settings: &Settings, kind: u8, call: &Call) {
+    let is_other =
+        matches!(kind & syscall::SHAPE, syscall::EVENT | syscall::UNSEEN | syscall::SPLICE);
+    if is_other || !tie::may_tie(settings, call.tgid) {
         return;
     }
     let Some(socket) = kernel::socket_of(call.task, call.args[0]) else {
         return;
     };
-    if quiet::is_quiet(settings, socket.sk) && !may_be_filtered_tls(settings) {
+    if quiet::is_quiet(settings, socket.sk) && !is_filtering(settings) {
         return;
     }
     if let Some(entry) = SOCKETS.get_ptr_mut(&socket.sk) {
@@ -155,14 +157,14 @@ fn attempted(settings: &Settings, kind: u8, call: &Call) {
 
 /// Nothing may be told of what a filter leaves out, so its TLS stream has to be tied to it as well.
 #[inline(always)]
-fn may_be_filtered_tls(settings: &Settings) -> bool {
-    settings.tls != 0 && settings.include_rules | settings.exclude_rules != 0
+fn is_filtering(settings: &Settings) -> bool {
+    settings.include_rules | settings.exclude_rules != 0
 }
 
 /// Asks whether the call happens inside a TLS call, while it is not known what the socket's bytes are.
 #[inline(always)]
 fn tie(settings: &Settings, entry: &mut Connection, call: &Call) {
-    if settings.tls != 0 && tie::is_open(entry, call.tgid) {
+    if tie::may_tie(settings, call.tgid) && tie::is_open(entry, call.tgid) {
         // SAFETY: the typed registers.
         let (sp, goroutine) = unsafe {
             (load(call.regs, offset!(regs_sp)), load(call.regs, offset!(regs_goroutine)))
@@ -174,8 +176,8 @@ fn tie(settings: &Settings, entry: &mut Connection, call: &Call) {
 /// Asks whether what was sent is a record that went through a memory buffer before.
 #[inline(always)]
 fn recognise(settings: &Settings, entry: &mut Connection, kind: u8, call: &Call) {
-    if settings.tls != 0 && tie::is_open(entry, call.tgid) {
-        let (buffer, size) = first_buffer(kind, call);
+    if tie::may_tie(settings, call.tgid) && tie::is_open(entry, call.tgid) {
+        let (buffer, size) = message::first_buffer(kind, call.args[1], call.result as u64);
         tie::by_ciphertext(settings, entry, buffer, size);
     }
 }
@@ -201,7 +203,7 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
         return;
     }
     if quiet::is_quiet(settings, socket.sk) {
-        attempted(settings, kind, call);
+        tie_only(settings, kind, call);
         return;
     }
     let Some(entry) = table::of_socket(settings, &socket) else {
@@ -217,7 +219,7 @@ fn moved(settings: &Settings, kind: u8, call: &Call) {
     if direction == EGRESS {
         recognise(settings, connection, kind, call);
     }
-    let Some(total_bytes) = total_bytes(kind, call) else {
+    let Some(total_bytes) = message::total_bytes(kind, call.args[1], call.result as u64) else {
         return;
     };
     let actor = (call.tgid, kernel::uid(call.task));
@@ -248,7 +250,7 @@ fn datagrams(socket: &SocketFile, kind: u8, call: &Call, direction: u8) {
             datagram::look(&datagram::of_header(socket.sk, second, call.result as u64, direction));
         }
         syscall::BUFFER | syscall::VECTOR => {
-            let (from, size_bytes) = first_buffer(kind, call);
+            let (from, size_bytes) = message::first_buffer(kind, call.args[1], call.result as u64);
             let has_name = kind & syscall::FLAGS_FOURTH != 0;
             // SAFETY: the typed registers.
             let name = if has_name { unsafe { load(call.regs, offset!(regs_arg4)) } } else { 0 };
@@ -256,47 +258,6 @@ fn datagrams(socket: &SocketFile, kind: u8, call: &Call, direction: u8) {
         }
         _ => {}
     }
-}
-
-/// Where the first bytes of the call lie, and how many.
-#[inline(always)]
-fn first_buffer(kind: u8, call: &Call) -> (u64, u64) {
-    let vector = match kind & syscall::SHAPE {
-        syscall::BUFFER => return (call.args[1], call.result as u64),
-        syscall::VECTOR => call.args[1],
-        syscall::HEADER => match read_user::<Msghdr>(call.args[1] as *const u8) {
-            Some(header) => header.vector,
-            None => 0,
-        },
-        _ => 0,
-    };
-    match read_user::<[u64; 2]>(vector as *const u8) {
-        Some([base, len]) => (base, len),
-        None => (0, 0),
-    }
-}
-
-/// What the call moved. `recvmmsg` and `sendmmsg` return how many messages; each tells its length.
-#[inline(always)]
-fn total_bytes(kind: u8, call: &Call) -> Option<u64> {
-    if kind & syscall::SHAPE != syscall::HEADERS {
-        return Some(call.result as u64);
-    }
-    let mut total = 0;
-    for index in 0..MESSAGES {
-        if index >= call.result as u64 {
-            break;
-        }
-        let length = call.args[1].wrapping_add(index * MMSGHDR_BYTES + MSG_LEN_AT);
-        match read_user::<u32>(length as *const u8) {
-            Some(bytes) => total += u64::from(bytes),
-            None => loss::count(KernelLoss::Fault, 0),
-        }
-    }
-    if call.result as u64 > MESSAGES {
-        loss::count(KernelLoss::IovLimit, 0);
-    }
-    (total != 0).then_some(total)
 }
 
 /// Says where the bytes lie. What cannot be read is empty, and everything is told as a gap.
@@ -307,7 +268,7 @@ fn aim(transfer: &Transfer<'_>, kind: u8, call: &Call) {
         syscall::BUFFER => transfer.from_buffer(second),
         syscall::VECTOR => transfer.from_vector(second, third),
         syscall::HEADERS => transfer.from_messages(second, call.result as u64),
-        _ => match read_user::<Msghdr>(second as *const u8) {
+        _ => match message::header(second) {
             Some(header) => transfer.from_vector(header.vector, header.elements),
             None => transfer.from_vector(0, 0),
         },

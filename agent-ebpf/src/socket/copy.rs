@@ -3,7 +3,7 @@
 //! In: a connection, a direction, and where the bytes lie in user memory. Out: data samples.
 //! Always: positions advance by what the call moved, whatever is captured of it; what is not
 //! captured is told with its length and reason, or counted when not even that could be written.
-//! Not here: which call it was (`calls`).
+//! Not here: which call it was (`calls`), how messages lie in memory (`message`), what is wanted (`verdict`).
 
 use core::ffi::c_void;
 
@@ -16,14 +16,17 @@ use earwitness_common::{
         DATA_CALL_START, DATA_TURN_START, DataHead, FAMILY_UNIX, GAP_FAULT, GAP_IOV_LIMIT,
         GAP_NONE, GAP_OVER_LIMIT, INGRESS, KIND_DATA,
     },
-    settings::{Settings, VERDICT_BITS, VERDICT_SLOTS, Verdict},
+    settings::{Settings, Verdict},
 };
 
-use super::quiet;
+use super::{
+    message::{self, Iovec, MMSGHDR_BYTES},
+    quiet,
+};
 use crate::{
-    emit::{self, Slot, read_user},
+    emit::{self, Slot},
     loss,
-    maps::VERDICTS,
+    verdict::{self, ALL_BYTES},
 };
 
 /// Largest sample, in captured bytes.
@@ -33,40 +36,8 @@ pub const PIECE_BYTES: u64 = 16_384;
 const THRIFTY_BYTES: u64 = 65_536;
 /// Most buffers gathered in one sample.
 const GATHERED: u64 = 8;
-/// Budget of a turn while nothing is decided: the ring limits a burst, this a stream that never turns.
-const UNDECIDED_BYTES: u64 = 64 << 20;
-/// Without limit. A verdict that comes in the middle of a call lifts the budget above any other.
-pub const ALL_BYTES: u64 = u64::MAX;
-const FULL: u8 = Verdict::Full as u8;
-const UNDECIDED: u8 = Verdict::Undecided as u8;
 /// Pieces up to this size are not worth saving.
 const SHORT_BYTES: u64 = 1_024;
-
-/// `struct iovec`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Iovec {
-    base: u64,
-    len: u64,
-}
-
-/// The head of `struct user_msghdr`: name, its length, vector, its length.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Msghdr {
-    /// `struct sockaddr *` of the peer, if the socket is not connected.
-    pub name: u64,
-    name_bytes: u64,
-    /// `struct iovec *`
-    pub vector: u64,
-    /// Elements there.
-    pub elements: u64,
-}
-
-/// `sizeof(struct mmsghdr)`.
-pub const MMSGHDR_BYTES: u64 = 64;
-/// `offsetof(struct mmsghdr, msg_len)`.
-pub const MSG_LEN_AT: u64 = 56;
 /// Most steps through the bytes of one call: each reads one header, or writes one sample. A vector
 /// has at most 1,024 elements (`UIO_MAXIOV`).
 pub const STEPS: u32 = 4_096;
@@ -107,7 +78,7 @@ pub fn begin<'a>(
     let turned = connection.last_direction != direction;
     connection.last_direction = direction;
     let (pos_bytes, used) = advance(connection, direction, total_bytes, turned);
-    let verdict = verdict(connection);
+    let verdict = verdict::of(connection);
     // Of what carries TLS nothing is wanted but the handshake, and only user space knows its end.
     if verdict == Verdict::Tls as u8
         || connection.flags & CARRIES != 0 && verdict != Verdict::Undecided as u8
@@ -131,7 +102,7 @@ pub fn begin<'a>(
             return None;
         }
     }
-    let turn_bytes = turn_bytes(settings, verdict);
+    let turn_bytes = verdict::turn_bytes(settings, verdict);
     let cursor = if direction == INGRESS {
         &raw mut connection.ingress_cursor
     } else {
@@ -153,16 +124,6 @@ pub fn begin<'a>(
     Some(transfer)
 }
 
-/// How much of a turn is wanted. While nothing is decided, as much as the ring has room for.
-#[inline(always)]
-pub fn turn_bytes(settings: &Settings, verdict: u8) -> u64 {
-    match verdict {
-        FULL => ALL_BYTES,
-        UNDECIDED => UNDECIDED_BYTES,
-        _ => u64::from(settings.turn_budget_bytes),
-    }
-}
-
 /// Moves the position on. Returns the old one and what this turn had captured before.
 #[inline(always)]
 fn advance(connection: &mut Connection, direction: u8, bytes: u64, turned: bool) -> (u64, u32) {
@@ -178,33 +139,6 @@ fn advance(connection: &mut Connection, direction: u8, bytes: u64, turned: bool)
     *position += bytes;
     *used = used.saturating_add(if bytes > u64::from(u32::MAX) { u32::MAX } else { bytes as u32 });
     before
-}
-
-/// What user space has decided, as far as it has.
-#[inline(always)]
-pub fn verdict(connection: &mut Connection) -> u8 {
-    if connection.verdict == Verdict::Ignore as u8 {
-        // For good.
-        return connection.verdict;
-    }
-    if let Some(verdict) = decided(connection.conn) {
-        connection.verdict = verdict;
-    }
-    connection.verdict
-}
-
-/// Whether user space wants every byte of a connection by now.
-#[inline(always)]
-pub fn is_full(conn: u64) -> bool {
-    decided(conn) == Some(FULL)
-}
-
-#[inline(always)]
-fn decided(conn: u64) -> Option<u8> {
-    let value = VERDICTS.get_ptr(conn as u32 & (VERDICT_SLOTS - 1))?;
-    // SAFETY: an aligned element that user space writes by atomic stores.
-    let value = unsafe { core::ptr::read_volatile(value) };
-    (value >> VERDICT_BITS == conn).then_some((value & ((1 << VERDICT_BITS) - 1)) as u8)
 }
 
 /// `bpf_loop`'s callback. Returns 1 to end the loop.
@@ -390,7 +324,7 @@ impl Transfer<'_> {
     #[inline(always)]
     fn over_limit(&self) -> bool {
         // SAFETY: a live map element.
-        if is_full(unsafe { (*self.connection).conn }) {
+        if verdict::is_full(unsafe { (*self.connection).conn }) {
             cursor!(self.budget_bytes = ALL_BYTES);
             return false;
         }
@@ -403,10 +337,8 @@ impl Transfer<'_> {
     fn next_message(&self) -> bool {
         let unread = cursor!(self.headers_unread);
         let header = cursor!(self.headers);
-        let (Some(parts), Some(bytes)) = (
-            read_user::<Msghdr>(header as *const u8),
-            read_user::<u32>(header.wrapping_add(MSG_LEN_AT) as *const u8),
-        ) else {
+        let (Some(parts), Some(bytes)) = (message::header(header), message::moved_bytes(header))
+        else {
             self.rest(GAP_FAULT);
             return true;
         };
@@ -431,7 +363,7 @@ impl Transfer<'_> {
             return false;
         }
         let next = cursor!(self.next);
-        let Some(element) = read_user::<Iovec>(next as *const u8) else {
+        let Some(element) = message::element(next) else {
             return false;
         };
         cursor!(self.from = element.base);

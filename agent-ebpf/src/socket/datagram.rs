@@ -18,7 +18,7 @@ use earwitness_common::{
 };
 
 use super::{
-    copy::{MMSGHDR_BYTES, MSG_LEN_AT, Msghdr},
+    message::{self, Iovec, MMSGHDR_BYTES},
     table,
 };
 use crate::{
@@ -116,7 +116,7 @@ extern "C" fn one(index: u64, messages: *mut c_void) -> u64 {
     // SAFETY: what `look_at_all` gave to the helper.
     let messages = unsafe { &*messages.cast::<Messages>() };
     let header = messages.headers.wrapping_add(index * MMSGHDR_BYTES);
-    let moved_bytes = read_user::<u32>(header.wrapping_add(MSG_LEN_AT) as *const u8).unwrap_or(0);
+    let moved_bytes = message::moved_bytes(header).unwrap_or(0);
     look(&of_header(messages.sk, header, u64::from(moved_bytes), messages.direction));
     0
 }
@@ -125,9 +125,9 @@ extern "C" fn one(index: u64, messages: *mut c_void) -> u64 {
 #[inline(always)]
 pub fn of_header(sk: u64, header: u64, moved_bytes: u64, direction: u8) -> Datagram {
     let mut datagram = Datagram { sk, from: 0, size_bytes: 0, name: 0, direction };
-    if let Some(header) = read_user::<Msghdr>(header as *const u8) {
+    if let Some(header) = message::header(header) {
         datagram.name = header.name;
-        if let Some([base, len]) = read_user::<[u64; 2]>(header.vector as *const u8) {
+        if let Some(Iovec { base, len }) = message::element(header.vector) {
             (datagram.from, datagram.size_bytes) = (base, len.min(moved_bytes));
         }
     }

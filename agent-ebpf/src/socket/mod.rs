@@ -1,5 +1,6 @@
-//! Sockets: which there are (`table`), what system calls move (`calls`), when TCP begins and ends
-//! (`tcp`), UDP datagrams that open QUIC connections (`datagram`).
+//! Sockets: which there are (`table`), of which nothing is wanted (`quiet`), what system calls move
+//! (`calls`), how it lies in user memory (`message`), how it becomes samples (`copy`), when TCP begins
+//! and ends (`tcp`), UDP datagrams that open QUIC connections (`datagram`).
 //!
 //! In: programs' contexts. Out: samples (`emit`). Always: see each file.
 //! Not here: processes (`process`), reading kernel memory (`kernel`).
@@ -7,6 +8,7 @@
 pub mod calls;
 pub mod copy;
 pub mod datagram;
+pub mod message;
 pub mod quiet;
 pub mod table;
 pub mod tcp;

@@ -12,7 +12,7 @@ use earwitness_common::{
 
 use crate::{
     loss,
-    maps::{TLS_CALLS, TLS_GO_CALLS},
+    maps::{TLS_CALLS, TLS_GO_CALLS, TLS_USER_SLOTS, TLS_USERS},
 };
 
 /// How far below the frame of a TLS call its socket call may be. Other stacks (of coroutines) begin
@@ -88,6 +88,28 @@ pub static NO_CALLS: Calls = {
     Calls { top: NONE, under: NONE, next: NONE, mark: [0; 32] }
 };
 
+/// Whether a process has ever called a TLS library. Biased towards yes.
+#[inline(always)]
+pub fn is_user(tgid: u32) -> bool {
+    // SAFETY: an element of an array map.
+    user(tgid).is_some_and(|slot| unsafe { core::ptr::read_volatile(slot) } != 0)
+}
+
+#[inline(always)]
+fn user(tgid: u32) -> Option<*mut u8> {
+    TLS_USERS.get_ptr_mut(tgid & (TLS_USER_SLOTS - 1))
+}
+
+/// A runner is met for the first time.
+#[inline(always)]
+fn begin(id: u64, tgid: u64) {
+    let tgid = if tgid == 0 { id >> 32 } else { tgid };
+    if let Some(slot) = user(tgid as u32) {
+        // SAFETY: as above.
+        unsafe { core::ptr::write_volatile(slot, 1) };
+    }
+}
+
 /// What a runner is in, with a new entry for one that was not met before.
 #[inline(never)]
 pub fn of(id: u64, tgid: u64) -> Option<&'static mut Calls> {
@@ -98,6 +120,7 @@ pub fn of(id: u64, tgid: u64) -> Option<&'static mut Calls> {
             if let Some(calls) = TLS_CALLS.get_ptr_mut(&runner) {
                 return Some(&mut *calls);
             }
+            begin(id, tgid);
             let _ = TLS_CALLS.insert(&runner, &NO_CALLS, 0);
             let calls = TLS_CALLS.get_ptr_mut(&runner);
             if calls.is_none() {
@@ -108,6 +131,7 @@ pub fn of(id: u64, tgid: u64) -> Option<&'static mut Calls> {
         if let Some(calls) = TLS_GO_CALLS.get_ptr_mut(&runner) {
             return Some(&mut *calls);
         }
+        begin(id, tgid);
         let _ = TLS_GO_CALLS.insert(&runner, &NO_CALLS, 0);
         TLS_GO_CALLS.get_ptr_mut(&runner).map(|calls| &mut *calls)
     }

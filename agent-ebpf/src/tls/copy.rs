@@ -32,7 +32,8 @@ use crate::{
     emit::{self, Slot},
     loss,
     maps::{Ring, SETTINGS},
-    socket::copy,
+    socket::copy::{PIECE_BYTES, STEPS},
+    verdict::{self, ALL_BYTES},
 };
 
 /// What a call may have in any case if its direction has paused: where the answer came before a long
@@ -142,11 +143,11 @@ fn is_wanted(stream: &mut Connection, cursor: &mut Cursor) -> bool {
         loss::count(KernelLoss::RingFull, read(&cursor.left_bytes));
         return false;
     }
-    let verdict = copy::verdict(stream);
+    let verdict = verdict::of(stream);
     if matches!(verdict, IGNORE | TLS) {
         return false;
     }
-    let turn_bytes = copy::turn_bytes(settings, verdict).saturating_mul(LARGER);
+    let turn_bytes = verdict::turn_bytes(settings, verdict).saturating_mul(LARGER);
     let mut budget = turn_bytes.saturating_sub(read(&cursor.budget_bytes));
     if budget < AFTER_PAUSE_BYTES && read(&cursor.turn_bytes) > PAUSE_NS {
         budget = AFTER_PAUSE_BYTES;
@@ -170,7 +171,7 @@ fn tell(cursor: &mut Cursor) {
     let mut cursor: *mut Cursor = cursor;
     // SAFETY: the callback has the signature that the helper expects and gets its own type back.
     unsafe {
-        bpf_loop(copy::STEPS, again as *mut c_void, (&raw mut cursor).cast(), 0);
+        bpf_loop(STEPS, again as *mut c_void, (&raw mut cursor).cast(), 0);
     }
 }
 
@@ -186,14 +187,14 @@ fn step(cursor: &mut Cursor) -> bool {
     if take == 0 {
         return true;
     }
-    if read(&cursor.budget_bytes) == 0 && copy::is_full(read(&cursor.conn)) {
-        write(&mut cursor.budget_bytes, copy::ALL_BYTES);
+    if read(&cursor.budget_bytes) == 0 && verdict::is_full(read(&cursor.conn)) {
+        write(&mut cursor.budget_bytes, ALL_BYTES);
     }
     if read(&cursor.budget_bytes) < take {
         take = read(&cursor.budget_bytes);
     }
-    if take > copy::PIECE_BYTES {
-        take = copy::PIECE_BYTES;
+    if take > PIECE_BYTES {
+        take = PIECE_BYTES;
     }
     // What the piece takes lies in the cursor as well.
     write(&mut cursor.available_bytes, take);

@@ -25,6 +25,12 @@ const SHORT_RECORDS: u32 = 3;
 /// Head of a TLS record.
 const HEAD_BYTES: u64 = 5;
 
+/// Whether a process may be in a TLS call, so that its socket calls have to be looked at.
+#[inline(always)]
+pub fn may_tie(settings: &Settings, tgid: u32) -> bool {
+    settings.tls != 0 && calls::is_user(tgid)
+}
+
 /// Whether it is still open what a socket's bytes are, for this process: a child goes on with a copy
 /// of what its parent began.
 #[inline(always)]

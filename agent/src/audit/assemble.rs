@@ -3,43 +3,29 @@
 //! In: an exchange, its origin, the header table, the rule it met. Out: `Record`, borrowing from
 //! all of them.
 //! Always: every value that a peer chose goes through `audit::redact`; what is unknown is absent.
-//! Not here: whether it is recorded (`audit::policy`), bytes (`audit::encode`).
+//! Not here: whether it is recorded (`audit::policy`), how much of it was seen (`audit::capture`), bytes
+//! (`audit::encode`).
 
+use super::capture;
 use super::content::{self, ContentRules};
 use super::observer::{self, Observer};
-use super::record::capture::{Attribution, Capture, End, Ends, Extra, Gap, Lost, Seen};
-use super::record::http2::{Frame, Reset, Stream};
+use super::record::capture::Extra;
 use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
 use super::record::party::{Family, Network, Party, Protocol, Transport};
-use super::record::value::{Headers, Text, Timestamp};
-use super::record::{self, Action, Event, Kind, Outcome, PolicyRef, Record, SCHEMA};
+use super::record::value::{Headers, Text};
+use super::record::{Action, Event, Kind, Outcome, PolicyRef, Record};
 use super::redact::body::Operations;
 use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
 use super::rpc;
 use super::rule::Level;
-use super::stream_message;
 use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
-use crate::protocol::anomaly::Anomaly;
 use crate::protocol::content::Front;
-use crate::protocol::exchange::{
-    Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead, StreamRef,
-};
+use crate::protocol::exchange::{Exchange, Message, Part, RequestHead, ResponseHead, Version};
 use crate::protocol::fields::Fields;
-
-/// The policy that an exchange met.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Met<'a> {
-    /// How much is kept.
-    pub level: Level,
-    /// Position of the rule; `None`: the default.
-    pub rule: Option<u32>,
-    /// Digest of the whole policy.
-    pub digest: &'a str,
-}
 
 /// What decides what may be written.
 #[derive(Clone, Copy)]
@@ -50,64 +36,48 @@ pub(super) struct Rules<'a> {
     pub content: ContentRules<'a>,
 }
 
-/// The record of an exchange at the level that it has met.
+/// The record of an exchange, at the level of the policy that it has met.
 pub(super) fn record<'a>(
     exchange: &'a Exchange,
     origin: &'a Origin,
     clock: ClockOffset,
     rules: Rules<'a>,
     observer: &'a Observer,
-    met: Met<'a>,
+    policy: PolicyRef<'a>,
 ) -> Record<'a> {
     let mut notes = Notes::default();
-    let mut extra = extra(exchange);
-    let request = exchange.request.as_ref();
-    let response = exchange.response.as_ref();
-    let scheme = if origin.tls.is_some() { "https" } else { "http" };
-    let mut telling = Telling { rules, level: met.level, notes: &mut notes, extra: &mut extra };
-    let asked = request.map(|message| telling.asked(message, scheme));
-    let (url, user_agent, request_group, operations) = match asked {
-        Some(asked) => (Some(asked.url), asked.user_agent, Some(asked.request), asked.operations),
-        None => (None, None, None, Operations::default()),
-    };
-    let answered = response.map(|message| telling.answered(message));
-    let (response_group, answers) = answered.unzip();
-    let rpc = rpc::rpc(exchange, operations.jsonrpc, answers.and_then(|one| one.jsonrpc));
-    let status = response.and_then(|message| message.head.status);
-    let side = match origin.side {
-        origin::Side::Server => record::Side::Server,
-        origin::Side::Client => record::Side::Client,
-    };
+    let mut extra = capture::extra(exchange);
+    let version = version(exchange).unwrap_or(Version::HTTP_1_1);
+    let scheme = if origin.tls.is_some() { version.secure } else { version.protocol };
+    let mut telling = Telling { rules, level: policy.level, notes: &mut notes, extra: &mut extra };
+    let asked = exchange.request.as_ref().map(|message| telling.asked(message, scheme));
+    let Asked { url, user_agent, request, operations } = asked.unwrap_or_default();
+    let answered = exchange.response.as_ref().map(|message| telling.answered(message));
+    let (response, answers) = answered.unzip();
     Record {
-        schema: SCHEMA,
-        seq: 0,
-        timestamp: Timestamp(clock.wall_ns(first_ns(exchange))),
-        event: Event { kind: Kind::Exchange, outcome: Some(Outcome::of_status(status)) },
-        observer: observer.group(Some(side)),
+        event: Event { kind: Kind::Exchange, outcome: Some(outcome(exchange)) },
+        observer: observer.group(Some(origin.side)),
         client: client(origin),
         server: Some(observer::party(&origin.server)).filter(|party| !party.is_empty()),
         network: Some(network(exchange, origin)),
         tls: origin.tls.as_ref().and_then(tls::group),
         url,
-        http: Some(Http { request: request_group, response: response_group }),
-        rpc,
+        http: Some(Http { request, response }),
+        rpc: rpc::rpc(exchange, operations.jsonrpc, answers.and_then(|one| one.jsonrpc)),
         graphql: operations.graphql.map(rpc::graphql),
         user_agent,
         duration_ns: duration_ns(exchange),
         time_to_first_byte_ns: since_request(exchange, |response| response.first_ns),
-        capture: Some(capture(exchange, origin)),
+        capture: Some(capture::capture(exchange, origin)),
         redactions: notes.into_list(),
-        policy: Some(PolicyRef {
-            level: met.level,
-            rule: met.rule,
-            digest: Text::Borrowed(met.digest),
-        }),
-        loss: None,
-        lifecycle: None,
+        policy: Some(policy),
         earwitness: Some(extra).filter(|extra| !extra.is_empty()),
-        message: None,
-        exchange_seq: None,
+        ..observer.record(Kind::Exchange, clock.wall_ns(first_ns(exchange)))
     }
+}
+
+fn outcome(exchange: &Exchange) -> Outcome {
+    Outcome::of_status(exchange.response.as_ref().and_then(|message| message.head.status))
 }
 
 // === times ===
@@ -148,8 +118,7 @@ fn client(origin: &Origin) -> Option<Party<'_>> {
 }
 
 fn network<'a>(exchange: &Exchange, origin: &Origin) -> Network<'a> {
-    let request = exchange.request.as_ref().map(|request| request.head.version);
-    let response = exchange.response.as_ref().map(|response| response.head.version);
+    let version = version(exchange);
     let address = origin.server.address.as_ref().or(origin.client.address.as_ref());
     Network {
         transport: match origin.transport {
@@ -163,19 +132,26 @@ fn network<'a>(exchange: &Exchange, origin: &Origin) -> Network<'a> {
             Some(origin::Address::Path(_)) | None => None,
         },
         protocol: Protocol {
-            name: Text::Borrowed("http"),
-            version: request.or(response).map(|version| Text::Borrowed(version.name())),
+            name: Text::Borrowed(version.map_or("http", |version| version.protocol)),
+            version: version.map(|version| Text::Borrowed(version.number)),
         },
     }
 }
 
+/// What its request says that it is of, or else its response.
+fn version(exchange: &Exchange) -> Option<Version> {
+    let request = exchange.request.as_ref().map(|request| request.head.version);
+    request.or_else(|| Some(exchange.response.as_ref()?.head.version))
+}
+
 // === what ===
 
-/// What a request gives to a record.
+/// What a request gives to a record; without one, nothing.
+#[derive(Default)]
 struct Asked<'a> {
-    url: Url<'a>,
+    url: Option<Url<'a>>,
     user_agent: Option<UserAgent<'a>>,
-    request: Request<'a>,
+    request: Option<Request<'a>>,
     operations: Operations,
 }
 
@@ -206,9 +182,9 @@ impl<'a> Telling<'a, '_> {
         let operations = self.content(content, &head.fields, key, &mut body);
         let body = Some(body).filter(|body| !body.is_empty());
         Asked {
-            url,
+            url: Some(url),
             user_agent: user_agent.map(|original| UserAgent { original }),
-            request: Request { method, header, header_size: message.head_bytes, body },
+            request: Some(Request { method, header, header_size: message.head_bytes, body }),
             operations,
         }
     }
@@ -307,112 +283,3 @@ fn tokens(value: &[u8]) -> Option<Text<'_>> {
 
 /// Longest media type or list of codings that is taken for one, in bytes (RFC 6838: 127 + 127).
 const TOKENS_BYTES: usize = 255;
-
-// === how much ===
-
-fn capture(exchange: &Exchange, origin: &Origin) -> Capture {
-    Capture {
-        complete: is_complete(exchange),
-        open: matches!(exchange.part, Part::Open(_)),
-        request: exchange.request.as_ref().map(seen),
-        response: exchange.response.as_ref().map(seen),
-        attribution: attribution(origin),
-    }
-}
-
-pub(super) fn attribution(origin: &Origin) -> Attribution {
-    match origin.attribution {
-        origin::Attribution::Socket => Attribution::Socket,
-        origin::Attribution::Syscall => Attribution::Syscall,
-        origin::Attribution::Ciphertext => Attribution::Ciphertext,
-        origin::Attribution::None => Attribution::None,
-    }
-}
-
-fn seen<H>(message: &Message<H>) -> Seen {
-    let gap = |gap: &crate::protocol::exchange::Gap| Gap {
-        at: gap.at,
-        bytes: gap.bytes,
-        reason: gap.reason,
-        fields: None,
-    };
-    // Its bytes are there, but not what they refer to.
-    let unknown = message.unknown_fields.map(|unknown| Gap {
-        at: 0,
-        bytes: 0,
-        reason: unknown.reason,
-        fields: Some(unknown.fields),
-    });
-    Seen {
-        seen_bytes: message.seen_bytes,
-        captured_bytes: message.captured_bytes,
-        gaps: unknown.into_iter().chain(message.gaps.iter().map(gap)).collect(),
-    }
-}
-
-/// Both messages are there to their last byte, and nothing of a head had to be left out.
-fn is_complete(exchange: &Exchange) -> bool {
-    let left_out = |anomaly: &Anomaly| {
-        matches!(
-            anomaly,
-            Anomaly::HeadTooLong
-                | Anomaly::TooManyFields
-                | Anomaly::InvalidField
-                | Anomaly::InvalidFieldBlock
-        )
-    };
-    exchange.request.as_ref().is_some_and(is_whole)
-        && exchange.response.as_ref().is_some_and(is_whole)
-        && exchange.lost_request.is_none()
-        && exchange.lost_response.is_none()
-        && !exchange.anomalies.iter().any(left_out)
-}
-
-fn is_whole<H>(message: &Message<H>) -> bool {
-    message.end == MessageEnd::Whole
-        && message.unknown_fields.is_none()
-        && message.gaps.is_empty()
-        && message.captured_bytes >= message.seen_bytes
-}
-
-fn extra(exchange: &Exchange) -> Extra<'_> {
-    let ends = Ends {
-        request: exchange.request.as_ref().and_then(|message| end(message.end)),
-        response: exchange.response.as_ref().and_then(|message| end(message.end)),
-    };
-    let lost = Lost { request: exchange.lost_request, response: exchange.lost_response };
-    let name = |anomaly: &Anomaly| Text::Borrowed(anomaly.name());
-    Extra {
-        anomalies: exchange.anomalies.iter().map(name).collect(),
-        interim: exchange.interim.clone(),
-        end: Some(ends).filter(|ends| *ends != Ends::default()),
-        lost: Some(lost).filter(|lost| *lost != Lost::default()),
-        http2: exchange.stream.map(stream),
-        messages: stream_message::counts(exchange),
-        escaped: Vec::new(),
-    }
-}
-
-fn stream(stream: StreamRef) -> Stream<'static> {
-    Stream {
-        stream_id: stream.id,
-        pushed: stream.pushed,
-        protocol: None,
-        reset: stream.reset.map(|reset| Reset {
-            error_code: reset.code,
-            error: reset.name().map(Text::Borrowed),
-            by: if reset.by_client { record::Side::Client } else { record::Side::Server },
-            frame: if reset.goaway { Frame::Goaway } else { Frame::RstStream },
-        }),
-    }
-}
-
-pub(super) fn end(end: MessageEnd) -> Option<End> {
-    match end {
-        MessageEnd::Whole => None,
-        MessageEnd::Truncated => Some(End::Truncated),
-        MessageEnd::Unfinished => Some(End::Unfinished),
-        MessageEnd::Unknown => Some(End::Unknown),
-        MessageEnd::Reset => Some(End::Reset),
-    }
-}

@@ -9,11 +9,11 @@ use std::fmt;
 
 use super::json;
 use super::record::{Record, SCHEMA};
+use crate::model::sample::ConnId;
+use crate::protocol::exchange::Part;
 
-/// What every record begins with before the journal gives it a number.
-const HEAD: &[u8] = br#"{"schema":1,"seq":0,"#;
 /// What a line begins with, up to the number.
-const LINE_HEAD: &str = r#"{"schema":1,"seq":"#;
+pub const LINE_HEAD: &str = r#"{"schema":1,"seq":"#;
 /// What names the first record of the exchange, at the end of a line.
 pub const EXCHANGE_SEQ: &str = r#","exchange_seq":"#;
 /// Most records without long headers fit; the buffer grows for the others.
@@ -24,16 +24,16 @@ const TYPICAL_BYTES: usize = 2_560;
 /// Only the audit layer makes one, so whoever holds it holds redacted data.
 #[derive(Clone, Eq, PartialEq)]
 pub struct EncodedRecord {
-    /// With `HEAD` in front, as serde writes it.
+    /// With `LINE_HEAD` and the number 0 in front, as serde writes it.
     bytes: Vec<u8>,
     link: Option<Link>,
 }
 
-/// An exchange that several records speak of.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+/// An exchange that several records speak of. Those of one connection are neighbours.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ExchangeId {
     /// Its connection.
-    pub conn: u64,
+    pub conn: ConnId,
     /// Its number there.
     pub number: u64,
 }
@@ -47,6 +47,19 @@ pub enum Link {
     Belongs(ExchangeId),
     /// The last one.
     Closes(ExchangeId),
+}
+
+impl Link {
+    /// What the record of an exchange on this connection is; `None`: the only one.
+    pub(super) fn of(part: Part, conn: ConnId) -> Option<Self> {
+        match part {
+            Part::Whole => None,
+            Part::Open(number) | Part::Leads(number) => {
+                Some(Self::Opens(ExchangeId { conn, number }))
+            }
+            Part::Close(number) => Some(Self::Closes(ExchangeId { conn, number })),
+        }
+    }
 }
 
 /// Makes lines of records, in the order of their numbers.
@@ -82,7 +95,7 @@ const MOST_OPEN: usize = 1 << 20;
 impl EncodedRecord {
     /// The bytes after `{"schema":1,"seq":N,`; they begin with `"timestamp":` and end with `}`.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(HEAD.len()..).unwrap_or_default()
+        self.bytes.get(LINE_HEAD.len() + b"0,".len()..).unwrap_or_default()
     }
 
     /// The whole JSON object with this number, without a line break.
@@ -125,17 +138,12 @@ impl fmt::Debug for EncodedRecord {
 
 impl Record<'_> {
     /// The bytes of this record. `schema` and `seq` are not looked at.
-    pub(super) fn encode(self) -> EncodedRecord {
-        self.encode_linked(None)
-    }
-
-    /// The same of one of several records of an exchange.
-    pub(super) fn encode_linked(mut self, link: Option<Link>) -> EncodedRecord {
+    pub(super) fn encode(mut self, link: Option<Link>) -> EncodedRecord {
         (self.schema, self.seq) = (SCHEMA, 0);
         let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
         let written = json::write(&self, &mut bytes);
         // Records hold nothing that `json` leaves out; the tests write every kind of them.
-        debug_assert!(written.is_ok() && bytes.starts_with(HEAD));
+        debug_assert!(written.is_ok() && bytes.starts_with(LINE_HEAD.as_bytes()));
         EncodedRecord { bytes, link }
     }
 }

@@ -6,6 +6,7 @@
 //! Not here: numbering and storing records (`journal`), delivering them (`sink`).
 
 mod assemble;
+mod capture;
 mod content;
 pub mod encode;
 pub mod filter;

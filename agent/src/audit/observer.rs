@@ -10,10 +10,10 @@ use super::encode::EncodedRecord;
 use super::record::agent::{Lifecycle, Loss};
 use super::record::party::{self, Party};
 use super::record::value::{Address, Text, Timestamp};
-use super::record::{self, Event, Host, Kind, Record, SCHEMA, Side};
+use super::record::{self, Event, Host, Kind, Record, SCHEMA};
 use super::tls;
 use crate::model::loss;
-use crate::model::origin;
+use crate::model::origin::{self, Side};
 
 /// Who watches: the same in every record of a run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -82,12 +82,12 @@ impl Observer {
                 .filter(|party| !party.is_empty()),
         };
         let tls = concerns.tls.and_then(tls::group);
-        Record { loss: Some(loss), tls, ..self.record(Kind::Loss, until_ns) }.encode()
+        Record { loss: Some(loss), tls, ..self.record(Kind::Loss, until_ns) }.encode(None)
     }
 
     /// A `lifecycle` record. `at_ns`: nanoseconds since the Unix epoch.
     pub fn lifecycle(&self, lifecycle: Lifecycle<'_>, at_ns: i64) -> EncodedRecord {
-        Record { lifecycle: Some(lifecycle), ..self.record(Kind::Lifecycle, at_ns) }.encode()
+        Record { lifecycle: Some(lifecycle), ..self.record(Kind::Lifecycle, at_ns) }.encode(None)
     }
 
     /// The group `observer`.

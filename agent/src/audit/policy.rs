@@ -1,7 +1,7 @@
 //! The only way from an exchange to a record.
 //!
-//! In: an exchange, where it took place, the clock's offset. Out: an encoded, redacted record, or
-//! nothing where the policy says `none`.
+//! In: an exchange, or a message within one; where it took place; the clock's offset. Out: an encoded,
+//! redacted record, or nothing where the policy says `none`; and what was decided.
 //! Always: nothing of an exchange leaves this module but through redaction; every record names the
 //! rule it met and the digest of the whole effective policy.
 //! Not here: rules (`audit::rule`), what is hidden (`audit::redact`), losses (`audit::observer`).
@@ -11,11 +11,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::assemble::{self, Met, Rules};
+use super::assemble::{self, Rules};
 use super::content::ContentRules;
 use super::encode::{EncodedRecord, ExchangeId, Link};
 use super::observer::{Observer, hex};
-use super::record::Record;
+use super::record::value::Text;
+use super::record::{PolicyRef, Record};
 use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
@@ -24,8 +25,9 @@ use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
 use super::stream_message;
 use crate::model::limits::Limits;
 use crate::model::origin::Origin;
+use crate::model::sample::ConnId;
 use crate::model::time::ClockOffset;
-use crate::protocol::exchange::{Exchange, Part};
+use crate::protocol::exchange::Exchange;
 use crate::protocol::stream_message::StreamMessage;
 
 /// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
@@ -98,101 +100,75 @@ impl Policy {
         limits.response_body_bytes = wanted(levels().any(Level::keeps_response));
     }
 
-    /// The record of an exchange, ready for the journal; `None`: the policy says `none`.
+    /// The record of an exchange on this connection, ready for the journal (`None`: the policy says
+    /// `none`), and what was decided, which holds for the messages within it too.
     pub fn apply(
         &self,
-        exchange: Exchange,
-        origin: &Origin,
-        clock: ClockOffset,
-    ) -> Option<EncodedRecord> {
-        self.record(&exchange, origin, clock).map(|record| record.encode())
-    }
-
-    /// The same of an exchange that may be told in two parts, on that connection; and what it has met.
-    pub fn apply_linked(
-        &self,
         exchange: &Exchange,
-        conn: u64,
+        conn: ConnId,
         origin: &Origin,
         clock: ClockOffset,
     ) -> (Option<EncodedRecord>, Decision) {
-        let met = self.meet(exchange, origin);
-        let decision = Decision { level: met.level, rule: met.rule };
-        let link = match exchange.part {
-            Part::Whole => None,
-            Part::Open(number) | Part::Leads(number) => {
-                Some(Link::Opens(ExchangeId { conn, number }))
-            }
-            Part::Close(number) => Some(Link::Closes(ExchangeId { conn, number })),
-        };
-        let record = self.met(exchange, origin, clock, met);
-        (record.map(|record| record.encode_linked(link)), decision)
+        let decision = self.decide(exchange, origin);
+        let record = self.record_at(exchange, origin, clock, decision);
+        let link = Link::of(exchange.part, conn);
+        (record.map(|record| record.encode(link)), decision)
     }
 
     /// The record of a message within an exchange for which that was decided.
     pub fn apply_message(
         &self,
         message: &StreamMessage,
-        conn: u64,
+        exchange: ExchangeId,
         decision: Decision,
         origin: &Origin,
         clock: ClockOffset,
     ) -> Option<EncodedRecord> {
-        let Decision { level, rule } = decision;
-        if level == Level::None {
-            return None;
-        }
-        let met = Met { level, rule, digest: &self.digest };
-        let record = stream_message::record(
-            message,
-            origin,
-            clock,
-            self.content_rules(),
-            &self.observer,
-            met,
-        );
-        let exchange = ExchangeId { conn, number: message.exchange };
+        let (rules, policy) = (self.content_rules(), self.named(decision)?);
+        let record = stream_message::record(message, origin, clock, rules, &self.observer, policy);
         let link = match message.is_last {
             true => Link::Closes(exchange),
             false => Link::Belongs(exchange),
         };
-        Some(record.encode_linked(Some(link)))
+        Some(record.encode(Some(link)))
     }
 
-    /// The same as a typed value that borrows from the exchange.
+    /// The record of an exchange as a typed value that borrows from it.
     pub fn record<'a>(
         &'a self,
         exchange: &'a Exchange,
         origin: &'a Origin,
         clock: ClockOffset,
     ) -> Option<Record<'a>> {
-        self.met(exchange, origin, clock, self.meet(exchange, origin))
+        self.record_at(exchange, origin, clock, self.decide(exchange, origin))
     }
 
-    fn met<'a>(
+    fn record_at<'a>(
         &'a self,
         exchange: &'a Exchange,
         origin: &'a Origin,
         clock: ClockOffset,
-        met: Met<'a>,
+        decision: Decision,
     ) -> Option<Record<'a>> {
-        match met.level {
-            Level::None => None,
-            _ => {
-                let rules = Rules { headers: &self.headers, content: self.content_rules() };
-                Some(assemble::record(exchange, origin, clock, rules, &self.observer, met))
-            }
-        }
+        let policy = self.named(decision)?;
+        let rules = Rules { headers: &self.headers, content: self.content_rules() };
+        Some(assemble::record(exchange, origin, clock, rules, &self.observer, policy))
     }
 
     /// Which level an exchange meets, and by which rule.
-    pub fn meet(&self, exchange: &Exchange, origin: &Origin) -> Met<'_> {
+    pub fn decide(&self, exchange: &Exchange, origin: &Origin) -> Decision {
         let rule = if self.rules.is_empty() { None } else { self.first_match(exchange, origin) };
-        let (rule, level) = match rule {
-            Some((index, rule)) => (u32::try_from(index).ok(), rule.level),
-            None => (None, self.default),
-        };
-        Met { level, rule, digest: &self.digest }
+        match rule {
+            Some((index, rule)) => Decision { level: rule.level, rule: u32::try_from(index).ok() },
+            None => Decision { level: self.default, rule: None },
+        }
+    }
+
+    /// A decision as a record names it; `None`: there is to be no record.
+    fn named(&self, decision: Decision) -> Option<PolicyRef<'_>> {
+        let Decision { level, rule } = decision;
+        let digest = Text::Borrowed(self.digest.as_str());
+        (level != Level::None).then_some(PolicyRef { level, rule, digest })
     }
 
     fn first_match(&self, exchange: &Exchange, origin: &Origin) -> Option<(usize, &Rule)> {

@@ -27,6 +27,8 @@ use stream_message::StreamMessage;
 use tls::Tls;
 use value::{Text, Timestamp};
 
+use crate::model::origin::Side;
+
 /// Number of the schema that this version writes.
 pub const SCHEMA: u32 = 1;
 
@@ -183,17 +185,6 @@ pub struct Host<'a> {
     /// The kernel's id of this boot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<Text<'a>>,
-}
-
-/// Which end of the connection the watched process is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// It answers.
-    Server,
-    /// It asks.
-    Client,
 }
 
 /// Something that was removed from a record.

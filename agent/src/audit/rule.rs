@@ -90,7 +90,7 @@ pub struct RuleConfig {
     pub user: Option<String>,
     /// Which end the watched process is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub side: Option<super::record::Side>,
+    pub side: Option<Side>,
     /// Container id or name. Not available in this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
@@ -155,7 +155,7 @@ pub struct Rule {
     status: Vec<std::ops::RangeInclusive<u16>>,
     executable: Option<String>,
     user: Option<String>,
-    side: Option<super::record::Side>,
+    side: Option<Side>,
 }
 
 impl Rule {
@@ -205,16 +205,12 @@ impl Rule {
     }
 
     fn origin_mismatch(&self, origin: &Origin) -> Option<&'static str> {
-        let side = match origin.side {
-            Side::Server => super::record::Side::Server,
-            Side::Client => super::record::Side::Client,
-        };
         let ends = [&origin.client, &origin.server];
         let any = |test: &dyn Fn(&Party) -> bool| ends.iter().any(|end| test(end));
         let executable = self.executable.as_deref();
         let user = self.user.as_deref();
         first_failed([
-            ("side", self.side.is_none_or(|wanted| wanted == side)),
+            ("side", self.side.is_none_or(|wanted| wanted == origin.side)),
             ("port", self.port.is_none_or(|port| origin.server.port == Some(port))),
             ("executable", executable.is_none_or(|path| any(&|end| runs(end, path)))),
             ("user", user.is_none_or(|user| any(&|end| runs_as(end, user)))),

@@ -7,11 +7,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::encode::EncodedRecord;
 use super::observer::Observer;
 use super::policy::Policy;
 use super::redact::RedactionConfig;
 use super::rule::PolicyConfig;
 use crate::model::origin::{Address, Attribution, Origin, Party, Process, Side, Transport};
+use crate::model::sample::ConnId;
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{
     Exchange, Message, MessageEnd, RequestHead, ResponseHead, Version,
@@ -58,13 +60,13 @@ pub(super) fn message<H>(head: H, first_ns: u64, body_bytes: u64) -> Message<H> 
 }
 
 pub(super) fn request(method: &str, target: &[u8], lines: &[u8]) -> Message<RequestHead> {
-    let head = RequestHead::http1(method, target, Version::Http11, fields(lines));
+    let head = RequestHead::of(method, target, Version::HTTP_1_1, fields(lines));
     message(head, 1_000, 0)
 }
 
 pub(super) fn response(status: u16, lines: &[u8]) -> Message<ResponseHead> {
     let head =
-        ResponseHead { status: Some(status), version: Version::Http11, fields: fields(lines) };
+        ResponseHead { status: Some(status), version: Version::HTTP_1_1, fields: fields(lines) };
     message(head, 3_000, 2_048)
 }
 
@@ -130,4 +132,13 @@ pub(super) fn observer() -> Arc<Observer> {
 
 pub(super) fn policy() -> Policy {
     Policy::new(&PolicyConfig::default(), &RedactionConfig::default(), observer()).unwrap()
+}
+
+/// The record of an exchange as the journal gets it; `None`: the policy says `none`.
+pub(super) fn encoded(
+    policy: &Policy,
+    exchange: &Exchange,
+    origin: &Origin,
+) -> Option<EncodedRecord> {
+    policy.apply(exchange, ConnId(1), origin, CLOCK).0
 }

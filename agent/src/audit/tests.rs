@@ -8,7 +8,9 @@ use super::record::agent::{Lifecycle, LifecycleAction};
 use super::record::{Record, SCHEMA};
 use super::redact::RedactionConfig;
 use super::rule::PolicyConfig;
-use super::testing::{CLOCK, exchange, observer, policy, process, request, response, tcp, unix};
+use super::testing::{
+    CLOCK, encoded, exchange, observer, policy, process, request, response, tcp, unix,
+};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Origin;
 use crate::protocol::anomaly::Anomaly;
@@ -20,7 +22,7 @@ fn check(exchange: Exchange, origin: &Origin, expected: Expect) {
     let policy = policy();
     let record = policy.record(&exchange, origin, CLOCK).unwrap();
     let by_serde = serde_json::to_string(&record).unwrap();
-    let line = String::from_utf8(policy.apply(exchange, origin, CLOCK).unwrap().line(0)).unwrap();
+    let line = String::from_utf8(encoded(&policy, &exchange, origin).unwrap().line(0)).unwrap();
     assert_eq!(line, by_serde);
     let read = check_line(&line);
     let observer = serde_json::to_string(&read.observer).unwrap();
@@ -107,7 +109,7 @@ fn a_response_that_never_came_over_a_unix_socket() {
 #[test]
 fn a_response_whose_request_was_lost() {
     let mut response = response(503, b"Retry-After: 5");
-    response.head.version = Version::Http10;
+    response.head.version = Version::HTTP_1_0;
     response.gaps = vec![Gap { at: 100, bytes: 2_000, reason: Reason::Sendfile }];
     response.captured_bytes = 148;
     let mut exchange = exchange(None, Some(response));
@@ -211,7 +213,7 @@ fn losses_and_events_of_the_agent() {
 #[test]
 fn encoded_records_are_lines_without_their_number() {
     let exchange = exchange(Some(request("GET", b"/", b"")), None);
-    let encoded = policy().apply(exchange, &tcp(), CLOCK).unwrap();
+    let encoded = encoded(&policy(), &exchange, &tcp()).unwrap();
     assert!(encoded.as_bytes().starts_with(b"\"timestamp\":\"2026-11-22T07:00:00.000001000Z\","));
     assert!(encoded.as_bytes().ends_with(b"}"));
     let line = [b"{\"schema\":1,\"seq\":12,", encoded.as_bytes()].concat();
@@ -248,7 +250,7 @@ fn the_first_rule_that_matches_decides() {
     let met = |target: &[u8], host: &[u8], status, origin: &Origin| {
         let request = request("GET", target, &[b"Host: ", host].concat());
         let met = exchange(Some(request), Some(response(status, b"")));
-        policy.meet(&met, origin).rule
+        policy.decide(&met, origin).rule
     };
     assert_eq!(met(b"/health/x", b"a.example", 200, &tcp()), Some(0));
     assert_eq!(met(b"/%68ealth/x", b"a.example", 200, &tcp()), Some(0));
@@ -263,7 +265,7 @@ fn the_first_rule_that_matches_decides() {
 #[test]
 fn none_records_nothing() {
     let exchange = exchange(Some(request("GET", b"/", b"")), None);
-    assert_eq!(with_rules("default = \"none\"").apply(exchange, &tcp(), CLOCK), None);
+    assert_eq!(encoded(&with_rules("default = \"none\""), &exchange, &tcp()), None);
 }
 
 #[test]

@@ -20,7 +20,6 @@ pub struct Reader {
     /// Where the next entry begins.
     at: u64,
     tail_bytes: Option<u64>,
-    skipped: u64,
     is_over: bool,
 }
 
@@ -33,14 +32,6 @@ impl Reader {
         let opened = File::open(path);
         let file = opened.map_err(|error| CaptureError::Open { path: path.to_owned(), error })?;
         Self::new(BufReader::with_capacity(BUFFER_BYTES, file))
-    }
-
-    /// Reads a capture that is in memory.
-    ///
-    /// # Errors
-    /// `NotACapture`, `Header`, `Text`.
-    pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, CaptureError> {
-        Self::new(Cursor::new(bytes))
     }
 
     /// Reads from anything.
@@ -67,7 +58,6 @@ impl Reader {
             content: Vec::new(),
             at: MAGIC.len() as u64,
             tail_bytes: None,
-            skipped: 0,
             is_over: false,
         };
         if !reader.fill()? {
@@ -87,7 +77,6 @@ impl Reader {
     ///
     /// # Errors
     /// `Read`, `Length`, `Kind`, `Content`; the capture is over then.
-    #[expect(clippy::should_implement_trait, reason = "entries borrow from the reader")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, CaptureError> {
         // Set while an entry is looked at, so that after an error nothing follows.
         if std::mem::replace(&mut self.is_over, true) {
@@ -115,7 +104,7 @@ impl Reader {
             }
             match self.content.first().copied() {
                 Some(kind @ (SAMPLE | PROCESS | LOSS)) => return Ok(Some((at, kind))),
-                Some(OPTIONAL..) => self.skipped += 1,
+                Some(OPTIONAL..) => {}
                 Some(kind) => return Err(CaptureError::Kind { at, kind }),
                 None => return Err(CaptureError::Length { at, len_bytes: 0 }),
             }
@@ -125,11 +114,6 @@ impl Reader {
     /// Bytes of an entry that is cut off at the end of the file, once `next` has given `None`.
     pub fn tail_bytes(&self) -> Option<u64> {
         self.tail_bytes
-    }
-
-    /// Entries of optional kinds that were skipped.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
     }
 
     /// Reads one length and what it covers into `content`. False at the end.

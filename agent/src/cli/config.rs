@@ -128,9 +128,9 @@ impl Explain {
     fn report(&self, policy: &Policy, fields: Fields) -> anyhow::Result<String> {
         let origin = self.origin();
         let exchange = self.exchange(fields);
-        let met = policy.meet(&exchange, &origin);
-        let mut lines = vec![format!("level: {}", met.level.name())];
-        lines.push(match met.rule {
+        let decision = policy.decide(&exchange, &origin);
+        let mut lines = vec![format!("level: {}", decision.level.name())];
+        lines.push(match decision.rule {
             Some(index) => format!("rule: {index}"),
             None => "rule: none matched, the default applies".into(),
         });
@@ -138,7 +138,7 @@ impl Explain {
             let why = mismatch.map_or("matches".into(), |key| format!("`{key}` does not match"));
             lines.push(format!("  rule {index} ({}): {why}", level.name()));
         }
-        lines.push(format!("digest: {}", met.digest));
+        lines.push(format!("digest: {}", policy.digest()));
         if let Some(record) = policy.record(&exchange, &origin, ClockOffset::default()) {
             let request = record.http.as_ref().and_then(|http| http.request.as_ref());
             lines.push(format!("url: {}", serde_json::to_string(&record.url)?));
@@ -180,7 +180,7 @@ impl Explain {
             target.push(b'?');
             target.extend_from_slice(query);
         }
-        let head = RequestHead::http1(&self.method, &target, Version::Http11, fields);
+        let head = RequestHead::of(&self.method, &target, Version::HTTP_1_1, fields);
         Exchange::of(Some(Message::of(head)), None)
     }
 

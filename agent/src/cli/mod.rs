@@ -6,15 +6,15 @@
 //! its own that begins with `hint:`.
 //! Not here: the work itself.
 
-pub mod cat;
-pub mod config;
-pub mod doctor;
-pub mod live;
+mod cat;
+mod config;
+mod doctor;
+mod live;
 mod log;
-pub mod record;
-pub mod replay;
-pub mod run;
-pub mod watch;
+mod record;
+mod replay;
+mod run;
+mod watch;
 
 use std::path::Path;
 use std::process::ExitCode;

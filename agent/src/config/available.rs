@@ -1,7 +1,7 @@
 //! Keys that are known and that this version does not heed.
 //!
 //! In: what was read. Out: a mistake where trusting the key would be dangerous (somebody would
-//! think that records are encrypted, delivered, fuller or fewer than they are), a warning where the
+//! think that records are encrypted, fuller or fewer than they are), a warning where the
 //! worst is a fuller disk.
 //! Always: such a key is never taken silently.
 //! Not here: values that make no sense (`config::check`).
@@ -33,9 +33,6 @@ pub(super) fn check(
     };
     for [section, key] in REFUSED {
         refuse(&[Key(section), Key(key)], &format!("{section}.{key}"));
-    }
-    for index in 0..read.config.sink.len() {
-        refuse(&[Key("sink"), Index(index)], "sink");
     }
     rule_conditions(read, &mut refuse);
     for [section, key] in WITHOUT_EFFECT {

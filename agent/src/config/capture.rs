@@ -22,8 +22,8 @@ pub struct CaptureConfig {
     /// Bytes of content kept of each direction of an exchange, as sent and again decoded, where the policy
     /// asks for bodies. Beyond it the record says `truncated`.
     pub body_limit_bytes: u64,
-    /// Memory that connections and their parsers may take in all, in bytes. Beyond it connections
-    /// are given up, the one that holds most first; a `loss` record says so.
+    /// Memory that connections and their parsers may take in all, in bytes; each shard has an equal part.
+    /// Beyond its part a shard gives up connections, the one that holds most first; a `loss` record says so.
     pub memory_limit_bytes: u64,
     /// Size of each ring buffer between the kernel and the agent, in bytes: a power of two.
     pub ring_bytes: u32,

@@ -12,6 +12,7 @@ use super::read::Step::{self, Index, Key};
 use crate::audit::redact::body::rules;
 use crate::audit::redact::lists;
 use crate::audit::rule::{PolicyConfig, Rule};
+use crate::sink::{self, Mistake};
 
 /// Takes the path of a value, what is wrong with it, and advice.
 pub(super) type Report<'r> = &'r mut dyn FnMut(&[Step<'_>], String, Option<String>);
@@ -32,6 +33,9 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     policy(&config.policy, report);
     header_allow(&config.redaction.header_allow, report);
     body_allow(&config.redaction.body_allow, report);
+    sink::check(&config.sink, &mut |index, Mistake { key, text, hint }| {
+        report(&[Key("sink"), Index(index), Key(key)], text, hint.map(str::to_owned));
+    });
     let journal = &config.journal;
     if journal.sync_ms > MAX_SYNC_MS {
         let message = format!("{} ms, more than {MAX_SYNC_MS}", journal.sync_ms);

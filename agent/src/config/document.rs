@@ -1,12 +1,12 @@
 //! The commented default configuration, and the JSON Schemas of configuration and records.
 //!
-//! In: the doc comments of settings and records. Out: `default.toml` beside this file, schemas.
-//! Always: the file is what the doc comments say (a test compares; `UPDATE_EXPECT=1` rewrites it);
-//! reading it gives the defaults, and so does reading it with every setting uncommented.
-//! Not here: writing the file (`config::generate`).
+//! In: the doc comments of settings and records. Out: `deploy/earwitness.toml`, schemas.
+//! Always: the files in `deploy` are what the doc comments say (tests compare; `cargo xtask tidy --fix`
+//! writes them); reading the first gives the defaults, also with every setting uncommented.
+//! Not here: the text of the default file (`config::generate`).
 
 /// The commented default configuration.
-pub const DEFAULT_FILE: &str = include_str!("default.toml");
+pub const DEFAULT_FILE: &str = include_str!("../../../deploy/earwitness.toml");
 
 /// JSON Schema of the configuration.
 #[cfg(feature = "schema")]

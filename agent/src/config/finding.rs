@@ -55,11 +55,6 @@ impl ConfigErrors {
         findings.dedup();
         Self { findings }
     }
-
-    /// The mistakes.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
 }
 
 impl std::error::Error for ConfigErrors {}

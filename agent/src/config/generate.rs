@@ -1,7 +1,7 @@
-//! The text of `default.toml`, from the doc comments of the settings.
+//! The text of `deploy/earwitness.toml`, from the doc comments of the settings.
 //!
 //! In: JSON Schema of the configuration, which carries the doc comments. Out: commented TOML.
-//! Always: built for tests only; the file beside this one is what users get.
+//! Always: built for tests only; the file is what users get.
 //! Not here: the settings.
 
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use super::document::config_schema;
 /// Longest line of a comment, in characters.
 const LINE_CHARS: usize = 98;
 
-/// The text of `default.toml`.
+/// The text of the commented default configuration.
 pub(super) fn default_file() -> String {
     let schema = config_schema().to_value();
     let mut text = String::new();
@@ -59,14 +59,26 @@ fn entries(text: &mut String, schema: &Value, setting: &Value) {
         text.push_str("# Keys of an entry: as above.\n");
         return;
     }
-    for (index, (key, value)) in properties(items).enumerate() {
-        if index == 0 {
-            text.push_str("# Keys of an entry:\n");
-        }
-        let target = resolve(schema, value);
-        let about = description(value).or(description(target)).unwrap_or_default();
-        comment(text, "  ", Some(&format!("{key}: {about}")));
+    for kind in items.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+        let name = kind.pointer("/properties/type/const").unwrap_or_default();
+        comment(text, "", Some(&format!("With `type = {name}`: {}", about(schema, kind))));
+        keys(text, schema, kind);
     }
+    if properties(items).next().is_some() {
+        text.push_str("# Keys of an entry:\n");
+        keys(text, schema, items);
+    }
+}
+
+/// The keys of a table, but not the one that only names its kind.
+fn keys(text: &mut String, schema: &Value, table: &Value) {
+    for (key, value) in properties(table).filter(|(_, value)| value.get("const").is_none()) {
+        comment(text, "  ", Some(&format!("{key}: {}", about(schema, value))));
+    }
+}
+
+fn about<'v>(schema: &'v Value, value: &'v Value) -> &'v str {
+    description(value).or(description(resolve(schema, value))).unwrap_or_default()
 }
 
 fn properties(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {

@@ -17,7 +17,6 @@ mod identity;
 mod journal;
 mod read;
 mod secret;
-mod sink;
 mod source;
 
 use std::ffi::OsString;
@@ -29,14 +28,13 @@ pub use capture::{CaptureConfig, CaptureRule, User};
 pub use document::DEFAULT_FILE;
 #[cfg(feature = "schema")]
 pub use document::{config_schema, record_schema};
-pub use finding::{ConfigErrors, Finding, Place, Warning};
+pub use finding::{ConfigErrors, Warning};
 pub use identity::IdentityConfig;
 pub use journal::JournalSection;
-pub use secret::{Secret, SecretError, SecretText};
-pub use sink::{SinkConfig, SinkFormat, SinkKind};
 
 use crate::audit::redact::RedactionConfig;
 use crate::audit::rule::PolicyConfig;
+use crate::sink::SinkConfig;
 
 /// Configuration of the daemon. Every key is optional; the values given here are the defaults.
 /// A variable `EARWITNESS_SECTION__KEY` overrides `key` in `[section]`.
@@ -54,7 +52,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// How records are stored on this host.
     pub journal: JournalSection,
-    /// Where records are delivered. Not available in this version.
+    /// Where records are delivered besides the journal. Each sink follows the journal by a cursor of
+    /// its own, at least once and in order: one that is slow or away slows nobody, and misses nothing.
     pub sink: Vec<SinkConfig>,
 }
 

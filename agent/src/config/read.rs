@@ -44,9 +44,10 @@ pub(super) fn read(sources: &Sources) -> Read<'_> {
     for variable in &sources.variables {
         findings.extend(override_by(variable, &mut table, sources));
     }
+    findings.extend(untyped_sinks(&table, sources));
     let mut left_out = Vec::new();
     let config = loop {
-        let whole = Spanned::new(0..0, table.clone());
+        let whole = Spanned::new(0..0, with_kinds(&mut table));
         match Config::deserialize(Deserializer::from(whole)) {
             Ok(config) => break config,
             Err(error) => {
@@ -115,6 +116,55 @@ fn value(variable: &Variable) -> Spanned<DeValue<'_>> {
         let text = Cow::Borrowed(variable.value.as_str());
         Spanned::new(start..start + text.len(), DeValue::String(text))
     })
+}
+
+// === kinds of sinks ===
+
+/// Sinks without a `type`, or with one that is no text.
+fn untyped_sinks(table: &DeTable<'_>, sources: &Sources) -> Vec<Finding> {
+    let entries = table.get("sink").and_then(|list| list.get_ref().as_array());
+    let untyped = entries.into_iter().flatten().filter_map(|entry| {
+        let keys = entry.get_ref().as_table()?;
+        match keys.get("type") {
+            None => Some((entry.span(), "missing key `type`")),
+            Some(kind) if kind.get_ref().as_str().is_none() => {
+                Some((kind.span(), "the kind of a sink is a text"))
+            }
+            Some(_) => None,
+        }
+    });
+    untyped.map(|(span, text)| sources.finding(Some(span), text.to_owned(), None)).collect()
+}
+
+/// The table as serde reads it: a sink with `type = "file"` is one `file` with its other keys. (Told
+/// to go by `type` itself, serde would forget the places of the others.) Sinks without a type are left
+/// out, of the table given too.
+fn with_kinds<'s>(table: &mut DeTable<'s>) -> DeTable<'s> {
+    let mut by_kind = DeArray::new();
+    if let Some(DeValue::Array(sinks)) = table.get_mut("sink").map(Spanned::get_mut) {
+        let entries = std::mem::replace(sinks, DeArray::new()).into_iter();
+        for (entry, tagged) in entries.filter_map(|entry| Some((entry.clone(), by_type(entry)?))) {
+            sinks.push(entry);
+            by_kind.push(tagged);
+        }
+    }
+    let mut whole = table.clone();
+    if let Some(DeValue::Array(sinks)) = whole.get_mut("sink").map(Spanned::get_mut) {
+        *sinks = by_kind;
+    }
+    whole
+}
+
+/// One entry by its kind; `None` without one. What is no table stays as it is.
+fn by_type(mut entry: Spanned<DeValue<'_>>) -> Option<Spanned<DeValue<'_>>> {
+    let span = entry.span();
+    let DeValue::Table(keys) = entry.get_mut() else { return Some(entry) };
+    let kind = keys.remove("type")?;
+    let place = kind.span();
+    let DeValue::String(name) = kind.into_inner() else { return None };
+    let own = Spanned::new(span.clone(), DeValue::Table(std::mem::take(keys)));
+    let tagged = DeTable::from_iter([(Spanned::new(place, name), own)]);
+    Some(Spanned::new(span, DeValue::Table(tagged)))
 }
 
 // === leaving mistakes out ===

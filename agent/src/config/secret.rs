@@ -3,6 +3,7 @@
 //! In: `{ file = "…" }` or `{ env = "…" }`. Out: the text, when it is needed.
 //! Always: the text is in no `Debug`, no message and no dump of the configuration.
 //! Not here: what the secret is for.
+#![cfg_attr(not(test), expect(dead_code, reason = "no key that holds a secret is heeded yet"))]
 
 use std::fmt;
 use std::path::PathBuf;

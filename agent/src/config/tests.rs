@@ -71,7 +71,8 @@ fn every_mistake_of_form_is_reported_at_once() {
          [jurnal]\n\
          sync_ms = 1\n\
          [[sink]]\n\
-         type = \"http\"\n",
+         type = \"file\"\n\
+         path = \"/out\"\n",
         &[],
         expect![[r#"
             earwitness.toml:1:1: unknown key `colour`
@@ -165,21 +166,75 @@ fn keys_of_later_versions_are_refused() {
          trusted_proxies = [\"10.0.0.0/8\"]\n\
          [journal]\n\
          encrypt_to = [\"age1x\"]\n\
-         witness_policy = { file = \"/etc/earwitness/witness-policy\" }\n\
-         [[sink]]\n\
-         name = \"siem\"\n\
-         type = \"http\"\n\
-         url = \"https://collector.example/in\"\n\
-         format = \"native\"\n",
+         witness_policy = { file = \"/etc/earwitness/witness-policy\" }\n",
         &[],
         expect![[r#"
             earwitness.toml:2:14: `container` is not available in this version
             earwitness.toml:7:1: `media_type` is not available in this version
             earwitness.toml:9:1: `identity.trusted_proxies` is not available in this version
             earwitness.toml:11:1: `journal.encrypt_to` is not available in this version
-            earwitness.toml:12:1: `journal.witness_policy` is not available in this version
-            earwitness.toml:13:1: `sink` is not available in this version"#]],
+            earwitness.toml:12:1: `journal.witness_policy` is not available in this version"#]],
     );
+}
+
+#[test]
+fn mistakes_in_sinks_have_their_places() {
+    check_errors(
+        "[[sink]]\n\
+         name = \"siem\"\n\
+         type = \"http\"\n\
+         url = \"https://collector.example/in\"\n\
+         [[sink]]\n\
+         name = \"a\"\n\
+         type = \"file\"\n\
+         path = \"out.jsonl\"\n\
+         format = \"ocsf\"\n\
+         [[sink]]\n\
+         name = \"a\"\n\
+         path = \"/out\"\n\
+         [[sink]]\n\
+         name = \"a\"\n\
+         type = \"file\"\n\
+         path = 5\n\
+         colour = \"red\"\n\
+         [[sink]]\n\
+         name = \"a/b\"\n\
+         type = \"file\"\n\
+         path = \"/out\"\n\
+         [[sink]]\n\
+         type = 1\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:3:8: unknown variant `http`, expected `file`
+            earwitness.toml:8:1: path is not absolute
+            earwitness.toml:9:10: unknown variant `ocsf`, expected `native`
+            earwitness.toml:10:1: missing key `type`
+            earwitness.toml:13:1: missing key `path`
+            earwitness.toml:16:8: invalid type: integer `5`, expected path string
+            earwitness.toml:17:1: unknown key `colour`
+            hint: known here: name, path, format
+            earwitness.toml:19:1: `a/b` cannot be the name of a sink
+            hint: 1 to 64 letters, digits, `-` and `_`
+            earwitness.toml:23:8: the kind of a sink is a text"#]],
+    );
+}
+
+#[test]
+fn sinks_are_read_and_fit_the_schema() {
+    let text = "[[sink]]\nname = \"a\"\ntype = \"file\"\npath = \"/out\"\nformat = \"native\"\n";
+    let (config, _) = Config::parse("earwitness.toml", text, []).unwrap();
+    assert_eq!(config.sink[0].settings().name(), "a");
+    #[cfg(feature = "schema")]
+    {
+        let schema = config_schema().to_value();
+        let valid = |text: &str| {
+            let value: serde_json::Value = toml::from_str(text).unwrap();
+            jsonschema::is_valid(&schema, &value)
+        };
+        assert!(valid(text));
+        assert!(!valid(&text.replace("file", "http")));
+        assert!(!valid(&format!("{text}colour = 1\n")));
+    }
 }
 
 #[test]
@@ -250,20 +305,56 @@ fn any_text_gives_a_configuration_or_mistakes() {
         "sink = [1, 2]",
     ] {
         if let Err(errors) = Config::parse("f", text, []) {
-            assert!(!errors.findings().is_empty());
+            assert!(!errors.to_string().is_empty());
         }
     }
 }
 
+/// `cargo xtask tidy --fix` runs the tests of this module to write the files.
 #[cfg(feature = "schema")]
-#[test]
-fn the_default_file_is_generated_from_the_doc_comments() {
-    expect_test::expect_file!["default.toml"].assert_eq(&generate::default_file());
+mod generated {
+    use super::super::{config_schema, generate, record_schema};
+
+    #[test]
+    fn default_file() {
+        check("earwitness.toml", &generate::default_file());
+    }
+
+    #[test]
+    fn schema_of_the_configuration() {
+        check("config.schema.json", &pretty(&config_schema()));
+    }
+
+    #[test]
+    fn schema_of_records() {
+        check("record.schema.json", &pretty(&record_schema()));
+    }
+
+    fn pretty(schema: &schemars::Schema) -> String {
+        serde_json::to_string_pretty(schema).unwrap() + "\n"
+    }
+
+    /// Compares a file in `deploy` with what the doc comments make of it, or writes it.
+    fn check(name: &str, fresh: &str) {
+        let path = format!("{}/../deploy/{name}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("EARWITNESS_GENERATE").is_some() {
+            return std::fs::write(&path, fresh).unwrap();
+        }
+        let present = std::fs::read_to_string(&path).unwrap_or_default();
+        let same = present.lines().zip(fresh.lines()).take_while(|(old, new)| old == new).count();
+        assert!(
+            present == fresh,
+            "deploy/{name} is not what the doc comments say, from line {} on: {:?}\n\
+             hint: `cargo xtask tidy --fix` writes it anew",
+            same + 1,
+            fresh.lines().nth(same).unwrap_or("(its end)"),
+        );
+    }
 }
 
 #[test]
 fn the_default_file_gives_the_defaults_also_when_uncommented() {
-    let (config, _) = Config::parse("default.toml", DEFAULT_FILE, []).unwrap();
+    let (config, _) = Config::parse("earwitness.toml", DEFAULT_FILE, []).unwrap();
     assert_eq!(config, Config::default());
     let uncommented: Vec<_> = DEFAULT_FILE
         .lines()
@@ -274,7 +365,7 @@ fn the_default_file_gives_the_defaults_also_when_uncommented() {
         .collect();
     let text = uncommented.join("\n");
     assert!(text.contains("\nsync_ms = 200\n") && text.contains("\n  \"accept\",\n"));
-    let (config, _) = Config::parse("default.toml", &text, []).unwrap_or_else(|e| panic!("{e}"));
+    let (config, _) = Config::parse("earwitness.toml", &text, []).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(config, Config::default());
 }
 

@@ -211,8 +211,13 @@ impl Control<'_> {
             .map_err(|error| error.to_string())?
             .with_body_limit(config.capture.body_limit_bytes);
         let rules = Rules::new(&config.capture).map_err(|error| error.to_string())?;
-        if config.journal != self.config.journal || resizes(&config, &self.config) {
-            tracing::warn!("changes of [journal] and of sizes in [capture] need a restart");
+        if config.journal != self.config.journal
+            || config.sink != self.config.sink
+            || resizes(&config, &self.config)
+        {
+            tracing::warn!(
+                "changes of [journal], [[sink]] and of sizes in [capture] need a restart"
+            );
         }
         self.rules = rules;
         self.write_rules();

@@ -2,7 +2,7 @@
 //!
 //! In: a configuration, signals. Out: a journal, and lines for whoever watches.
 //! Always: the only place that makes threads. The start is journal, probes, shards; the end is
-//! probes, shards (drained), journal (synced), output: so nothing that was seen is lost by stopping.
+//! probes, shards (drained), journal (synced), sinks, output: so nothing that was seen is lost by stopping.
 //! Not here: parsing (`pipeline`), writing (`journal`), what the command line says (`cli`); while it runs
 //! (`control`).
 //!
@@ -10,6 +10,7 @@
 //! main thread: signals, each second: counters, clock, silent connections, rules
 //!   ├─ shard threads: ring ─▶ pipeline ─▶ records ──channel──▶ journal thread
 //!   ├─ tls threads: put probes on libraries, and take them off
+//!   ├─ sink threads: follow the journal's files too, each from its cursor
 //!   └─ output thread: follows the journal's files, so that a slow reader slows nobody
 //! ```
 
@@ -21,6 +22,7 @@ pub mod recorder;
 mod rules;
 mod shard;
 mod shards;
+mod sinks;
 pub mod time;
 mod tls;
 mod words;
@@ -145,6 +147,8 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let Loaded { mut probes, rings, verdicts, uprobes } = Probes::load(sizes)?;
     rules.write(&mut probes)?;
     let (journal, recovery) = Journal::open(&options.data_dir, config.journal.settings())?;
+    let sinks = sinks::Sinks::start(&options.data_dir, &config.sink, recovery.next_seq)
+        .map_err(system("start the sinks"))?;
     let output = options.output.map(|output| output::follow(&options.data_dir, output));
     let output = output.transpose().map_err(system("follow the journal"))?;
 
@@ -193,6 +197,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     drop(stage);
     let _ = batches.send(Batch::Stop);
     let stored = writer.join().unwrap_or(Ok(()));
+    sinks.finish();
     if let Some(output) = output {
         output.finish();
     }

@@ -136,10 +136,10 @@ impl Shard {
             self.looks.process(&event);
             let _ = self.reports.send(Report::Process(event));
         }
-        for tgid in out.unplaced.drain(..) {
+        for tgid in out.signals.unplaced.drain(..) {
             self.looks.tell(Look::Buffers(tgid));
         }
-        for tgid in out.nested.drain(..) {
+        for tgid in out.signals.nested.drain(..) {
             // Ends are told in another shard.
             if self.nested.len() >= MOST_NESTED {
                 self.nested.clear();
@@ -197,7 +197,7 @@ impl Shard {
 
 /// Tells the kernel side what is wanted.
 fn tell(verdicts: &Verdicts, out: &mut Outcome) {
-    for (conn, verdict) in out.verdicts.drain(..) {
+    for (conn, verdict) in out.signals.verdicts.drain(..) {
         verdicts.set(conn, verdict);
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<Encoded
             (reason, dropped, lasted)
         }
         WriterEvent::TooLong(dropped) => (Reason::JournalWrite, dropped, Duration::ZERO),
-        WriterEvent::News(_) | WriterEvent::Finished(_) => return Vec::new(),
+        WriterEvent::Finished(_) => return Vec::new(),
     };
     let loss = Loss {
         reason,

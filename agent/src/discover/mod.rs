@@ -16,19 +16,18 @@
 //! ```
 
 pub mod binary;
-pub mod cgroup;
-pub mod executable;
-pub mod host;
-pub mod io_uring;
+pub(crate) mod cgroup;
+pub(crate) mod executable;
+pub(crate) mod host;
+pub(crate) mod io_uring;
 pub mod maps;
 mod mounts;
-pub mod process;
-pub mod procfs;
-pub mod rules;
-pub mod sockets;
-pub mod tls;
+mod process;
+mod procfs;
+pub(crate) mod rules;
+pub(crate) mod sockets;
+pub(crate) mod tls;
 mod users;
 
 pub use process::Processes;
 pub use procfs::ProcFs;
-pub use rules::{RuleSpec, User};

@@ -109,9 +109,8 @@ impl Processes {
         }
     }
 
-    /// Compares everything with `/proc`; for the start, and for when process events were lost.
-    /// `now_ns`: CLOCK_MONOTONIC.
-    pub fn rescan(&self, now_ns: u64) {
+    /// Compares everything with `/proc`. `now_ns`: CLOCK_MONOTONIC.
+    fn rescan(&self, now_ns: u64) {
         let Some(proc_fs) = &self.proc_fs else { return };
         let pids = proc_fs.pids();
         for &pid in &pids {
@@ -120,21 +119,6 @@ impl Processes {
             self.write().correct(pid, seen.as_ref(), executable);
         }
         self.write().end_all_but(&pids, now_ns);
-    }
-
-    /// Processes that have been asked for.
-    pub fn given(&self) -> Vec<Arc<Process>> {
-        self.read().all_given()
-    }
-
-    /// How many processes are remembered.
-    pub fn len(&self) -> usize {
-        self.read().len()
-    }
-
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     fn on_exec(&self, tgid: u32, path: &str) {

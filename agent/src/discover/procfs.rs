@@ -62,12 +62,6 @@ impl ProcFs {
         line.split_whitespace().next()?.parse().ok()
     }
 
-    /// Short name, which a process chooses itself.
-    pub fn name(&self, pid: u32) -> Option<String> {
-        let name = fs::read(self.path(pid, "comm")).ok()?;
-        Some(String::from_utf8_lossy(&name).trim_end().to_owned())
-    }
-
     /// What the open descriptors are: paths, and texts like `socket:[1234]`.
     ///
     /// # Errors

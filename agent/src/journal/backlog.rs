@@ -1,7 +1,7 @@
 //! Lines that are not durable yet, in memory.
 //!
 //! In: records, each with the next number. Out: the bytes to write, and the same bytes again when
-//! what was written turned out not to be durable; lines that became visible, each once.
+//! what was written turned out not to be durable.
 //! Always: whole lines in order of `seq`, without a hole; a line leaves only when it is durable.
 //! Not here: how much may be held (`store`), the file (`segment`).
 
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::audit::encode::{EncodedRecord, Lines};
 
-/// `0 <= written <= bytes.len()`, `0 <= told <= bytes.len()`; both are ends of lines.
+/// `0 <= written <= bytes.len()`, which is the end of a line.
 #[derive(Debug)]
 pub(super) struct Backlog {
     bytes: Vec<u8>,
@@ -23,10 +23,6 @@ pub(super) struct Backlog {
     written_seq: u64,
     /// `seq` of the next line.
     next_seq: u64,
-    /// Bytes that are in `news` or were.
-    told: usize,
-    /// Lines that came into the file and were not taken by `take_news`.
-    news: Vec<u8>,
 }
 
 impl Backlog {
@@ -38,8 +34,6 @@ impl Backlog {
             written: 0,
             written_seq: next_seq,
             next_seq,
-            told: 0,
-            news: Vec::new(),
         }
     }
 
@@ -80,15 +74,11 @@ impl Backlog {
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.written_seq += self.count(self.written..self.written + bytes);
         self.written += bytes;
-        let fresh = self.bytes.get(self.told..self.written).unwrap_or_default();
-        self.news.extend_from_slice(fresh);
-        self.told = self.told.max(self.written);
     }
 
     /// What is in the file is durable now, and leaves.
     pub(super) fn synced(&mut self) {
         self.bytes.drain(..self.written);
-        self.told = self.told.saturating_sub(self.written);
         self.written = 0;
         self.first_seq = self.written_seq;
         if self.bytes.is_empty() && self.bytes.capacity() > KEPT_BYTES {
@@ -100,11 +90,6 @@ impl Backlog {
     pub(super) fn rewind(&mut self) {
         self.written = 0;
         self.written_seq = self.first_seq;
-    }
-
-    /// Moves lines that came into the file, each once, to the end of `taken`.
-    pub(super) fn take_news(&mut self, taken: &mut Vec<u8>) {
-        taken.append(&mut self.news);
     }
 
     fn count(&self, lines: Range<usize>) -> u64 {
@@ -121,12 +106,6 @@ mod tests {
     use super::*;
     use crate::journal::testing;
 
-    fn news(backlog: &mut Backlog) -> usize {
-        let mut taken = Vec::new();
-        backlog.take_news(&mut taken);
-        taken.len()
-    }
-
     #[test]
     fn numbers_follow_the_bytes() {
         let mut backlog = Backlog::new(5);
@@ -136,19 +115,15 @@ mod tests {
         let one = backlog.len_bytes() / 3;
         backlog.wrote(one * 2);
         assert_eq!((backlog.first_seq(), backlog.written_seq(), backlog.next_seq()), (5, 7, 8));
-        assert_eq!(news(&mut backlog), one * 2);
-        assert_eq!(news(&mut backlog), 0);
 
         backlog.rewind();
         assert_eq!((backlog.written_seq(), backlog.unwritten().len()), (5, one * 3));
-        assert_eq!(news(&mut backlog), 0, "told once, although written again");
 
         backlog.wrote(one);
         backlog.synced();
         assert_eq!((backlog.first_seq(), backlog.len_bytes()), (6, one * 2));
         backlog.wrote(one * 2);
         backlog.synced();
-        assert_eq!(news(&mut backlog), one);
         assert_eq!((backlog.first_seq(), backlog.len_bytes(), backlog.unsynced_bytes()), (8, 0, 0));
     }
 }

@@ -45,10 +45,16 @@ impl Directory {
         self.root.join("journal/lock")
     }
 
+    /// `cursor/`: how far each sink has got.
+    pub fn cursors(&self) -> PathBuf {
+        self.root.join("cursor")
+    }
+
     /// Creates what is missing and checks what is there. Errors: a directory that is not ours, or
     /// that its group or others can write.
     pub(super) fn prepare(&self) -> Result<(), JournalError> {
-        [self.root.clone(), self.journal(), self.segments()].iter().try_for_each(|path| own(path))
+        let ours = [self.root.clone(), self.journal(), self.segments(), self.cursors()];
+        ours.iter().try_for_each(|path| own(path))
     }
 }
 
@@ -98,7 +104,8 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::new(&temporary.path().join("a/b"));
         directory.prepare().unwrap();
-        for path in [directory.root(), &directory.journal(), &directory.segments()] {
+        let below = [directory.journal(), directory.segments(), directory.cursors()];
+        for path in below.iter().map(PathBuf::as_path).chain([directory.root()]) {
             assert_eq!(mode(path), 0o700, "{}", path.display());
         }
     }

@@ -7,16 +7,15 @@
 
 use serde::de::IgnoredAny;
 
-use crate::audit::encode::EXCHANGE_SEQ;
+use crate::audit::encode::{EXCHANGE_SEQ, LINE_HEAD};
 
 /// Longest line that is written or read, in bytes. A longer record is dropped and counted; a
 /// longer line in a file is damage.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// Most bytes that framing adds to a record.
-pub const FRAME_BYTES_MAX: usize = PREFIX.len() + 20 + EXCHANGE_SEQ.len() + 20 + b",\n".len();
+pub const FRAME_BYTES_MAX: usize = LINE_HEAD.len() + 20 + EXCHANGE_SEQ.len() + 20 + b",\n".len();
 
-const PREFIX: &[u8] = br#"{"schema":1,"seq":"#;
 const TIMESTAMP: &[u8] = br#""timestamp":""#;
 
 /// The number of a line, given without its newline. `None` if it does not begin as a line does.
@@ -52,7 +51,7 @@ pub(super) fn kind_of_record(record: &[u8]) -> Option<&[u8]> {
 }
 
 fn split(line: &[u8]) -> Option<(Option<u64>, &[u8])> {
-    let rest = line.strip_prefix(PREFIX)?;
+    let rest = line.strip_prefix(LINE_HEAD.as_bytes())?;
     let comma = memchr::memchr(b',', rest.get(..rest.len().min(21))?)?;
     let (digits, rest) = rest.split_at_checked(comma)?;
     Some((number(digits), rest.get(1..)?))

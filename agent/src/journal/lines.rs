@@ -94,6 +94,11 @@ impl Lines {
         self.file.metadata().is_ok_and(|found| found.nlink() == 0)
     }
 
+    /// Makes the file's content durable, whoever wrote it.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Makes the next `advance` give the same line again.
     pub fn step_back(&mut self) {
         self.start = self.line.start;
@@ -177,6 +182,23 @@ fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
             result => return result,
         }
     }
+}
+
+/// Offset of the byte after the last newline.
+pub fn last_newline(file: &File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut chunk = vec![0; 64 << 10];
+    while end > 0 {
+        let start = end.saturating_sub(chunk.len() as u64);
+        let length = usize::try_from(end - start).unwrap_or_default();
+        let Some(room) = chunk.get_mut(..length) else { break };
+        file.read_exact_at(room, start)?;
+        if let Some(newline) = memchr::memrchr(b'\n', room) {
+            return Ok(start + newline as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 const CHUNK_BYTES: usize = 128 << 10;

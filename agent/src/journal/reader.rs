@@ -13,7 +13,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +20,7 @@ use jiff::Timestamp;
 
 use crate::journal::directory::Directory;
 use crate::journal::line::{self, LINE_BYTES_MAX};
-use crate::journal::lines::{Advance, Lines};
+use crate::journal::lines::{Advance, Lines, last_newline};
 use crate::journal::segment::{self, Found};
 use crate::model::time::format_rfc3339;
 
@@ -157,6 +156,24 @@ impl Reader {
             reader.expected_seq = None;
         }
         Ok(reader)
+    }
+
+    /// Begins at record `seq`. If it is missing, at the next one, behind a notice that says so; if it
+    /// is still to be written, there. Errors: there is no journal, or it cannot be read.
+    pub fn open_at(data_dir: &Path, seq: u64) -> Result<Self, ReadError> {
+        let mut reader = Self::new(data_dir, &Bounds::default());
+        let found = reader.list()?;
+        let holds = found.iter().rev().find(|found| found.first_seq <= seq).or(found.first());
+        reader.resume_seq = holds.map_or(0, |found| found.first_seq);
+        reader.expected_seq = Some(seq);
+        Ok(reader)
+    }
+
+    /// Makes durable what was given so far: its segment is synced; those before it are, since the
+    /// writer ends a segment durably. Errors: the disk refuses.
+    pub fn sync(&self) -> Result<(), ReadError> {
+        let Some(current) = &self.current else { return Ok(()) };
+        current.lines.sync().map_err(|cause| io_error(&current.path, cause))
     }
 
     fn new(data_dir: &Path, bounds: &Bounds) -> Self {
@@ -374,23 +391,6 @@ fn first_of_interest(found: &[Found], since: Option<Timestamp>) -> u64 {
     };
     let first = found.iter().find(|found| !is_older(found)).or(found.last());
     first.map_or(0, |first| first.first_seq)
-}
-
-/// Offset of the byte after the last newline.
-fn last_newline(file: &File) -> io::Result<u64> {
-    let mut end = file.metadata()?.len();
-    let mut chunk = vec![0; 64 << 10];
-    while end > 0 {
-        let start = end.saturating_sub(chunk.len() as u64);
-        let length = usize::try_from(end - start).unwrap_or_default();
-        let Some(room) = chunk.get_mut(..length) else { break };
-        file.read_exact_at(room, start)?;
-        if let Some(newline) = memchr::memrchr(b'\n', room) {
-            return Ok(start + newline as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
 }
 
 fn io_error(path: &Path, cause: io::Error) -> ReadError {

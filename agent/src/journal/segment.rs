@@ -92,8 +92,8 @@ impl Storage for Disk {
     }
 }
 
-/// Makes the names in the directory of `path` durable.
-pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
+/// Makes the names in the directory of `path` durable. Errors: those of the file system.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
 }

@@ -166,12 +166,6 @@ impl Journal {
         self.backlog.unsynced_bytes()
     }
 
-    /// Moves lines that readers can see since the last call to the end of `taken`; each comes once.
-    /// They are held in memory until then, so this belongs after every `flush`.
-    pub fn take_news(&mut self, taken: &mut Vec<u8>) {
-        self.backlog.take_news(taken);
-    }
-
     /// Segments finished since the last call. Here sealing gets them.
     pub fn take_finished(&mut self) -> Vec<Finished> {
         std::mem::take(&mut self.finished)

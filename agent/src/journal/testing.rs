@@ -23,6 +23,7 @@ use crate::journal::reader::{Bounds, Item, Reader};
 use crate::journal::segment::{self, Disk, Storage};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
+use crate::model::sample::ConnId;
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::{Exchange, Message, RequestHead, Version};
 use crate::protocol::fields::Fields;
@@ -39,7 +40,7 @@ pub fn exchange_at(timestamp: &str, path: &str) -> EncodedRecord {
         Policy::new(&policy, &redaction, Arc::new(Observer::default())).unwrap()
     });
     let clock = ClockOffset { offset_ns: wall_ns(timestamp) };
-    POLICY.apply(get(path), &origin(), clock).unwrap()
+    POLICY.apply(&get(path), ConnId(1), &origin(), clock).0.unwrap()
 }
 
 /// A loss at 07:00.
@@ -54,7 +55,7 @@ pub fn stop() -> EncodedRecord {
 }
 
 fn get(path: &str) -> Exchange {
-    let head = RequestHead::http1("GET", path.as_bytes(), Version::Http11, Fields::default());
+    let head = RequestHead::of("GET", path.as_bytes(), Version::HTTP_1_1, Fields::default());
     let request = Message::of(head);
     Exchange::of(Some(request), None)
 }

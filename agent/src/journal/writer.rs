@@ -28,11 +28,9 @@ pub enum Batch {
     Stop,
 }
 
-/// What the journal thread tells. All but `News` are rare.
+/// What the journal thread tells; all of it is rare.
 #[derive(Debug)]
 pub enum WriterEvent<'a> {
-    /// Whole lines that readers can see since now; each line once. They may not be durable yet.
-    News(&'a [u8]),
     /// Writing or syncing has begun to fail; records are kept in memory and tried again each second.
     Failing(&'a JournalError),
     /// Everything that was kept is durable again.
@@ -50,14 +48,13 @@ pub enum WriterEvent<'a> {
     Finished(Finished),
 }
 
-/// Runs until told to stop. `report` gives records to append in answer to an event (for `News` its
-/// answer is not looked at). Errors: `Unstored` if the disk still refused at the end.
+/// Runs until told to stop. `report` gives records to append in answer to an event. Errors: `Unstored`
+/// if the disk still refused at the end.
 pub fn run<F>(journal: Journal, batches: &Receiver<Batch>, report: F) -> Result<(), JournalError>
 where
     F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>,
 {
-    let news = Vec::new();
-    let mut writer = Writer { journal, report, failure: None, unsynced_since: None, news };
+    let mut writer = Writer { journal, report, failure: None, unsynced_since: None };
     while writer.turn(batches) {}
     writer.finish(batches)
 }
@@ -68,8 +65,6 @@ struct Writer<F> {
     failure: Option<Failure>,
     /// When the oldest line that is written and not durable was written.
     unsynced_since: Option<Instant>,
-    /// Kept for its memory.
-    news: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +144,6 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
             return;
         }
         let result = self.journal.flush();
-        self.tell_news();
         if self.journal.unsynced_bytes() == 0 {
             self.unsynced_since = None;
         }
@@ -163,7 +157,6 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
     /// Writes and syncs everything.
     fn settle(&mut self, now: Instant) {
         let result = self.journal.settle();
-        self.tell_news();
         let recovered = result.is_ok().then(|| self.failure.take()).flatten();
         if let Some(failure) = recovered {
             let dropped = self.journal.take_dropped();
@@ -208,14 +201,6 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
     fn tell(&mut self, event: WriterEvent<'_>) {
         for record in (self.report)(event) {
             self.journal.append(&record);
-        }
-    }
-
-    fn tell_news(&mut self) {
-        self.news.clear();
-        self.journal.take_news(&mut self.news);
-        if !self.news.is_empty() {
-            (self.report)(WriterEvent::News(&self.news));
         }
     }
 

@@ -140,12 +140,6 @@ impl<'a> Btf<'a> {
         Ok(bits / 8)
     }
 
-    /// Whether a type of that name exists (a tracepoint's is the typedef `btf_trace_NAME`).
-    pub fn has_typedef(&self, name: &str) -> bool {
-        self.all()
-            .any(|found| found.kind == KIND_TYPEDEF && self.name(found.name) == name.as_bytes())
-    }
-
     /// Id of a structure.
     pub fn struct_id(&self, name: &str) -> Option<u32> {
         self.id(KIND_STRUCT, name)

@@ -1,8 +1,10 @@
-//! What the kernel side counted: losses, and how its programs ran.
+//! What the kernel side counted: losses, and how often its programs did not run.
 //!
 //! In: the per-CPU map `LOSSES`, the programs' fdinfo. Out: totals since loading.
 //! Always: totals only grow; the reader takes differences.
 //! Not here: turning differences into `loss` records (`daemon`).
+
+use std::os::fd::RawFd;
 
 use earwitness_common::loss::KernelLoss;
 
@@ -26,7 +28,7 @@ pub fn read(probes: &Probes) -> Vec<Total> {
     for total in KernelLoss::ALL.into_iter().filter_map(|loss| total(probes, loss)) {
         add(&mut totals, total);
     }
-    let misses = runs(probes).iter().map(|run| run.misses).sum();
+    let misses = probes.program_fds().map(misses).sum();
     add(&mut totals, Total { reason: Reason::ProbeMissed, events: misses, bytes: 0 });
     totals
 }
@@ -52,38 +54,13 @@ fn total(probes: &Probes, loss: KernelLoss) -> Option<Total> {
     Some(Total { reason: Reason::of_kernel(loss), events, bytes })
 }
 
-/// How one program ran.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Its name.
-    pub name: &'static str,
-    /// Time, 0 unless `kernel.bpf_stats_enabled` is on.
-    pub time_ns: u64,
-    /// Runs, 0 unless `kernel.bpf_stats_enabled` is on.
-    pub count: u64,
-    /// Times that it did not run because it was already running on that CPU.
-    pub misses: u64,
-}
-
-/// Reads every program's statistics.
-pub fn runs(probes: &Probes) -> Vec<Run> {
-    probes
-        .program_fds()
-        .map(|(name, fd)| {
-            let path = format!("/proc/self/fdinfo/{fd}");
-            let text = std::fs::read_to_string(path).unwrap_or_default();
-            Run {
-                name,
-                time_ns: field(&text, "run_time_ns:"),
-                count: field(&text, "run_cnt:"),
-                misses: field(&text, "recursion_misses:"),
-            }
-        })
-        .collect()
-}
-
-fn field(text: &str, name: &str) -> u64 {
-    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
+/// How often a program did not run, because it was already running on that CPU. Programs on uprobes
+/// are not asked: the kernel runs those even inside themselves.
+fn misses(program: RawFd) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{program}")).unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 use std::error::Error;
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
 
 use aya::maps::{Array, ArrayOfMaps, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf};
@@ -245,13 +246,11 @@ impl Probes {
         PerCpuArray::try_from(self.ebpf.map("LOSSES")?).ok()
     }
 
-    /// Descriptors of the loaded programs with their names.
-    pub(super) fn program_fds(&self) -> impl Iterator<Item = (&'static str, i32)> {
-        use std::os::fd::{AsFd, AsRawFd};
-        PROGRAMS.iter().filter_map(|&name| {
-            let fd = self.ebpf.program(name)?.fd().ok()?;
-            Some((name, fd.as_fd().as_raw_fd()))
-        })
+    /// Descriptors of the loaded programs, for `counters::read`.
+    pub(super) fn program_fds(&self) -> impl Iterator<Item = RawFd> {
+        PROGRAMS
+            .iter()
+            .filter_map(|name| Some(self.ebpf.program(name)?.fd().ok()?.as_fd().as_raw_fd()))
     }
 
     /// Whether the kernel side still follows that connection behind that `struct sock *`.

@@ -10,13 +10,13 @@
 )]
 
 pub mod bpf;
-pub mod btf;
+pub(crate) mod btf;
 mod cast;
-pub mod counters;
-pub mod load;
-pub mod offsets;
-pub mod ring;
-pub mod sched;
-pub mod syscalls;
-pub mod uprobes;
-pub mod verdict;
+pub(crate) mod counters;
+pub(crate) mod load;
+pub(crate) mod offsets;
+pub(crate) mod ring;
+pub(crate) mod sched;
+mod syscalls;
+pub(crate) mod uprobes;
+pub(crate) mod verdict;

@@ -32,8 +32,6 @@ pub enum Reason {
     MapFull,
     /// A 32-bit system call.
     CompatSyscall,
-    /// A kernel structure could not be read.
-    KernelRead,
     /// A probe did not run because it was already running on that CPU.
     ProbeMissed,
     /// A process event was lost; names of processes may be missing.
@@ -66,6 +64,7 @@ pub enum Reason {
 
 impl Reason {
     /// The text in records, as serde writes it.
+    #[cfg(test)]
     pub fn name(self) -> &'static str {
         match self {
             Self::OverLimit => "over_limit",
@@ -78,7 +77,6 @@ impl Reason {
             Self::AgentStop => "agent_stop",
             Self::MapFull => "map_full",
             Self::CompatSyscall => "compat_syscall",
-            Self::KernelRead => "kernel_read",
             Self::ProbeMissed => "probe_missed",
             Self::ProcessEvents => "process_events",
             Self::MemoryLimit => "memory_limit",
@@ -122,7 +120,6 @@ impl Reason {
             KernelLoss::CompatSyscall => Self::CompatSyscall,
             KernelLoss::IovLimit => Self::IovLimit,
             KernelLoss::ProcessRingFull => Self::ProcessEvents,
-            KernelLoss::KernelRead => Self::KernelRead,
             KernelLoss::TlsMapFull => Self::MapFull,
             KernelLoss::TlsReturn => Self::TlsCall,
         }
@@ -148,5 +145,15 @@ impl Loss {
     /// One hole of `bytes` in one stream, holding an unknown number of exchanges.
     pub fn hole(reason: Reason, bytes: u64) -> Self {
         Self { reason, events: 1, bytes, exchanges: None, connections: None }
+    }
+
+    /// One connection, of which it is not known what it held.
+    pub fn connection(reason: Reason) -> Self {
+        Self { connections: Some(1), ..Self::hole(reason, 0) }
+    }
+
+    /// One exchange, of so many bytes.
+    pub fn exchange(reason: Reason, bytes: u64) -> Self {
+        Self { exchanges: Some(1), ..Self::hole(reason, bytes) }
     }
 }

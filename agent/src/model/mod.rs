@@ -5,8 +5,8 @@
 //! Not here: anything that decides.
 
 pub mod limits;
-pub mod loss;
+pub(crate) mod loss;
 pub mod origin;
 pub mod sample;
 pub mod time;
-pub mod tls;
+pub(crate) mod tls;

@@ -1,11 +1,14 @@
 //! Where an exchange took place: both ends, their addresses and processes.
 //!
 //! In: what the tracker knows of a connection. Out: `Origin`, which `audit` writes into records.
-//! Always: unknown is `None`, never a placeholder.
+//! Always: unknown is `None`, never a placeholder; the texts of `Side` and `Attribution` are part of the
+//! record's contract.
 //! Not here: finding it out (`pipeline::tracker`, `discover`).
 
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::tls::{Facts, TlsLibrary};
 
@@ -36,7 +39,9 @@ pub struct Tls {
 }
 
 /// Which end of the connection the watched process is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     /// It answers.
     Server,
@@ -58,15 +63,17 @@ pub enum Transport {
 }
 
 /// How a stream was tied to its socket.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Attribution {
     /// Plaintext on the socket itself.
     Socket,
-    /// The socket call happened inside the TLS call.
+    /// TLS: the socket was used inside the library's call.
     Syscall,
-    /// The same ciphertext went through a memory buffer and the socket.
+    /// TLS: the same ciphertext went through a memory buffer and the socket.
     Ciphertext,
-    /// It is not known which socket it was, so no address is given.
+    /// TLS, and it is not known which socket carried it: no address is given.
     None,
 }
 

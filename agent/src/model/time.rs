@@ -15,18 +15,13 @@ pub struct ClockOffset {
 }
 
 impl ClockOffset {
-    /// RFC 3339, UTC, nine digits: `2026-11-22T07:00:00.123456789Z`.
-    pub fn rfc3339(self, monotonic_ns: u64) -> String {
-        format_rfc3339(self.wall_ns(monotonic_ns))
-    }
-
     /// Nanoseconds since the Unix epoch.
     pub fn wall_ns(self, monotonic_ns: u64) -> i64 {
         i64::try_from(monotonic_ns).unwrap_or(i64::MAX).saturating_add(self.offset_ns)
     }
 }
 
-/// RFC 3339, UTC, nine digits, of nanoseconds since the Unix epoch.
+/// RFC 3339, UTC, nine digits, of nanoseconds since the Unix epoch: `2026-11-22T07:00:00.123456789Z`.
 pub fn format_rfc3339(wall_ns: i64) -> String {
     match Timestamp::from_nanosecond(i128::from(wall_ns)) {
         Ok(timestamp) => format!("{timestamp:.9}"),
@@ -42,7 +37,7 @@ mod tests {
     #[test]
     fn nine_digits_and_utc() {
         let clock = ClockOffset { offset_ns: 1_000 };
-        assert_eq!(clock.rfc3339(0), "1970-01-01T00:00:00.000001000Z");
+        assert_eq!(format_rfc3339(clock.wall_ns(0)), "1970-01-01T00:00:00.000001000Z");
         assert_eq!(format_rfc3339(1_795_330_800_123_456_789), "2026-11-22T07:00:00.123456789Z");
     }
 }

@@ -1,88 +1,69 @@
 //! Words for TLS that several layers use.
 //!
-//! In: nothing. Out: `TlsLibrary`, `Facts`. Always: the text of a library is part of the record's
-//! contract. Not here: finding libraries (`discover`), following handshakes (`protocol::tls`).
+//! In: nothing. Out: `TlsLibrary`, `Facts`. Always: this is the only list of libraries; the text of each
+//! is part of the record's contract. Not here: finding libraries (`discover`), following handshakes (`protocol::tls`).
 
 use std::fmt;
 
-use earwitness_common::tls;
+use earwitness_common::tls::LIBRARY_RUSTLS;
 
 use crate::model::sample::Direction;
 
-/// A TLS implementation, as messages and `doctor` name it; records have `TlsLibrary::name`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum TlsLibrary {
-    /// OpenSSL.
-    OpenSsl,
-    /// BoringSSL.
-    BoringSsl,
-    /// LibreSSL.
-    LibreSsl,
-    /// GnuTLS.
-    GnuTls,
-    /// Mozilla's NSS.
-    Nss,
-    /// Go's `crypto/tls`.
-    Go,
-    /// rustls.
-    Rustls,
+macro_rules! libraries {
+    ($($name:ident = $number:expr, $record:literal, $message:literal;)*) => {
+        /// A TLS implementation.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[repr(u8)]
+        pub enum TlsLibrary {
+            $(#[doc = $message] $name = $number,)*
+        }
+
+        impl TlsLibrary {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// Their texts in records.
+            #[cfg(feature = "schema")]
+            pub const NAMES: &[&str] = &[$($record,)*];
+
+            /// The text in records.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $record,)*
+                }
+            }
+        }
+
+        /// As messages and `doctor` name it; records have `TlsLibrary::name`.
+        impl fmt::Display for TlsLibrary {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(match self {
+                    $(Self::$name => $message,)*
+                })
+            }
+        }
+    };
+}
+
+// What the kernel side calls it, the text in records, the text in messages.
+libraries! {
+    OpenSsl = 1, "openssl", "OpenSSL";
+    BoringSsl = 2, "boringssl", "BoringSSL";
+    LibreSsl = 3, "libressl", "LibreSSL";
+    GnuTls = 4, "gnutls", "GnuTLS";
+    Nss = 5, "nss", "NSS";
+    Go = 6, "go", "Go";
+    Rustls = LIBRARY_RUSTLS, "rustls", "rustls";
 }
 
 impl TlsLibrary {
     /// The library behind a number of the kernel side.
     pub fn of(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|library| library.number() == number)
+        Self::ALL.iter().copied().find(|library| library.number() == number)
     }
 
     /// What the kernel side calls it.
     pub fn number(self) -> u8 {
-        match self {
-            Self::OpenSsl => tls::LIBRARY_OPENSSL,
-            Self::BoringSsl => tls::LIBRARY_BORINGSSL,
-            Self::LibreSsl => tls::LIBRARY_LIBRESSL,
-            Self::GnuTls => tls::LIBRARY_GNUTLS,
-            Self::Nss => tls::LIBRARY_NSS,
-            Self::Go => tls::LIBRARY_GO,
-            Self::Rustls => tls::LIBRARY_RUSTLS,
-        }
-    }
-
-    /// The text in records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::OpenSsl => "openssl",
-            Self::BoringSsl => "boringssl",
-            Self::LibreSsl => "libressl",
-            Self::GnuTls => "gnutls",
-            Self::Nss => "nss",
-            Self::Go => "go",
-            Self::Rustls => "rustls",
-        }
-    }
-
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::OpenSsl,
-        Self::BoringSsl,
-        Self::LibreSsl,
-        Self::GnuTls,
-        Self::Nss,
-        Self::Go,
-        Self::Rustls,
-    ];
-}
-
-impl fmt::Display for TlsLibrary {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::OpenSsl => "OpenSSL",
-            Self::BoringSsl => "BoringSSL",
-            Self::LibreSsl => "LibreSSL",
-            Self::GnuTls => "GnuTLS",
-            Self::Nss => "NSS",
-            Self::Go => "Go",
-            Self::Rustls => "rustls",
-        })
+        self as u8
     }
 }
 

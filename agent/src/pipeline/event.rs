@@ -1,7 +1,9 @@
 //! What the tracker gives.
 //!
-//! In: nothing. Out: `Event`. Always: an exchange comes with its connection and its origin.
-//! Not here: who makes them (`tracker`, `followed`), what becomes of them (`pipeline`).
+//! In: nothing. Out: `Event`, which becomes records; `Signals`, which go to others than the journal.
+//! Always: an exchange comes with its connection and its origin, and events come in the order in which
+//! things happened: what was in flight on a connection is told before it is given up.
+//! Not here: who makes them (`tracker`, `followed`), what becomes of them (`pipeline`, `daemon`).
 
 use earwitness_common::settings::Verdict;
 
@@ -19,10 +21,26 @@ pub enum Event {
     Message(Box<StreamMessage>, ConnId, Origin),
     /// Something was lost, on this connection if one is named.
     Loss(Loss, Option<Box<Origin>>),
-    /// What the kernel side should do.
-    Verdict(ConnId, Verdict),
-    /// A TLS stream of this process cannot be tied to its socket by the calls that it makes.
-    Unplaced(u32),
-    /// One was tied so.
-    Nested(u32),
+    /// The connection is parsed no longer: no other part comes of its exchanges that go on.
+    GivenUp(ConnId),
+}
+
+/// What is to be done besides writing records.
+#[derive(Default)]
+pub struct Signals {
+    /// What the kernel side should do with connections from now on.
+    pub verdicts: Vec<(ConnId, Verdict)>,
+    /// Processes whose TLS streams cannot be tied to sockets by the calls that they make.
+    pub unplaced: Vec<u32>,
+    /// Processes of which one was.
+    pub nested: Vec<u32>,
+}
+
+impl Signals {
+    /// Moves all of them to the end of `other`.
+    pub(super) fn append_to(&mut self, other: &mut Self) {
+        other.verdicts.append(&mut self.verdicts);
+        other.unplaced.append(&mut self.unplaced);
+        other.nested.append(&mut self.nested);
+    }
 }

@@ -16,9 +16,10 @@ use crate::model::loss::Reason;
 use crate::model::origin::{Attribution, Origin, Process, Side};
 use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role};
 use crate::model::tls::Facts;
+use crate::protocol::Output;
 use crate::protocol::connection::Connection;
 use crate::protocol::exchange::Exchange;
-use crate::protocol::{Chunk, Hole, Output, Wants};
+use crate::protocol::input::{Hole, Input, Span};
 
 /// One end of a connection.
 pub(super) struct Followed {
@@ -184,7 +185,12 @@ impl Followed {
         let (mut parser, mut outputs) = (Connection::new(self.open.fresh), Vec::new());
         for held in held {
             let data = held.data();
-            parser.bytes(data.direction, chunk(&data, data.bytes), limits, &mut outputs);
+            parser.push(
+                data.direction,
+                Input::Bytes(span(&data, data.bytes)),
+                limits,
+                &mut outputs,
+            );
             if let Some(requests) = parser.request_direction() {
                 return Some(match requests {
                     Direction::Ingress => Side::Server,
@@ -212,13 +218,7 @@ impl Followed {
 
     /// What the kernel side should do.
     pub(super) fn wanted(&self) -> Verdict {
-        match self.parser.wants() {
-            Wants::Undecided => Verdict::Undecided,
-            Wants::Capture => Verdict::Capture,
-            Wants::Full => Verdict::Full,
-            Wants::Tls => Verdict::Tls,
-            Wants::Ignore => Verdict::Ignore,
-        }
+        self.parser.wants()
     }
 
     /// Whether the tables or the kernel side have to be told of something.
@@ -239,36 +239,20 @@ impl Followed {
     pub(super) fn feed(&mut self, data: &Data<'_>, limits: &Limits, outputs: &mut Vec<Output>) {
         self.has_data = true;
         let fit = self.stream(data.direction).advance(data.pos_bytes, data.len_bytes);
-        let hole = |bytes, reason| Hole {
-            time_ns: data.time_ns,
-            bytes,
-            reason,
-            call_start: data.call_start,
-            turn_start: data.turn_start,
-            tgid: data.tgid,
-            uid: data.uid,
+        let hole = |bytes, reason, turn_start| {
+            Input::Hole(Hole { time_ns: data.time_ns, bytes, reason, turn_start })
         };
-        if fit.missing_bytes > 0 {
-            let hole = Hole {
-                call_start: false,
-                turn_start: false,
-                ..hole(fit.missing_bytes, Reason::RingFull)
-            };
-            self.parser.gap(data.direction, hole, limits, outputs);
-        }
+        let before = hole(fit.missing_bytes, Reason::RingFull, false);
+        self.parser.push(data.direction, before, limits, outputs);
         let known = usize::try_from(fit.known_bytes).unwrap_or(usize::MAX);
         let bytes = data.bytes.get(known..).unwrap_or_default();
-        if !bytes.is_empty() {
-            self.parser.bytes(data.direction, chunk(data, bytes), limits, outputs);
-        }
+        self.parser.push(data.direction, Input::Bytes(span(data, bytes)), limits, outputs);
         let told = fit.known_bytes.max(data.bytes.len() as u64);
         if data.len_bytes > told {
             let reason = data.reason.unwrap_or(Reason::BadSample);
-            let mut rest = hole(data.len_bytes - told, reason);
-            if !bytes.is_empty() {
-                (rest.call_start, rest.turn_start) = (false, false);
-            }
-            self.parser.gap(data.direction, rest, limits, outputs);
+            let turn_start = data.turn_start && bytes.is_empty();
+            let behind = hole(data.len_bytes - told, reason, turn_start);
+            self.parser.push(data.direction, behind, limits, outputs);
         }
     }
 
@@ -282,18 +266,8 @@ impl Followed {
         outputs: &mut Vec<Output>,
     ) {
         let bytes = self.stream(direction).finish(total_bytes);
-        if bytes > 0 {
-            let hole = Hole {
-                time_ns,
-                bytes,
-                reason: Reason::RingFull,
-                call_start: false,
-                turn_start: false,
-                tgid: 0,
-                uid: 0,
-            };
-            self.parser.gap(direction, hole, limits, outputs);
-        }
+        let hole = Hole { time_ns, bytes, reason: Reason::RingFull, turn_start: false };
+        self.parser.push(direction, Input::Hole(hole), limits, outputs);
     }
 
     /// `facts`: of the handshake that this stream of plaintext came from.
@@ -345,10 +319,10 @@ impl Followed {
 }
 
 /// The part of a piece that is new.
-fn chunk<'b>(data: &Data<'_>, bytes: &'b [u8]) -> Chunk<'b> {
-    Chunk {
+fn span<'b>(data: &Data<'_>, rest: &'b [u8]) -> Span<'b> {
+    Span {
+        rest,
         time_ns: data.time_ns,
-        bytes,
         call_start: data.call_start,
         turn_start: data.turn_start,
         tgid: data.tgid,

@@ -85,6 +85,12 @@ impl Losses {
         });
     }
 
+    /// What has been added up and not told.
+    #[cfg(test)]
+    pub(super) fn sums(&self) -> impl Iterator<Item = (&Loss, Option<&Origin>)> {
+        self.sums.values().map(|sum| (&sum.loss, sum.origin.as_ref()))
+    }
+
     /// Tells every sum.
     pub fn flush_all(
         &mut self,

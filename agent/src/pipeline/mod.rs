@@ -1,7 +1,7 @@
 //! From samples to records, in one function without I/O: the daemon, replay and tests all use it.
 //!
 //! In: samples' bytes in the order of one shard's ring, and the passing of time.
-//! Out: `Outcome`: encoded, redacted records; verdicts for the kernel side; process events.
+//! Out: `Outcome`: encoded, redacted records; process events; signals, as verdicts for the kernel side.
 //! Always: reads no clock, file or socket; bounded memory; never fails and never panics. What could
 //! not be followed becomes a `loss` record.
 //! Not here: where samples come from (`daemon`, `capture`), where records go (`journal`).
@@ -24,9 +24,7 @@ pub mod tracker;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use earwitness_common::settings::Verdict;
-
-use crate::audit::encode::EncodedRecord;
+use crate::audit::encode::{EncodedRecord, ExchangeId};
 use crate::audit::policy::{Decision, Policy};
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
@@ -34,7 +32,7 @@ use crate::model::origin::Process;
 use crate::model::sample::{ConnId, ProcessEvent, Sample};
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::Part;
-use event::Event;
+use event::{Event, Signals};
 use losses::Losses;
 use quic::Quic;
 use tracker::Tracker;
@@ -52,14 +50,10 @@ pub trait Names: Send + Sync {
 pub struct Outcome {
     /// Records in order.
     pub records: Vec<EncodedRecord>,
-    /// What the kernel side should do with connections from now on.
-    pub verdicts: Vec<(ConnId, Verdict)>,
     /// What happened to processes.
     pub processes: Vec<ProcessEvent>,
-    /// Processes whose TLS streams cannot be tied to sockets by the calls that they make.
-    pub unplaced: Vec<u32>,
-    /// Processes of which one was.
-    pub nested: Vec<u32>,
+    /// What is to be done besides.
+    pub signals: Signals,
 }
 
 /// One shard's way from samples to records.
@@ -71,9 +65,7 @@ pub struct Pipeline {
     losses: Losses,
     quic: Quic,
     /// What was decided of exchanges that go on.
-    open: BTreeMap<(ConnId, u64), Decision>,
-    /// Kept for its memory.
-    events: Vec<Event>,
+    open: BTreeMap<ExchangeId, Decision>,
 }
 
 impl Pipeline {
@@ -94,45 +86,51 @@ impl Pipeline {
             losses: Losses::default(),
             quic: Quic::default(),
             open: BTreeMap::new(),
-            events: Vec::new(),
         }
     }
 
     /// Takes one sample.
     pub fn sample(&mut self, bytes: &[u8], out: &mut Outcome) {
-        match Sample::decode(bytes) {
-            Ok(Sample::Process(event)) => {
-                self.names.event(&event);
-                out.processes.push(event);
-            }
-            Ok(Sample::Datagram(datagram)) => {
-                self.quic.datagram(&datagram, &*self.names, &mut self.events);
-                self.settle(datagram.time_ns, out);
-            }
-            Ok(sample) => {
-                let time_ns = sample.time_ns();
-                self.tracker.sample(sample, &mut self.events);
-                self.settle(time_ns, out);
-            }
+        let sample = match Sample::decode(bytes) {
+            Ok(sample) => sample,
             Err(error) => {
                 tracing::debug!(%error, "sample left out");
                 let loss = Loss::hole(Reason::BadSample, 0);
-                self.losses.add(&loss, None, 0);
+                return self.losses.add(&loss, None, 0);
+            }
+        };
+        let time_ns = sample.time_ns();
+        match sample {
+            Sample::Open(open) => self.tracker.open(open),
+            Sample::Data(data) => self.tracker.data(&data),
+            Sample::End { direction, conn, total_bytes, .. } => {
+                self.tracker.end(conn, direction, time_ns, total_bytes);
+            }
+            Sample::Close { conn, ingress_bytes, egress_bytes, .. } => {
+                self.tracker.close(conn, time_ns, Some((ingress_bytes, egress_bytes)));
+            }
+            Sample::Datagram(datagram) => {
+                return self.quic.datagram(&datagram, &*self.names, &mut self.losses);
+            }
+            Sample::Process(event) => {
+                self.names.event(&event);
+                return out.processes.push(event);
             }
         }
+        self.settle(time_ns, out);
     }
 
     /// Time passes: waits end, losses are told. `now_ns`: CLOCK_MONOTONIC.
     pub fn tick(&mut self, now_ns: u64, out: &mut Outcome) {
-        self.tracker.tick(now_ns, &mut self.events);
-        self.quic.tick(now_ns, &mut self.events);
+        self.tracker.tick(now_ns);
         self.settle(now_ns, out);
+        self.quic.tick(now_ns, &mut self.losses);
         self.losses.flush(now_ns, self.clock, self.policy.observer(), &mut out.records);
     }
 
     /// A connection is known to be gone although nothing said so.
     pub fn gone(&mut self, conn: ConnId, now_ns: u64, out: &mut Outcome) {
-        self.tracker.close(conn, now_ns, None, &mut self.events);
+        self.tracker.close(conn, now_ns, None);
         self.settle(now_ns, out);
     }
 
@@ -143,9 +141,9 @@ impl Pipeline {
 
     /// The agent stops: what is in flight becomes records that say so.
     pub fn stop(&mut self, now_ns: u64, out: &mut Outcome) {
-        self.tracker.stop(now_ns, &mut self.events);
-        self.quic.stop(&mut self.events);
+        self.tracker.stop(now_ns);
         self.settle(now_ns, out);
+        self.quic.stop(now_ns, &mut self.losses);
         self.losses.flush_all(now_ns, self.clock, self.policy.observer(), &mut out.records);
     }
 
@@ -165,30 +163,28 @@ impl Pipeline {
         &self.tracker
     }
 
+    /// Takes what the tracker gave: makes records, and hands on what is to be done.
     fn settle(&mut self, time_ns: u64, out: &mut Outcome) {
-        for event in self.events.drain(..) {
+        for event in self.tracker.events() {
             match event {
-                Event::Exchange(exchange, _, origin) if exchange.part == Part::Whole => {
-                    out.records.extend(self.policy.apply(*exchange, &origin, self.clock));
-                }
                 Event::Exchange(exchange, conn, origin) => {
                     let (record, decision) =
-                        self.policy.apply_linked(&exchange, conn.0, &origin, self.clock);
+                        self.policy.apply(&exchange, conn, &origin, self.clock);
                     out.records.extend(record);
                     match exchange.part {
                         Part::Open(number) | Part::Leads(number) => {
-                            self.open.insert((conn, number), decision)
+                            self.open.insert(ExchangeId { conn, number }, decision)
                         }
-                        Part::Close(number) => self.open.remove(&(conn, number)),
+                        Part::Close(number) => self.open.remove(&ExchangeId { conn, number }),
                         Part::Whole => None,
                     };
                 }
                 Event::Message(message, conn, origin) => {
-                    let exchange = (conn, message.exchange);
+                    let exchange = ExchangeId { conn, number: message.exchange };
                     if let Some(&decision) = self.open.get(&exchange) {
                         let (policy, clock) = (&self.policy, self.clock);
                         let record =
-                            policy.apply_message(&message, conn.0, decision, &origin, clock);
+                            policy.apply_message(&message, exchange, decision, &origin, clock);
                         out.records.extend(record);
                     }
                     if message.is_last {
@@ -198,26 +194,21 @@ impl Pipeline {
                 Event::Loss(loss, concerned) => {
                     self.losses.add(&loss, concerned.as_deref(), time_ns);
                 }
-                Event::Verdict(conn, verdict) => {
-                    if verdict == Verdict::Ignore {
-                        forget(&mut self.open, conn);
-                    }
-                    out.verdicts.push((conn, verdict));
-                }
-                Event::Unplaced(tgid) => out.unplaced.push(tgid),
-                Event::Nested(tgid) => out.nested.push(tgid),
+                Event::GivenUp(conn) => forget(&mut self.open, conn),
             }
         }
+        self.tracker.signals(&mut out.signals);
     }
 }
 
 /// A connection is given up: nothing more comes of its exchanges that go on.
-fn forget(open: &mut BTreeMap<(ConnId, u64), Decision>, conn: ConnId) {
+fn forget(open: &mut BTreeMap<ExchangeId, Decision>, conn: ConnId) {
     if open.is_empty() {
         return;
     }
-    let of = open.range((conn, 0)..=(conn, u64::MAX)).map(|(exchange, _)| *exchange);
-    for exchange in of.collect::<Vec<_>>() {
+    let of = |number| ExchangeId { conn, number };
+    let gone = open.range(of(0)..=of(u64::MAX)).map(|(exchange, _)| *exchange);
+    for exchange in gone.collect::<Vec<_>>() {
         open.remove(&exchange);
     }
 }

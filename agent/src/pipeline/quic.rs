@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Names;
-use super::event::Event;
+use super::losses::Losses;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::{Address, Attribution, Origin, Party, Process, Side, Tls, Transport};
 use crate::model::sample::{Datagram, Direction};
@@ -56,7 +56,7 @@ impl Quic {
         &mut self,
         datagram: &Datagram<'_>,
         names: &dyn Names,
-        events: &mut Vec<Event>,
+        losses: &mut Losses,
     ) {
         let Some(client) = quic::source_id(datagram.bytes) else { return };
         let (own, peer) = (datagram.local.1, datagram.remote.1);
@@ -74,7 +74,7 @@ impl Quic {
         }
         let Some(opening) = Opening::new(datagram.bytes) else { return };
         if self.order.len() >= MOST_BEGUN {
-            self.forget_oldest(events);
+            self.forget_oldest(datagram.time_ns, losses);
         }
         let mut begun = Begun {
             since_ns: datagram.time_ns,
@@ -88,32 +88,32 @@ impl Quic {
     }
 
     /// Time passes.
-    pub(super) fn tick(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+    pub(super) fn tick(&mut self, now_ns: u64, losses: &mut Losses) {
         for key in &self.order {
             let Some(begun) = self.begun.get_mut(key) else { continue };
             if now_ns.saturating_sub(begun.since_ns) < WAIT_NS {
                 break;
             }
-            events.extend(begun.told(key));
+            begun.tell(key, now_ns, losses);
         }
         while let Some(begun) = self.order.front().and_then(|key| self.begun.get(key))
             && now_ns.saturating_sub(begun.since_ns) >= REMEMBER_NS
         {
-            self.forget_oldest(events);
+            self.forget_oldest(now_ns, losses);
         }
     }
 
     /// The agent stops.
-    pub(super) fn stop(&mut self, events: &mut Vec<Event>) {
+    pub(super) fn stop(&mut self, now_ns: u64, losses: &mut Losses) {
         while !self.order.is_empty() {
-            self.forget_oldest(events);
+            self.forget_oldest(now_ns, losses);
         }
     }
 
-    fn forget_oldest(&mut self, events: &mut Vec<Event>) {
+    fn forget_oldest(&mut self, now_ns: u64, losses: &mut Losses) {
         let Some(key) = self.order.pop_front() else { return };
         if let Some(mut begun) = self.begun.remove(&key) {
-            events.extend(begun.told(&key));
+            begun.tell(&key, now_ns, losses);
         }
     }
 }
@@ -132,9 +132,9 @@ impl Begun {
         own.address = own.address.or(Some(datagram.local.0).filter(is_one));
     }
 
-    /// The loss, if it was not told before.
-    fn told(&mut self, key: &Key) -> Option<Event> {
-        let opening = self.opening.take()?;
+    /// Adds the loss, if it was not told before.
+    fn tell(&mut self, key: &Key, now_ns: u64, losses: &mut Losses) {
+        let Some(opening) = self.opening.take() else { return };
         let facts = Facts {
             server_name: opening.hello().and_then(|hello| hello.server_name.clone()),
             // There is no QUIC without it.
@@ -149,8 +149,8 @@ impl Begun {
             attribution: Attribution::Socket,
             tls: Some(Tls { library: None, facts: Some(Arc::new(facts)) }),
         };
-        let loss = Loss { connections: Some(1), ..Loss::hole(Reason::OpaqueQuic, 0) };
-        Some(Event::Loss(loss, Some(Box::new(origin))))
+        let loss = Loss::connection(Reason::OpaqueQuic);
+        losses.add(&loss, Some(&origin), now_ns);
     }
 }
 
@@ -222,33 +222,29 @@ mod tests {
         }
     }
 
-    fn losses(events: &[Event]) -> Vec<&Origin> {
-        let origin = |event| match event {
-            &Event::Loss(ref loss, Some(ref origin)) => {
-                assert_eq!((loss.reason, loss.connections), (Reason::OpaqueQuic, Some(1)));
-                &**origin
-            }
-            _ => panic!("another event"),
-        };
-        events.iter().map(origin).collect()
+    /// The one connection that was told.
+    fn only(losses: &Losses) -> &Origin {
+        let [(loss, Some(origin))] = *losses.sums().collect::<Vec<_>>() else { panic!("not one") };
+        assert_eq!((loss.reason, loss.connections), (Reason::OpaqueQuic, Some(1)));
+        origin
     }
 
     #[test]
     fn both_ends_are_one_connection() {
-        let (mut quic, mut events) = (Quic::default(), Vec::new());
+        let (mut quic, mut losses) = (Quic::default(), Losses::default());
         let initial = initial();
         // One was lost on its way and sent again.
         for datagram in [sent(&initial, 50_000), sent(&initial, 50_000), received(&initial, 50_000)]
         {
-            quic.datagram(&datagram, &Pids, &mut events);
+            quic.datagram(&datagram, &Pids, &mut losses);
         }
-        quic.tick(WAIT_NS, &mut events);
-        assert!(events.is_empty(), "it has not waited for the other end");
-        quic.tick(WAIT_NS + 1, &mut events);
-        quic.datagram(&received(&initial, 50_000), &Pids, &mut events);
-        quic.tick(REMEMBER_NS + 1, &mut events);
-        quic.stop(&mut events);
-        let [origin] = *losses(&events) else { panic!("{} losses", events.len()) };
+        quic.tick(WAIT_NS, &mut losses);
+        assert_eq!(losses.sums().count(), 0, "it has not waited for the other end");
+        quic.tick(WAIT_NS + 1, &mut losses);
+        quic.datagram(&received(&initial, 50_000), &Pids, &mut losses);
+        quic.tick(REMEMBER_NS + 1, &mut losses);
+        quic.stop(REMEMBER_NS, &mut losses);
+        let origin = only(&losses);
         let party = |party: &Party| {
             (party.address.clone(), party.port, party.process.as_ref().map(|process| process.pid))
         };
@@ -262,10 +258,10 @@ mod tests {
 
     #[test]
     fn one_end_alone() {
-        let (mut quic, mut events) = (Quic::default(), Vec::new());
-        quic.datagram(&sent(&initial(), 50_000), &Pids, &mut events);
-        quic.stop(&mut events);
-        let [origin] = *losses(&events) else { panic!("{} losses", events.len()) };
+        let (mut quic, mut losses) = (Quic::default(), Losses::default());
+        quic.datagram(&sent(&initial(), 50_000), &Pids, &mut losses);
+        quic.stop(REMEMBER_NS, &mut losses);
+        let origin = only(&losses);
         assert_eq!(origin.side, Side::Client);
         assert!(origin.client.address.is_none(), "which one it was is not known");
         assert!(origin.server.process.is_none());
@@ -273,25 +269,26 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_it() {
-        let (mut quic, mut events) = (Quic::default(), Vec::new());
+        let (mut quic, mut losses) = (Quic::default(), Losses::default());
         let mut other = initial();
         other.iter_mut().skip(100).for_each(|byte| *byte ^= 1);
         for bytes in [&other[..], &initial()[..1_100], &[0xc0; 1_200], &[]] {
-            quic.datagram(&sent(bytes, 50_000), &Pids, &mut events);
+            quic.datagram(&sent(bytes, 50_000), &Pids, &mut losses);
         }
-        quic.stop(&mut events);
-        assert!(events.is_empty());
+        quic.stop(REMEMBER_NS, &mut losses);
+        assert_eq!(losses.sums().count(), 0);
     }
 
     #[test]
     fn more_than_are_remembered_are_told_all_the_same() {
-        let (mut quic, mut events) = (Quic::default(), Vec::new());
+        let (mut quic, mut losses) = (Quic::default(), Losses::default());
         let initial = initial();
         for port in 1..=3_000 {
-            quic.datagram(&sent(&initial, port), &Pids, &mut events);
+            quic.datagram(&sent(&initial, port), &Pids, &mut losses);
         }
         assert!(quic.begun.len() <= MOST_BEGUN);
-        quic.stop(&mut events);
-        assert_eq!(losses(&events).len(), 3_000);
+        quic.stop(REMEMBER_NS, &mut losses);
+        let told: u64 = losses.sums().filter_map(|(loss, _)| loss.connections).sum();
+        assert_eq!(told, 3_000);
     }
 }

@@ -1,6 +1,7 @@
 //! The connections of one shard.
 //!
-//! In: samples. Out: exchanges with their origin, losses, verdicts for the kernel side.
+//! In: what happens to connections. Out: events (exchanges with their origin, losses), verdicts for the
+//! kernel side; both are kept until they are taken.
 //! Always: an exchange is told by one end: where both ends live here, the server's end tells it and
 //! the client's end only lends its process. What the connections hold together stays within the
 //! memory limit; beyond it the one that holds most is given up, and told as a loss.
@@ -21,16 +22,17 @@ use earwitness_common::settings::Verdict;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Names;
-use super::event::Event;
+use super::event::{Event, Signals};
 use super::followed::{Followed, Mode};
 use super::kept::Kept;
 use crate::conn::ends::Ends;
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Side;
-use crate::model::sample::{ConnId, Data, Direction, FilterState, Open, Sample};
+use crate::model::sample::{ConnId, Data, Direction, FilterState, Open};
 use crate::protocol::Output;
 use crate::protocol::connection::Connection;
+use crate::protocol::input::Input;
 
 /// How long what a TLS stream told waits for its socket to become known.
 const HELD_NS: u64 = 2_000_000_000;
@@ -59,6 +61,9 @@ pub struct Tracker {
     /// Kept for its memory.
     outputs: Vec<Output>,
     kept: Kept,
+    /// What came of it all, until it is taken.
+    events: Vec<Event>,
+    signals: Signals,
 }
 
 /// A connection that has been silent.
@@ -92,12 +97,24 @@ impl Tracker {
             looked_ns: 0,
             outputs: Vec::new(),
             kept: Kept::default(),
+            events: Vec::new(),
+            signals: Signals::default(),
         }
     }
 
     /// Other limits from the next message on.
     pub fn set_limits(&mut self, change: impl FnOnce(&mut Limits)) {
         change(&mut self.limits);
+    }
+
+    /// Takes what came of it all since the last call.
+    pub(super) fn events(&mut self) -> impl Iterator<Item = Event> {
+        self.events.drain(..)
+    }
+
+    /// The same of what is to be done.
+    pub(super) fn signals(&mut self, out: &mut Signals) {
+        self.signals.append_to(out);
     }
 
     /// How many connections there are.
@@ -108,21 +125,6 @@ impl Tracker {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
-    }
-
-    /// Takes a sample of a connection.
-    pub fn sample(&mut self, sample: Sample<'_>, events: &mut Vec<Event>) {
-        match sample {
-            Sample::Open(open) => self.open(open, events),
-            Sample::Data(data) => self.data(&data, events),
-            Sample::End { direction, time_ns, conn, total_bytes } => {
-                self.end(conn, direction, time_ns, total_bytes, events);
-            }
-            Sample::Close { time_ns, conn, ingress_bytes, egress_bytes } => {
-                self.close(conn, time_ns, Some((ingress_bytes, egress_bytes)), events);
-            }
-            Sample::Process(_) | Sample::Datagram(_) => {}
-        }
     }
 
     /// Connections without a sample since `before_ns`; unix ones since `unix_before_ns`.
@@ -150,11 +152,12 @@ impl Tracker {
         }
     }
 
-    fn open(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
+    /// A connection, or the socket of a TLS stream, has become known.
+    pub(super) fn open(&mut self, open: Box<Open>) {
         let (conn, time_ns) = (open.conn, open.time_ns);
         if let Some(followed) = self.connections.get(&conn) {
             if followed.is_unplaced() {
-                self.place(open, events);
+                self.place(open);
             }
             return;
         }
@@ -167,7 +170,7 @@ impl Tracker {
         }
         self.connections.insert(conn, followed);
         self.link(conn, other);
-        self.stack(conn, events);
+        self.stack(conn);
     }
 
     /// Both ends of a connection are here.
@@ -187,10 +190,11 @@ impl Tracker {
         }
     }
 
-    fn data(&mut self, data: &Data<'_>, events: &mut Vec<Event>) {
+    /// Bytes were moved.
+    pub(super) fn data(&mut self, data: &Data<'_>) {
         let Some(followed) = self.connections.get_mut(&data.conn) else {
             // Its announcement was lost, or it has been given up.
-            events.push(Event::Loss(Loss::hole(Reason::BadSample, data.len_bytes), None));
+            self.events.push(Event::Loss(Loss::hole(Reason::BadSample, data.len_bytes), None));
             return;
         };
         followed.last_ns = data.time_ns;
@@ -205,36 +209,36 @@ impl Tracker {
         };
         if followed.mode != Mode::Followed {
             // Still on its way, or the verdict did not arrive.
-            events.push(Event::Verdict(data.conn, Verdict::Ignore));
+            self.signals.verdicts.push((data.conn, Verdict::Ignore));
             return;
         }
         if followed.hold(data) {
             // A whole write without a socket call: it went into a memory buffer.
             if data.direction == Direction::Egress {
-                events.push(Event::Unplaced(data.tgid));
+                self.signals.unplaced.push(data.tgid);
             }
             self.account(data.conn);
             return;
         }
         if followed.held.is_some() {
-            self.release(data.conn, data.time_ns, events);
-            self.data(data, events);
+            self.release(data.conn, data.time_ns);
+            self.data(data);
             return;
         }
         followed.feed(data, &self.limits, &mut self.outputs);
         // Most pieces end nothing and change nothing.
         if !self.outputs.is_empty() || followed.has_changed() {
-            self.settle(data.conn, data.time_ns, events);
+            self.settle(data.conn, data.time_ns);
         }
     }
 
-    fn end(
+    /// A direction is over, after that many bytes.
+    pub(super) fn end(
         &mut self,
         conn: ConnId,
         direction: Direction,
         time_ns: u64,
         total_bytes: u64,
-        events: &mut Vec<Event>,
     ) {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
@@ -242,26 +246,21 @@ impl Tracker {
         followed.last_ns = time_ns;
         if followed.mode == Mode::Followed {
             followed.missing(direction, time_ns, total_bytes, &self.limits, &mut self.outputs);
-            followed.parser.end(direction, time_ns, &self.limits, &mut self.outputs);
-            self.settle(conn, time_ns, events);
+            let end = Input::End(time_ns);
+            followed.parser.push(direction, end, &self.limits, &mut self.outputs);
+            self.settle(conn, time_ns);
         }
     }
 
     /// The socket is gone. `totals`: what it carried in and out, if that is known.
-    pub fn close(
-        &mut self,
-        conn: ConnId,
-        time_ns: u64,
-        totals: Option<(u64, u64)>,
-        events: &mut Vec<Event>,
-    ) {
+    pub fn close(&mut self, conn: ConnId, time_ns: u64, totals: Option<(u64, u64)>) {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
         for above in std::mem::take(&mut followed.above) {
-            self.close(above, time_ns, None, events);
+            self.close(above, time_ns, None);
         }
-        self.release(conn, time_ns, events);
+        self.release(conn, time_ns);
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -272,7 +271,7 @@ impl Tracker {
                 followed.missing(Direction::Egress, time_ns, egress, limits, outputs);
             }
             followed.parser.close(time_ns, &self.limits, &mut self.outputs);
-            self.settle(conn, time_ns, events);
+            self.settle(conn, time_ns);
         }
         self.remove(conn);
     }
@@ -298,9 +297,9 @@ impl Tracker {
     }
 
     /// Time passes.
-    pub fn tick(&mut self, now_ns: u64, events: &mut Vec<Event>) {
-        self.kept.tick(now_ns, events);
-        self.open_long(now_ns, events);
+    pub fn tick(&mut self, now_ns: u64) {
+        self.kept.tick(now_ns, &mut self.events);
+        self.open_long(now_ns);
         let waiting: Vec<ConnId> = self.waiting.iter().copied().collect();
         for conn in waiting {
             let Some(followed) = self.connections.get_mut(&conn) else {
@@ -321,17 +320,17 @@ impl Tracker {
             };
             let is_late = now_ns.saturating_sub(followed.open.time_ns) > held_ns;
             let is_held = followed.held.is_some();
-            self.settle(conn, now_ns, events);
+            self.settle(conn, now_ns);
             if is_over {
-                self.close(conn, now_ns, None, events);
+                self.close(conn, now_ns, None);
             } else if is_held && is_late {
-                self.release(conn, now_ns, events);
+                self.release(conn, now_ns);
             }
         }
     }
 
     /// Tells the heads of exchanges that go on for long.
-    fn open_long(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+    fn open_long(&mut self, now_ns: u64) {
         if now_ns < self.looked_ns.saturating_add(LOOK_NS) {
             return;
         }
@@ -348,41 +347,42 @@ impl Tracker {
         }
         for (conn, outputs) in told {
             self.outputs = outputs;
-            self.settle(conn, now_ns, events);
+            self.settle(conn, now_ns);
         }
     }
 
     /// The agent stops.
-    pub fn stop(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+    pub fn stop(&mut self, now_ns: u64) {
         let all: Vec<ConnId> = self.connections.keys().copied().collect();
         for conn in all {
-            self.release(conn, now_ns, events);
+            self.release(conn, now_ns);
             if let Some(followed) = self.connections.get_mut(&conn)
                 && followed.mode == Mode::Followed
             {
                 followed.parser.stop(now_ns, &self.limits, &mut self.outputs);
-                self.settle(conn, now_ns, events);
+                self.settle(conn, now_ns);
             }
         }
-        self.kept.stop(events);
+        self.kept.stop(&mut self.events);
     }
 
     /// Takes what the parser gave, and keeps the tables, the memory and the kernel side in step.
-    fn settle(&mut self, conn: ConnId, now_ns: u64, events: &mut Vec<Event>) {
+    fn settle(&mut self, conn: ConnId, now_ns: u64) {
         let covered = self.is_covered(conn);
         if covered {
             self.outputs.clear();
         } else {
-            self.tell(conn, events);
+            self.tell(conn);
         }
         self.account(conn);
-        self.steer(conn, covered, events);
-        self.keep_limit(now_ns, events);
+        self.steer(conn, covered);
+        self.keep_limit(now_ns);
     }
 
     /// Makes events of what the parser gave.
-    fn tell(&mut self, conn: ConnId, events: &mut Vec<Event>) {
+    fn tell(&mut self, conn: ConnId) {
         let mut outputs = std::mem::take(&mut self.outputs);
+        let mut events = std::mem::take(&mut self.events);
         if !outputs.is_empty()
             && let Some(followed) = self.connections.get(&conn)
         {
@@ -396,13 +396,13 @@ impl Tracker {
                 Some(server) => {
                     let (now_ns, told): (u64, Vec<Event>) = (followed.last_ns, told.collect());
                     for event in told {
-                        self.kept.keep(now_ns, server, event, events);
+                        self.kept.keep(now_ns, server, event, &mut events);
                     }
                 }
             }
         }
         outputs.clear();
-        self.outputs = outputs;
+        (self.outputs, self.events) = (outputs, events);
     }
 
     /// Whether the other end, being the server's, tells this connection's exchanges.
@@ -419,9 +419,9 @@ impl Tracker {
     }
 
     /// Tells the kernel side what is wanted now, of this end and of the other.
-    fn steer(&mut self, conn: ConnId, covered: bool, events: &mut Vec<Event>) {
+    fn steer(&mut self, conn: ConnId, covered: bool) {
         if covered {
-            self.retire(conn, Mode::Shadow, events);
+            self.retire(conn, Mode::Shadow);
             return;
         }
         let Some(followed) = self.connections.get_mut(&conn) else {
@@ -429,12 +429,12 @@ impl Tracker {
         };
         let verdict = followed.wanted();
         if verdict == Verdict::Ignore {
-            self.retire(conn, Mode::Ignored, events);
+            self.retire(conn, Mode::Ignored);
             return;
         }
         if verdict != followed.told {
             followed.told = verdict;
-            events.push(Event::Verdict(conn, verdict));
+            self.signals.verdicts.push((conn, verdict));
         }
         if followed.side() == Some(Side::Server)
             && followed.has_data
@@ -442,7 +442,7 @@ impl Tracker {
             && let Some(other) = followed.other
             && self.is_covered(other)
         {
-            self.retire(other, Mode::Shadow, events);
+            self.retire(other, Mode::Shadow);
             if let Some(followed) = self.connections.get_mut(&conn) {
                 followed.is_shadowed = true;
             }
@@ -450,7 +450,7 @@ impl Tracker {
     }
 
     /// Stops parsing a connection; it stays in the table for its process and its end.
-    fn retire(&mut self, conn: ConnId, mode: Mode, events: &mut Vec<Event>) {
+    fn retire(&mut self, conn: ConnId, mode: Mode) {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -472,6 +472,7 @@ impl Tracker {
         if let Some(other) = other.and_then(|other| self.connections.get_mut(&other)) {
             other.other_tls = other.other_tls.or(as_other_tls);
         }
-        events.push(Event::Verdict(conn, Verdict::Ignore));
+        self.events.push(Event::GivenUp(conn));
+        self.signals.verdicts.push((conn, Verdict::Ignore));
     }
 }

@@ -1,38 +1,34 @@
 //! One watched end of one connection: from what it speaks to the parser that reads it.
 //!
-//! In: bytes, gaps and ends of both directions with their times (`pipeline::followed`). Out: `Output`s, and
-//! what the kernel side should do (`Wants`).
+//! In: inputs of both directions (`pipeline::followed`). Out: `Output`s, and what the kernel side should do.
 //! Always: what comes before it is known what the connection speaks is kept and given to the parser that
 //! reads it; a hand-over to another protocol replaces the parser.
 //! Not here: what tells protocols apart (`probe`), their grammars.
 
+use earwitness_common::settings::Verdict;
+
 use crate::model::limits::Limits;
-use crate::model::loss::{Loss, Reason};
 use crate::model::sample::Direction;
 use crate::protocol::exchange::MessageEnd;
-use crate::protocol::held::{Input, Item};
-use crate::protocol::http1::{Http1, Next};
-use crate::protocol::http2::{self, Http2};
-use crate::protocol::meter::Span;
-use crate::protocol::probe::{Probe, Verdict};
+use crate::protocol::http2::Http2;
+use crate::protocol::input::{Input, Piece, Span};
+use crate::protocol::parser::{Around, Next, Parser};
+use crate::protocol::probe::{Found, Probe};
 use crate::protocol::tls::ciphertext::Ciphertext;
-use crate::protocol::websocket::Session;
-use crate::protocol::{Chunk, Hole, Output, Role, Wants};
+use crate::protocol::{Output, Role};
 
 /// One watched end of one connection.
 pub struct Connection {
-    pub(super) mode: Mode,
+    mode: Mode,
     request_direction: Option<Direction>,
     tunnels: u8,
     /// A TLS stream lies on it.
     carried: bool,
 }
 
-pub(super) enum Mode {
+enum Mode {
     Probing(Box<Probe>),
-    Http1(Box<Http1>),
-    Http2(Box<Http2>),
-    WebSocket(Box<Session>),
+    Read(Box<dyn Parser>),
     Tls(Box<Ciphertext>),
     Ignored,
 }
@@ -48,71 +44,41 @@ impl Connection {
         }
     }
 
-    /// Bytes that follow those before in their direction.
-    pub fn bytes(&mut self, d: Direction, c: Chunk<'_>, l: &Limits, out: &mut Vec<Output>) {
-        if c.bytes.is_empty() {
-            return;
+    /// The next input of a direction.
+    pub fn push(
+        &mut self,
+        direction: Direction,
+        input: Input<'_>,
+        limits: &Limits,
+        out: &mut Vec<Output>,
+    ) {
+        if !input.is_empty() {
+            self.take(direction, input, &mut Around { limits, out });
         }
-        let span = Span {
-            rest: c.bytes,
-            time_ns: c.time_ns,
-            turn_start: c.turn_start,
-            call_start: c.call_start,
-            tgid: c.tgid,
-            uid: c.uid,
-        };
-        self.push(d, Input::Bytes(span), l, out);
-    }
-
-    /// A hole that follows the bytes before in its direction.
-    pub fn gap(&mut self, d: Direction, h: Hole, l: &Limits, out: &mut Vec<Output>) {
-        if h.bytes > 0 {
-            self.push(d, Input::Hole(h), l, out);
-        }
-    }
-
-    /// One direction has ended.
-    pub fn end(&mut self, d: Direction, time_ns: u64, l: &Limits, out: &mut Vec<Output>) {
-        self.push(d, Input::End(time_ns), l, out);
     }
 
     /// The socket is gone.
-    pub fn close(&mut self, time_ns: u64, l: &Limits, out: &mut Vec<Output>) {
-        self.tick(time_ns, l, out);
-        self.over(MessageEnd::Truncated, l, out);
+    pub fn close(&mut self, time_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
+        self.tick(time_ns, limits, out);
+        self.over(MessageEnd::Truncated, &mut Around { limits, out });
     }
 
     /// The agent stops: what is under way comes out unfinished.
-    pub fn stop(&mut self, time_ns: u64, l: &Limits, out: &mut Vec<Output>) {
-        self.tick(time_ns, l, out);
-        self.over(MessageEnd::Unfinished, l, out);
+    pub fn stop(&mut self, time_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
+        self.tick(time_ns, limits, out);
+        self.over(MessageEnd::Unfinished, &mut Around { limits, out });
     }
 
     /// Time has passed: resolves waits (`Limits::reorder_ns`).
-    pub fn tick(&mut self, now_ns: u64, l: &Limits, out: &mut Vec<Output>) {
-        match &mut self.mode {
-            Mode::Http1(http) => {
-                http.tick(now_ns, l, out);
-                self.follow(l, out);
-            }
-            Mode::Http2(http) => http.tick(now_ns, l, out),
-            Mode::Tls(ciphertext) => ciphertext.tick(now_ns, out),
-            Mode::Probing(probe) => {
-                if let Some(requests) = probe.tick(now_ns) {
-                    self.join(requests, now_ns, l, out);
-                }
-            }
-            Mode::WebSocket(_) | Mode::Ignored => {}
-        }
+    pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
+        self.pass(now_ns, &mut Around { limits, out });
     }
 
     /// Tells the heads of exchanges whose response began before that time and still goes on, so that no
     /// record waits for an hour.
     pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
-        match &mut self.mode {
-            Mode::Http1(http) => http.open_long(before_ns, out),
-            Mode::Http2(http) => http.open_long(before_ns, out),
-            _ => {}
+        if let Mode::Read(parser) = &mut self.mode {
+            parser.open_long(before_ns, out);
         }
     }
 
@@ -127,13 +93,6 @@ impl Connection {
         }
     }
 
-    /// It is TLS, whatever it looks like.
-    fn be_carried(&mut self) {
-        let mut ciphertext = Ciphertext::joined_late();
-        ciphertext.carry();
-        self.mode = Mode::Tls(Box::new(ciphertext));
-    }
-
     /// What it carries is TLS.
     pub fn tls(&self) -> Option<&Ciphertext> {
         match &self.mode {
@@ -145,23 +104,19 @@ impl Connection {
     /// It is a protocol whose exchanges are told.
     pub fn is_read(&self) -> bool {
         match &self.mode {
-            Mode::Http1(_) | Mode::Http2(_) | Mode::WebSocket(_) => true,
+            Mode::Read(_) => true,
             Mode::Probing(probe) => probe.requests().is_some(),
             Mode::Tls(_) | Mode::Ignored => false,
         }
     }
 
     /// What the kernel side should do.
-    pub fn wants(&self) -> Wants {
+    pub fn wants(&self) -> Verdict {
         match &self.mode {
-            Mode::Probing(_) => Wants::Undecided,
-            Mode::Http1(http) => http.wants(),
-            Mode::Http2(http) => http.wants(),
-            // A hole of unknown place loses the frames.
-            Mode::WebSocket(_) => Wants::Full,
-            Mode::Tls(ciphertext) if ciphertext.is_closed() => Wants::Ignore,
+            Mode::Probing(_) => Verdict::Undecided,
+            Mode::Read(parser) => parser.wants(),
             Mode::Tls(ciphertext) => ciphertext.wants(),
-            Mode::Ignored => Wants::Ignore,
+            Mode::Ignored => Verdict::Ignore,
         }
     }
 
@@ -176,11 +131,10 @@ impl Connection {
     /// Something waits for time to pass.
     pub fn awaits_tick(&self) -> bool {
         match &self.mode {
-            Mode::Http1(http) => http.awaits_tick(),
-            Mode::Http2(http) => http.awaits_tick(),
-            Mode::Tls(ciphertext) => ciphertext.awaits_tick(),
             Mode::Probing(probe) => probe.awaits_tick(),
-            Mode::WebSocket(_) | Mode::Ignored => false,
+            Mode::Read(parser) => parser.awaits_tick(),
+            Mode::Tls(ciphertext) => ciphertext.awaits_tick(),
+            Mode::Ignored => false,
         }
     }
 
@@ -188,147 +142,148 @@ impl Connection {
     pub fn memory_bytes(&self) -> usize {
         match &self.mode {
             Mode::Probing(probe) => size_of::<Probe>() + probe.memory_bytes(),
-            Mode::Http1(http) => size_of::<Http1>() + http.memory_bytes(),
-            Mode::Http2(http) => size_of::<Http2>() + http.memory_bytes(),
-            Mode::WebSocket(session) => size_of::<Session>() + session.memory_bytes(),
-            Mode::Tls(ciphertext) if ciphertext.is_closed() => 0,
-            Mode::Tls(ciphertext) => size_of::<Ciphertext>() + ciphertext.memory_bytes(),
+            Mode::Read(parser) => parser.memory_bytes(),
+            Mode::Tls(ciphertext) => ciphertext.memory_bytes(),
             Mode::Ignored => 0,
         }
     }
 
-    fn push(&mut self, d: Direction, input: Input<'_>, l: &Limits, out: &mut Vec<Output>) {
-        if matches!(self.mode, Mode::Probing(_)) {
-            self.tick(input.time_ns(), l, out);
-        }
-        let role = self.role(d);
-        match &mut self.mode {
-            Mode::Ignored => {}
-            Mode::Tls(ciphertext) => ciphertext.push(d, &input),
-            Mode::WebSocket(session) => match input {
-                Input::Bytes(span) => session.bytes(role, span.chunk(), out),
-                Input::Hole(hole) => session.hole(role, &hole, out),
-                Input::End(_) => {}
-            },
-            Mode::Http1(http) => {
-                if http.awaits_tick() {
-                    http.tick(input.time_ns(), l, out);
-                }
-                http.push(role, input, l, out);
-                self.follow(l, out);
-            }
-            Mode::Http2(http) => {
-                if http.awaits_tick() {
-                    http.tick(input.time_ns(), l, out);
-                }
-                http.push(role, input, l, out);
-                if http.is_hopeless() {
-                    self.over(MessageEnd::Unknown, l, out);
-                    let loss = Loss::hole(Reason::Unparsed, 0);
-                    out.push(Output::Loss(Loss { connections: Some(1), ..loss }));
-                }
-            }
-            Mode::Probing(probe) => match probe.push(d, &input, l) {
-                Verdict::More => {}
-                Verdict::Http1(_) | Verdict::Http2(_) | Verdict::Joined(_) | Verdict::Other
-                    if self.carried =>
-                {
-                    self.be_carried();
-                }
-                Verdict::Http1(requests) => {
-                    let parser = Mode::Http1(Box::new(Http1::new(probe.lost())));
-                    self.parse(parser, requests, (d, input), l, out);
-                }
-                Verdict::Http2(requests) => {
-                    let parser = Mode::Http2(Box::default());
-                    self.parse(parser, requests, (d, input), l, out);
-                }
-                Verdict::Joined(requests) => self.join(requests, input.time_ns(), l, out),
-                Verdict::Tls => self.follow_tls(d, &input),
-                Verdict::Other => {
-                    tell_unfound(probe, out);
-                    self.mode = Mode::Ignored;
-                }
-            },
+    /// Asserts that its parser has counted right.
+    #[cfg(test)]
+    pub fn check(&self) {
+        if let Mode::Read(parser) = &self.mode {
+            parser.check();
         }
     }
 
-    /// It is HTTP, requests going that way: what was kept is parsed, then the last input.
-    fn parse(
+    fn take(&mut self, direction: Direction, input: Input<'_>, around: &mut Around<'_>) {
+        if matches!(self.mode, Mode::Probing(_) | Mode::Read(_)) && self.awaits_tick() {
+            self.pass(input.time_ns(), around);
+        }
+        let role = self.role(direction);
+        match &mut self.mode {
+            Mode::Ignored => {}
+            Mode::Tls(ciphertext) => ciphertext.push(direction, &input),
+            Mode::Read(parser) => {
+                parser.push(role, input, around);
+                self.follow(around);
+            }
+            Mode::Probing(probe) => {
+                let found = probe.push(direction, &input, around.limits);
+                self.found(found, direction, input, around);
+            }
+        }
+    }
+
+    fn pass(&mut self, now_ns: u64, around: &mut Around<'_>) {
+        match &mut self.mode {
+            Mode::Read(parser) => {
+                parser.tick(now_ns, around);
+                self.follow(around);
+            }
+            Mode::Tls(ciphertext) => ciphertext.tick(now_ns, around.out),
+            Mode::Probing(probe) => {
+                if let Some(requests) = probe.tick(now_ns) {
+                    self.join(requests, now_ns, around);
+                }
+            }
+            Mode::Ignored => {}
+        }
+    }
+
+    // === what it speaks ===
+
+    /// Does what has been found asks for. `last`: the input that told.
+    fn found(
         &mut self,
-        parser: Mode,
+        found: Found,
+        direction: Direction,
+        last: Input<'_>,
+        around: &mut Around<'_>,
+    ) {
+        let Mode::Probing(probe) = &mut self.mode else { return };
+        match found {
+            Found::Nothing => {}
+            Found::Tls => self.follow_tls(direction, &last),
+            Found::Protocol(..) | Found::Joined(_) | Found::Other if self.carried => {
+                self.be_carried();
+            }
+            Found::Protocol(protocol, requests) => {
+                let parser = (protocol.parser)(probe.lost());
+                self.read(parser, requests, (direction, last), around);
+            }
+            Found::Joined(requests) => self.join(requests, last.time_ns(), around),
+            Found::Other => {
+                probe.tell_unfound(around);
+                self.mode = Mode::Ignored;
+            }
+        }
+    }
+
+    /// That parser reads it, requests going that way: what was kept, then the last input.
+    fn read(
+        &mut self,
+        parser: Box<dyn Parser>,
         requests: Direction,
-        last: (Direction, Input<'_>),
-        l: &Limits,
-        out: &mut Vec<Output>,
+        (last_direction, last): (Direction, Input<'_>),
+        around: &mut Around<'_>,
     ) {
         self.request_direction = Some(requests);
-        let Mode::Probing(probe) = &mut self.mode else {
-            return;
-        };
-        if let Some((reason, bytes)) = probe.missing() {
-            out.push(Output::Loss(Loss::hole(reason, bytes)));
-        }
+        let Mode::Probing(probe) = &mut self.mode else { return };
+        probe.tell_missing(around);
         let late = probe.lost().is_some();
-        let sides = [requests, requests.reverse()].map(|d| {
-            let side = probe.side(d);
-            (d, side.take(), side.ended_ns)
+        let sides = [requests, requests.reverse()].map(|direction| {
+            let side = probe.side(direction);
+            (direction, side.take(), side.ended_ns)
         });
-        self.mode = parser;
-        let (last_direction, last) = last;
+        self.mode = Mode::Read(parser);
         let mut last = Some(last);
-        for (d, kept, _) in &sides {
+        for (direction, kept, _) in &sides {
             let turn_start = kept.is_none();
             if let Some((span, bytes)) = kept {
                 let span = Span { rest: bytes, turn_start: late || span.turn_start, ..*span };
-                self.push(*d, Input::Bytes(span), l, out);
+                self.take(*direction, Input::Bytes(span), around);
             }
-            if *d == last_direction
+            if *direction == last_direction
                 && let Some(mut input) = last.take()
             {
                 if let Input::Bytes(span) = &mut input {
                     span.turn_start = turn_start && (late || span.turn_start);
                 }
-                self.push(*d, input, l, out);
+                self.take(*direction, input, around);
             }
         }
-        for (d, _, ended_ns) in sides {
+        for (direction, _, ended_ns) in sides {
             if let Some(time_ns) = ended_ns {
-                self.push(d, Input::End(time_ns), l, out);
+                self.take(direction, Input::End(time_ns), around);
             }
         }
     }
 
     /// It is HTTP/2 whose beginning was not seen, requests going that way.
-    fn join(&mut self, requests: Direction, now_ns: u64, l: &Limits, out: &mut Vec<Output>) {
-        let Mode::Probing(probe) = &mut self.mode else {
-            return;
-        };
+    fn join(&mut self, requests: Direction, now_ns: u64, around: &mut Around<'_>) {
+        let Mode::Probing(probe) = &mut self.mode else { return };
         let (Some(search), Some(reason)) = (probe.take_search(), probe.lost()) else {
             return;
         };
         if self.carried {
             return self.be_carried();
         }
-        if let Some((reason, bytes)) = probe.missing() {
-            out.push(Output::Loss(Loss::hole(reason, bytes)));
-        }
+        probe.tell_missing(around);
         self.request_direction = Some(requests);
         let (asking, answering) = search.into_sides(requests);
         let mut http = Box::new(Http2::joined(asking, answering, reason));
-        http.tick(now_ns, l, out);
-        self.mode = Mode::Http2(http);
+        http.tick(now_ns, around);
+        self.mode = Mode::Read(http);
     }
 
     /// It is TLS: what was kept is followed, then the last input.
     fn follow_tls(&mut self, last_direction: Direction, last: &Input<'_>) {
-        let Mode::Probing(probe) = &mut self.mode else {
-            return;
-        };
+        let Mode::Probing(probe) = &mut self.mode else { return };
         let mut ciphertext = Ciphertext::new(last.time_ns());
         for direction in [last_direction.reverse(), last_direction] {
             if let Some((span, bytes)) = probe.side(direction).take() {
-                ciphertext.push(direction, &Input::Bytes(Span { rest: &bytes, ..span }));
+                ciphertext.push(direction, &Input::Bytes(span.with(&bytes)));
             }
         }
         ciphertext.push(last_direction, last);
@@ -338,99 +293,83 @@ impl Connection {
         self.mode = Mode::Tls(Box::new(ciphertext));
     }
 
-    /// Does what the HTTP/1 parser says is next.
-    fn follow(&mut self, l: &Limits, out: &mut Vec<Output>) {
-        let (Mode::Http1(http), Some(requests)) = (&mut self.mode, self.request_direction) else {
-            return;
-        };
-        match http.next() {
-            Next::Stay => {}
-            Next::Ignore => self.mode = Mode::Ignored,
-            Next::Tunnel if self.tunnels >= TUNNELS => self.mode = Mode::Ignored,
-            Next::Tunnel => {
+    /// It is TLS, whatever it looks like.
+    fn be_carried(&mut self) {
+        let mut ciphertext = Ciphertext::joined_late();
+        ciphertext.carry();
+        self.mode = Mode::Tls(Box::new(ciphertext));
+    }
+
+    // === what becomes of it ===
+
+    /// Does what the parser says is next.
+    fn follow(&mut self, around: &mut Around<'_>) {
+        let Mode::Read(parser) = &mut self.mode else { return };
+        let held = match parser.next(around) {
+            Next::Stay => return,
+            Next::Ignore => {
+                self.mode = Mode::Ignored;
+                return;
+            }
+            Next::Probe(_) if self.tunnels >= TUNNELS => {
+                self.mode = Mode::Ignored;
+                return;
+            }
+            Next::Probe(held) => {
                 self.tunnels += 1;
-                let held = held(http, requests);
                 self.mode = Mode::Probing(Box::new(Probe::new(true)));
-                self.resume(held, l, out);
+                held
             }
-            Next::WebSocket => {
-                let (exchange, held) = (http.take_upgraded(), held(http, requests));
-                self.mode = match exchange {
-                    Some(exchange) => Mode::WebSocket(Box::new(Session::open(exchange, 1, l, out))),
-                    None => Mode::Ignored,
-                };
-                self.resume(held, l, out);
+            Next::Become(parser, held) => {
+                self.mode = Mode::Read(parser);
+                held
             }
-            Next::Http2 => {
-                let (request, held) = (http.take_upgraded(), held(http, requests));
-                self.mode = Mode::Http2(Box::new(match request {
-                    Some(request) => Http2::upgraded(request, l, out),
-                    None => Http2::new(),
-                }));
-                self.resume(held, l, out);
-            }
-        }
+        };
+        self.resume(held, around);
     }
 
     /// Takes what has waited for what it is.
-    fn resume(&mut self, held: Vec<(Direction, Item)>, l: &Limits, out: &mut Vec<Output>) {
-        for (direction, item) in held {
-            self.push(direction, item.input(), l, out);
+    fn resume(&mut self, held: Vec<(Role, Piece)>, around: &mut Around<'_>) {
+        let Some(requests) = self.request_direction else { return };
+        for (role, piece) in held {
+            let direction = match role {
+                Role::Request => requests,
+                Role::Response => requests.reverse(),
+            };
+            self.take(direction, piece.input(), around);
         }
     }
 
     /// Nothing more will come.
-    fn over(&mut self, how: MessageEnd, l: &Limits, out: &mut Vec<Output>) {
+    fn over(&mut self, how: MessageEnd, around: &mut Around<'_>) {
         if let Mode::Probing(probe) = &self.mode
             && let Some(requests) = probe.end()
         {
-            self.join(requests, 0, l, out);
+            self.join(requests, 0, around);
         }
         match std::mem::replace(&mut self.mode, Mode::Ignored) {
             Mode::Ignored => {}
-            Mode::Http1(mut http) => http.close(how, l, out),
-            Mode::Http2(mut http) => http.close(how, l, out),
-            Mode::WebSocket(session) => session.close(how, out),
+            Mode::Read(mut parser) => parser.close(how, around),
             // What its handshake has shown is still asked for.
             Mode::Tls(mut ciphertext) => {
-                ciphertext.close(out);
+                ciphertext.close(around.out);
                 self.mode = Mode::Tls(ciphertext);
             }
             Mode::Probing(probe) => {
-                if let Some((reason, bytes)) = probe.missing() {
-                    out.push(Output::Loss(Loss::hole(reason, bytes)));
-                }
+                probe.tell_missing(around);
                 if !self.carried {
-                    tell_unfound(&probe, out);
+                    probe.tell_unfound(around);
                 }
             }
         }
     }
 
-    fn role(&self, d: Direction) -> Role {
-        match self.request_direction == Some(d) {
+    fn role(&self, direction: Direction) -> Role {
+        match self.request_direction == Some(direction) {
             true => Role::Request,
             false => Role::Response,
         }
     }
-}
-
-/// It seemed to be HTTP/2, and that was never certain.
-fn tell_unfound(probe: &Probe, out: &mut Vec<Output>) {
-    for missed in probe.missed().into_iter().flatten() {
-        http2::tell_missed(missed, out);
-    }
-}
-
-/// What has waited for what it is.
-fn held(http: &mut Http1, requests: Direction) -> Vec<(Direction, Item)> {
-    let mut held = Vec::new();
-    for (role, direction) in [(Role::Request, requests), (Role::Response, requests.reverse())] {
-        while let Some(item) = http.take_held(role) {
-            held.push((direction, item));
-        }
-    }
-    held
 }
 
 /// Tunnels within tunnels that are followed.

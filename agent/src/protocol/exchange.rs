@@ -256,8 +256,8 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    /// The head of a request of HTTP/1.
-    pub fn http1(method: &str, target: &[u8], version: Version, fields: Fields) -> Self {
+    /// A head of which nothing else is known.
+    pub fn of(method: &str, target: &[u8], version: Version, fields: Fields) -> Self {
         Self {
             method: Some(method.into()),
             target: Some(target.into()),
@@ -285,25 +285,27 @@ pub struct ResponseHead {
     pub fields: Fields,
 }
 
-/// HTTP version of a message.
+/// What a message says that it is of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Version {
-    /// HTTP/1.0
-    Http10,
-    /// HTTP/1.1
-    Http11,
-    /// HTTP/2
-    Http2,
+pub struct Version {
+    /// Name of the protocol, in small letters: `network.protocol.name`, and its scheme without TLS.
+    pub protocol: &'static str,
+    /// `network.protocol.version`: of HTTP `1.0`, `1.1` or `2`.
+    pub number: &'static str,
+    /// Its scheme inside TLS.
+    pub secure: &'static str,
 }
 
 impl Version {
-    /// `network.protocol.version`: `1.0`, `1.1` or `2`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http10 => "1.0",
-            Self::Http11 => "1.1",
-            Self::Http2 => "2",
-        }
+    /// RFC 1945.
+    pub const HTTP_1_0: Self = Self::http("1.0");
+    /// RFC 9112.
+    pub const HTTP_1_1: Self = Self::http("1.1");
+    /// RFC 9113.
+    pub const HTTP_2: Self = Self::http("2");
+
+    const fn http(number: &'static str) -> Self {
+        Self { protocol: "http", number, secure: "https" }
     }
 }
 

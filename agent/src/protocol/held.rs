@@ -1,109 +1,49 @@
-//! One step of the input of a direction, and steps that wait for the other direction.
+//! Inputs of a direction that wait for the other direction.
 //!
-//! In: spans, holes, the end. Out: the same, in order.
+//! In: inputs. Out: the same, in order.
 //! Always: the owner compares `bytes` with `Limits::held_bytes`; empty means no memory.
 //! Not here: when to wait (`http1`).
 
+use crate::protocol::input::{Input, Piece};
 use std::collections::VecDeque;
-
-use crate::protocol::Hole;
-use crate::protocol::meter::Span;
-
-/// One step of the input of one direction.
-pub enum Input<'a> {
-    /// Bytes.
-    Bytes(Span<'a>),
-    /// Bytes that were not captured.
-    Hole(Hole),
-    /// The end, at that time.
-    End(u64),
-}
 
 /// What waits.
 #[derive(Default)]
 pub struct Held {
-    items: VecDeque<Item>,
+    pieces: VecDeque<Piece>,
     bytes: usize,
     since_ns: u64,
-}
-
-/// An input that owns its bytes.
-pub enum Item {
-    /// See `Input`; the span's `rest` is empty.
-    Bytes(Span<'static>, Box<[u8]>),
-    /// See `Input`.
-    Hole(Hole),
-    /// See `Input`.
-    End(u64),
-}
-
-impl Item {
-    /// The input again.
-    pub fn input(&self) -> Input<'_> {
-        match self {
-            Self::Bytes(span, bytes) => Input::Bytes(Span { rest: bytes, ..*span }),
-            Self::Hole(hole) => Input::Hole(*hole),
-            Self::End(time_ns) => Input::End(*time_ns),
-        }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let bytes = match self {
-            Self::Bytes(_, bytes) => bytes.len(),
-            Self::Hole(_) | Self::End(_) => 0,
-        };
-        bytes + size_of::<Self>()
-    }
-}
-
-impl Input<'_> {
-    /// CLOCK_MONOTONIC.
-    pub fn time_ns(&self) -> u64 {
-        match self {
-            Self::Bytes(span) => span.time_ns,
-            Self::Hole(hole) => hole.time_ns,
-            Self::End(time_ns) => *time_ns,
-        }
-    }
-
-    fn item(self) -> Item {
-        match self {
-            Self::Bytes(span) => Item::Bytes(Span { rest: &[], ..span }, span.rest.into()),
-            Self::Hole(hole) => Item::Hole(hole),
-            Self::End(time_ns) => Item::End(time_ns),
-        }
-    }
 }
 
 impl Held {
     /// Adds an input that came last.
     pub fn push(&mut self, input: Input<'_>) {
-        if self.items.is_empty() {
+        if self.pieces.is_empty() {
             self.since_ns = input.time_ns();
         }
-        let item = input.item();
-        self.bytes += item.memory_bytes();
-        self.items.push_back(item);
+        let piece = Piece::from(input);
+        self.bytes += memory_bytes(&piece);
+        self.pieces.push_back(piece);
     }
 
     /// Puts back what is left of the input that came first.
     pub fn put_back(&mut self, input: Input<'_>) {
-        if self.items.is_empty() {
+        if self.pieces.is_empty() {
             self.since_ns = input.time_ns();
         }
-        let item = input.item();
-        self.bytes += item.memory_bytes();
-        self.items.push_front(item);
+        let piece = Piece::from(input);
+        self.bytes += memory_bytes(&piece);
+        self.pieces.push_front(piece);
     }
 
     /// The input that came first.
-    pub fn pop(&mut self) -> Option<Item> {
-        let item = self.items.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(item.memory_bytes());
-        if self.items.is_empty() {
-            self.items = VecDeque::new();
+    pub fn pop(&mut self) -> Option<Piece> {
+        let piece = self.pieces.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(memory_bytes(&piece));
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
         }
-        Some(item)
+        Some(piece)
     }
 
     /// Memory held, in bytes.
@@ -113,7 +53,7 @@ impl Held {
 
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.pieces.is_empty()
     }
 
     /// How long the first input has waited.
@@ -123,4 +63,8 @@ impl Held {
             false => now_ns.saturating_sub(self.since_ns),
         }
     }
+}
+
+fn memory_bytes(piece: &Piece) -> usize {
+    piece.len_bytes() + size_of::<Piece>()
 }

@@ -9,47 +9,8 @@ use crate::model::loss::Reason;
 use crate::protocol::content::{Content, Read};
 use crate::protocol::exchange::{Gap, Message, MessageEnd};
 use crate::protocol::fields::Fields;
-use crate::protocol::{Chunk, Role, grpc};
-
-/// A piece of one direction on its way through the parser.
-#[derive(Clone, Copy, Debug)]
-pub struct Span<'a> {
-    /// What is not used yet.
-    pub rest: &'a [u8],
-    /// CLOCK_MONOTONIC.
-    pub time_ns: u64,
-    /// `rest` begins where the direction of the connection's traffic changed.
-    pub turn_start: bool,
-    /// `rest` begins where a call of the program did.
-    pub call_start: bool,
-    /// Process.
-    pub tgid: u32,
-    /// Its real user id.
-    pub uid: u32,
-}
-
-impl<'a> Span<'a> {
-    /// The same as bytes that moved.
-    pub fn chunk(self) -> Chunk<'a> {
-        Chunk {
-            time_ns: self.time_ns,
-            bytes: self.rest,
-            call_start: self.call_start,
-            turn_start: self.turn_start,
-            tgid: self.tgid,
-            uid: self.uid,
-        }
-    }
-
-    /// Uses up the first bytes.
-    pub fn take(&mut self, bytes: usize) -> &'a [u8] {
-        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, &[]));
-        self.rest = rest;
-        self.turn_start &= taken.is_empty();
-        self.call_start &= taken.is_empty();
-        taken
-    }
-}
+use crate::protocol::input::Span;
+use crate::protocol::{Role, grpc};
 
 /// What is known of a message apart from its head.
 #[derive(Debug, Default)]

@@ -1,9 +1,9 @@
 //! The one list of protocols, and what their parsers say and are told.
 //!
-//! In: bytes, gaps and ends of both directions with their times (`connection`, from `pipeline::followed`).
-//! Out: `Exchange`, `Loss`, and what the kernel side should do with the connection (`Wants`).
+//! In: bytes, holes and ends of both directions with their times (`input`), from `pipeline::followed` by way
+//! of `connection`. Out: `Output`s.
 //! Always: sans-IO; never fails, never panics, never reads a clock; memory <= `Limits`.
-//! Not here: addresses, processes, redaction.
+//! Not here: what a parser has to be (`parser`), addresses, processes, redaction.
 
 pub mod anomaly;
 pub mod coding;
@@ -16,8 +16,10 @@ pub mod grpc;
 pub mod held;
 pub mod http1;
 pub mod http2;
+pub mod input;
 pub mod kept;
 pub mod meter;
+pub mod parser;
 mod probe;
 pub mod quic;
 pub mod sse;
@@ -25,11 +27,17 @@ pub mod stream_message;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod token;
 pub mod websocket;
 
-use crate::model::loss::{Loss, Reason};
+use crate::model::loss::Loss;
 use crate::protocol::exchange::Exchange;
+use crate::protocol::parser::Protocol;
 use crate::protocol::stream_message::StreamMessage;
+
+/// What is told by its first bytes, and read. TLS, and HTTP/2 of which the beginning was not seen, are
+/// found otherwise (`probe`).
+pub(crate) const PROTOCOLS: &[Protocol] = &[http1::PROTOCOL, http2::PROTOCOL];
 
 /// What a direction carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,40 +48,14 @@ pub enum Role {
     Response,
 }
 
-/// Bytes that moved and were captured.
-#[derive(Clone, Copy, Debug)]
-pub struct Chunk<'a> {
-    /// CLOCK_MONOTONIC.
-    pub time_ns: u64,
-    /// What moved.
-    pub bytes: &'a [u8],
-    /// First piece of its call.
-    pub call_start: bool,
-    /// First piece after bytes moved the other way.
-    pub turn_start: bool,
-    /// Process that made the call.
-    pub tgid: u32,
-    /// Its real user id.
-    pub uid: u32,
-}
-
-/// Bytes that moved and were not captured.
-#[derive(Clone, Copy, Debug)]
-pub struct Hole {
-    /// CLOCK_MONOTONIC.
-    pub time_ns: u64,
-    /// How many.
-    pub bytes: u64,
-    /// Why.
-    pub reason: Reason,
-    /// First piece of its call.
-    pub call_start: bool,
-    /// First piece after bytes moved the other way.
-    pub turn_start: bool,
-    /// Process that made the call.
-    pub tgid: u32,
-    /// Its real user id.
-    pub uid: u32,
+impl Role {
+    /// What the other direction carries.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Request => Self::Response,
+            Self::Response => Self::Request,
+        }
+    }
 }
 
 /// What the parser found.
@@ -85,19 +67,4 @@ pub enum Output {
     Message(Box<StreamMessage>),
     /// Something that is in no exchange.
     Loss(Loss),
-}
-
-/// What the kernel side should do with the connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Wants {
-    /// Send the beginning; it is not known yet what this is.
-    Undecided,
-    /// Send up to the budget of each turn.
-    Capture,
-    /// Send everything: the framing is in the middle of the data.
-    Full,
-    /// Count only: ciphertext, whose plaintext is another connection.
-    Tls,
-    /// Send nothing.
-    Ignore,
 }

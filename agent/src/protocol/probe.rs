@@ -1,30 +1,29 @@
 //! What a connection speaks, while that is not known.
 //!
-//! In: its first bytes, holes and ends. Out: `Verdict`; the bytes are given back to be parsed.
+//! In: its first bytes, holes and ends. Out: `Found`; the bytes are given back to be parsed.
 //! Always: at most `Limits::head_bytes` a direction, and what a search for frames keeps; a connection of
 //! which the beginning was not seen is looked at only where a turn begins, and is given up after `TURNS` of
 //! them, unless it looks like HTTP/2, which takes longer to be told (`http2::search`).
-//! Not here: the grammars (`detect`), what a verdict leads to (`protocol`).
+//! Not here: the grammars (each protocol's), what comes of it (`connection`).
 
 use crate::model::limits::Limits;
-use crate::model::loss::Reason;
+use crate::model::loss::{Loss, Reason};
 use crate::model::sample::Direction;
-use crate::protocol::detect::{self, Match, Matcher};
-use crate::protocol::held::Input;
-use crate::protocol::http2::scout::{Missed, Scout};
+use crate::protocol::detect::{Front, Grammar, Match};
+use crate::protocol::http2;
+use crate::protocol::http2::scout::Scout;
 use crate::protocol::http2::search::Search;
-use crate::protocol::meter::Span;
-use crate::protocol::tls;
+use crate::protocol::input::{Input, Span};
+use crate::protocol::parser::{Around, Protocol};
+use crate::protocol::{PROTOCOLS, Role, tls};
 
-/// What a connection speaks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+/// What a connection was found to speak.
+#[derive(Clone, Copy)]
+pub enum Found {
     /// Cannot be told yet; the input was kept or is of no use.
-    More,
-    /// HTTP/1, requests going that way; the last input is still to be parsed.
-    Http1(Direction),
-    /// HTTP/2, requests going that way; the last input is still to be parsed.
-    Http2(Direction),
+    Nothing,
+    /// That, requests going that way; the last input is still to be parsed.
+    Protocol(&'static Protocol, Direction),
     /// HTTP/2 whose beginning was not seen (`take_search`), requests going that way.
     Joined(Direction),
     /// TLS; the last input is still to be followed.
@@ -60,8 +59,16 @@ pub struct Side {
 struct Kept {
     span: Span<'static>,
     bytes: Vec<u8>,
-    request: Matcher,
-    response: Matcher,
+    /// What it may yet turn out to be.
+    candidates: Vec<Candidate>,
+    tls: Front,
+}
+
+/// A message that may begin here.
+struct Candidate {
+    protocol: &'static Protocol,
+    role: Role,
+    grammar: Box<dyn Grammar>,
 }
 
 impl Probe {
@@ -79,7 +86,7 @@ impl Probe {
     }
 
     /// Takes the next input of a direction.
-    pub fn push(&mut self, direction: Direction, input: &Input<'_>, limits: &Limits) -> Verdict {
+    pub fn push(&mut self, direction: Direction, input: &Input<'_>, limits: &Limits) -> Found {
         match input {
             Input::Bytes(span) => self.bytes(direction, span, limits),
             Input::Hole(hole) => {
@@ -91,7 +98,7 @@ impl Probe {
             }
             Input::End(time_ns) => {
                 self.side(direction).ended_ns = Some(*time_ns);
-                Verdict::More
+                Found::Nothing
             }
         }
     }
@@ -101,9 +108,11 @@ impl Probe {
         self.lost
     }
 
-    /// Holes so far.
-    pub fn missing(&self) -> Option<(Reason, u64)> {
-        self.missing
+    /// Tells the holes so far.
+    pub fn tell_missing(&self, around: &mut Around<'_>) {
+        if let Some((reason, bytes)) = self.missing {
+            around.lose(Loss::hole(reason, bytes));
+        }
     }
 
     /// One direction.
@@ -136,9 +145,12 @@ impl Probe {
         self.search.as_ref()?.requests()
     }
 
-    /// It is not going to be known. What is lost by that, if it seemed to be HTTP/2.
-    pub fn missed(&self) -> Option<[Missed; 2]> {
-        self.search.as_ref()?.missed()
+    /// It is not going to be known: tells what is lost by that, if it seemed to be HTTP/2.
+    pub fn tell_unfound(&self, around: &mut Around<'_>) {
+        let missed = self.search.as_ref().and_then(|search| search.missed());
+        for missed in missed.into_iter().flatten() {
+            http2::tell_missed(missed, around);
+        }
     }
 
     /// The search for HTTP/2.
@@ -155,53 +167,45 @@ impl Probe {
         kept(&self.ingress) + kept(&self.egress) + search
     }
 
-    fn bytes(&mut self, direction: Direction, span: &Span<'_>, limits: &Limits) -> Verdict {
+    fn bytes(&mut self, direction: Direction, span: &Span<'_>, limits: &Limits) -> Found {
         if let Some(reason) = self.lost {
             let search = self.search.get_or_insert_with(|| Box::new(Search::new(reason)));
             search.bytes(direction, *span, limits);
             if let Some(requests) = search.found(Scout::is_far) {
-                return Verdict::Joined(requests);
+                return Found::Joined(requests);
             }
             let is_followed = search.frames(direction) >= FOLLOWED_FRAMES;
             let given_up = self.count_turn(span.turn_start);
-            if is_followed {
-                return given_up;
-            }
-            if given_up != Verdict::More {
+            if is_followed || matches!(given_up, Found::Other) {
                 return given_up;
             }
             if span.turn_start {
                 self.ingress.kept = None;
                 self.egress.kept = None;
             } else if self.side(direction).kept.is_none() {
-                return Verdict::More;
+                return Found::Nothing;
             }
         }
         let late = self.lost.is_some();
         let side = self.side(direction);
-        let kept = side.kept.get_or_insert_with(|| Box::new(Kept::new(span)));
+        let kept = side.kept.get_or_insert_with(|| Box::new(Kept::new(span, late)));
         let room = limits.head_bytes.saturating_sub(kept.bytes.len());
-        match kept.look(span.rest, late) {
-            Look::Request => Verdict::Http1(direction),
-            Look::Response => Verdict::Http1(direction.reverse()),
-            Look::Tls => Verdict::Tls,
-            Look::Http2Client => Verdict::Http2(direction),
-            Look::Http2Server => Verdict::Http2(direction.reverse()),
-            Look::Nothing if late => {
+        match kept.look(direction, span.rest) {
+            Found::Other if late => {
                 side.kept = None;
-                Verdict::More
+                Found::Nothing
             }
-            Look::Nothing => Verdict::Other,
-            Look::Undecided if span.rest.len() > room => {
+            Found::Nothing if span.rest.len() > room => {
                 // Perhaps a request line longer than any head: the response will tell.
                 let bytes = kept.bytes.len() + span.rest.len();
                 self.lose(direction, Reason::Unparsed, bytes as u64);
-                Verdict::More
+                Found::Nothing
             }
-            Look::Undecided => {
+            Found::Nothing => {
                 kept.bytes.extend_from_slice(span.rest);
-                Verdict::More
+                Found::Nothing
             }
+            found => found,
         }
     }
 
@@ -213,7 +217,7 @@ impl Probe {
         self.side(direction).kept = None;
     }
 
-    fn count_turn(&mut self, turn_start: bool) -> Verdict {
+    fn count_turn(&mut self, turn_start: bool) -> Found {
         let directions = [Direction::Ingress, Direction::Egress].into_iter();
         let frames = |search: &Search| directions.map(|d| search.frames(d)).max();
         match self.search.as_deref().and_then(frames).unwrap_or(0) {
@@ -222,8 +226,8 @@ impl Probe {
             _ => self.turns += u16::from(turn_start),
         }
         match self.turns > TURNS || self.hopeful_turns > HOPEFUL_TURNS {
-            true => Verdict::Other,
-            false => Verdict::More,
+            true => Found::Other,
+            false => Found::Nothing,
         }
     }
 }
@@ -236,63 +240,44 @@ impl Side {
     }
 }
 
-/// What bytes begin.
-enum Look {
-    Request,
-    Response,
-    Tls,
-    Http2Client,
-    Http2Server,
-    Undecided,
-    Nothing,
-}
-
 impl Kept {
-    fn new(span: &Span<'_>) -> Self {
+    /// `late`: what came before was not seen.
+    fn new(span: &Span<'_>, late: bool) -> Self {
+        let known = PROTOCOLS.iter().filter(|protocol| !late || protocol.is_told_late);
+        let candidates = known.flat_map(|protocol| {
+            [(Role::Request, protocol.request), (Role::Response, protocol.response)]
+                .map(|(role, grammar)| Candidate { protocol, role, grammar: grammar() })
+        });
         Self {
-            span: Span { rest: &[], ..*span },
+            span: span.with(&[]),
             bytes: Vec::new(),
-            request: Matcher::request(),
-            response: Matcher::response(),
+            candidates: candidates.collect(),
+            // It begins with a handshake; under way, any record may come.
+            tls: Front::new(if late { tls::starts_record } else { tls::starts }),
         }
     }
 
     /// Looks at the bytes that follow the kept ones.
-    fn look(&mut self, bytes: &[u8], late: bool) -> Look {
-        let (request, response) = (self.request.feed(bytes), self.response.feed(bytes));
-        let (tls, http2) = self.magic(bytes, late);
-        match (request, response, tls, http2) {
-            (Match::Yes, ..) => Look::Request,
-            (_, Match::Yes, ..) => Look::Response,
-            (_, _, Match::Yes, _) => Look::Tls,
-            (_, _, _, Match::Yes) if self.is_client(bytes) => Look::Http2Client,
-            (_, _, _, Match::Yes) => Look::Http2Server,
-            (Match::No, Match::No, Match::No, Match::No) => Look::Nothing,
-            _ => Look::Undecided,
+    fn look(&mut self, direction: Direction, bytes: &[u8]) -> Found {
+        let mut left = Vec::new();
+        for mut candidate in std::mem::take(&mut self.candidates) {
+            match candidate.grammar.feed(bytes) {
+                Match::Yes => {
+                    let requests = match candidate.role {
+                        Role::Request => direction,
+                        Role::Response => direction.reverse(),
+                    };
+                    return Found::Protocol(candidate.protocol, requests);
+                }
+                Match::Maybe => left.push(candidate),
+                Match::No => {}
+            }
         }
-    }
-
-    /// Of HTTP/2: only the client's side begins with letters.
-    fn is_client(&self, bytes: &[u8]) -> bool {
-        self.bytes.first().or(bytes.first()) == Some(&b'P')
-    }
-
-    /// Looks at the first bytes of all. TLS begins with a handshake; under way, any record may come.
-    fn magic(&self, bytes: &[u8], late: bool) -> (Match, Match) {
-        if self.bytes.len() >= MAGIC_BYTES {
-            return (Match::No, Match::No);
-        }
-        let mut front = [0; MAGIC_BYTES];
-        let mut length = 0;
-        for (place, byte) in front.iter_mut().zip(self.bytes.iter().chain(bytes)) {
-            *place = *byte;
-            length += 1;
-        }
-        let front = front.get(..length).unwrap_or_default();
-        match late {
-            // HTTP/2 is searched for.
-            true => (tls::starts_record(front), Match::No),
-            false => (detect::starts_tls(front), detect::starts_http2(front)),
+        self.candidates = left;
+        match self.tls.feed(bytes) {
+            Match::Yes => Found::Tls,
+            Match::No if self.candidates.is_empty() => Found::Other,
+            _ => Found::Nothing,
         }
     }
 }
@@ -306,6 +291,3 @@ const HOPEFUL_FRAMES: u32 = 2;
 const CERTAIN_FRAMES: u32 = 32;
 /// Frames in a row after which a turn that looks like the beginning of something else is none.
 const FOLLOWED_FRAMES: u32 = 3;
-
-/// No magic is longer.
-const MAGIC_BYTES: usize = 24;

@@ -152,7 +152,7 @@ fn take(out: &mut Outcome, seq: &mut u64, line: &mut Vec<u8>, line_bytes: &mut u
         *line_bytes += line.len() as u64;
         *seq += 1;
     }
-    out.verdicts.clear();
+    out.signals.verdicts.clear();
 }
 
 struct Pace {

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use live_tests::agent::{self, Agent, Ended};
 use live_tests::clients::wrk;
 use live_tests::compare;
+use live_tests::disk::Disk;
 use live_tests::process::{self, Process};
 use live_tests::record::Record;
 use live_tests::scene::Scene;
@@ -233,12 +234,12 @@ fn named(agent: &mut Agent, pid: u32) -> Result<()> {
 fn full_disk_is_told_and_survived(scene: &Scene) -> Result<()> {
     let disk = Disk::mount(scene, "1m")?;
     let place = Place::tcp()?;
-    let data_dir = disk.0.join("data");
+    let data_dir = disk.path.join("data");
     let config = "[journal]\nsync_ms = 20\n";
     let setup = scene.agent().config(config)?.port(place.port).data_dir(data_dir.clone());
     let mut agent = setup.start()?;
     let wire = place.connect()?;
-    let filler = disk.0.join("filler");
+    let filler = disk.path.join("filler");
     fs::write(&filler, vec![0; 900 << 10])?;
     for number in 0..200 {
         wire.exchange(get(&format!("/full/{number}")), ok("1"))?;
@@ -254,31 +255,6 @@ fn full_disk_is_told_and_survived(scene: &Scene) -> Result<()> {
     let ended = agent.stop()?;
     compare::accounted(201, &ended)?;
     gapless(&ended)
-}
-
-/// A small file system of its own, gone with the test.
-struct Disk(std::path::PathBuf);
-
-impl Disk {
-    fn mount(scene: &Scene, size: &str) -> Result<Self> {
-        let path = scene.path("disk");
-        fs::create_dir(&path)?;
-        let options = format!("size={size},mode=0700");
-        let mut command = process::command("mount")?;
-        command.args(["-t", "tmpfs", "-o", &options, "earwitness-test"]).arg(&path);
-        process::run(&mut command, 10)?.good()?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let unmount = process::command("umount").map(|mut command| {
-            // The agent may still hold files there when a test fails.
-            process::run(command.arg("--lazy").arg(&self.0), 10)
-        });
-        let _ = unmount;
-    }
 }
 
 /// The journal counts from 0 without a gap, as `cat` reads it.

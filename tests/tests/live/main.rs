@@ -19,6 +19,7 @@ mod nginx;
 mod odd;
 mod places;
 mod processes;
+mod sinks;
 mod syscalls;
 mod tls;
 
@@ -73,6 +74,7 @@ fn all() -> Vec<Test> {
         filters::tests(),
         faults::tests(),
         commands::tests(),
+        sinks::tests(),
         tls::tests(),
         modern::tests(),
     ];

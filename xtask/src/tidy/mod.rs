@@ -26,7 +26,7 @@ pub struct Arguments {
     /// Write the generated files anew instead of comparing them.
     #[arg(long)]
     fix: bool,
-    /// Leave the generated files out; comparing them takes a build of the agent.
+    /// Leave the generated files out; comparing them takes a build of its tests.
     #[arg(long, conflicts_with = "fix")]
     quick: bool,
 }
@@ -76,15 +76,15 @@ pub fn check(workspace: &Workspace, mode: Mode) -> Result<()> {
     for question in size::questions(&files) {
         note(format!("question: {}: {}", question.place, question.text));
     }
-    let mut faults = faults(&files);
-    if mode != Mode::Leave {
-        faults.extend(generated::check(workspace, mode)?);
-    }
+    let faults = faults(&files);
     for fault in &faults {
         note(format!("fault: {}: {}", fault.place, fault.text));
     }
     if !faults.is_empty() {
         bail!("tidy found {} faults in {} files", faults.len(), files.len());
+    }
+    if mode != Mode::Leave {
+        generated::check(workspace, mode)?;
     }
     note(format!("{} files are tidy", files.len()));
     Ok(())

@@ -10,6 +10,7 @@ use super::http2::Stream;
 use super::stream_message::Messages;
 use super::value::Text;
 use crate::model::loss::Reason;
+use crate::model::origin::Attribution;
 
 /// How much of the exchange was seen.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -56,22 +57,6 @@ pub struct Gap {
     /// Fields that were left out, since they refer to what was not seen (HPACK); `at` and `bytes` are 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<u32>,
-}
-
-/// How a stream was tied to its socket.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Attribution {
-    /// Plaintext on the socket itself.
-    Socket,
-    /// TLS: the socket was used inside the library's call.
-    Syscall,
-    /// TLS: the same ciphertext went through a memory buffer and the socket.
-    Ciphertext,
-    /// TLS, and it is not known which socket carried it: no address is given.
-    None,
 }
 
 /// What the conventions have no key for.

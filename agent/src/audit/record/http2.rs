@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Side;
 use super::value::Text;
+use crate::model::origin::Side;
 
 /// The stream of an HTTP/2 connection that carried an exchange.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Side;
 use super::message::ContentEncoding;
 use super::value::Text;
+use crate::model::origin::Side;
 
 /// A message within an exchange.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

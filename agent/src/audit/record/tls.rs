@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::value::Text;
+#[cfg(feature = "schema")]
+use crate::model::tls::TlsLibrary;
 
 /// The TLS around an exchange, or of a connection that cannot be read.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -19,9 +21,9 @@ pub struct Tls<'a> {
     /// Cipher suite that was agreed on, by its IANA name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cipher: Option<Text<'a>>,
-    /// Who encrypts and decrypts on this host: `openssl`, `boringssl`, `libressl`, `gnutls`, `nss`, `go`,
-    /// `rustls`.
+    /// Who encrypts and decrypts on this host: one of the examples.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("examples" = TlsLibrary::NAMES)))]
     pub library: Option<Text<'a>>,
     /// Name that the client asked for (SNI).
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use super::check_line;
 use crate::audit::policy::Policy;
 use crate::audit::redact::RedactionConfig;
 use crate::audit::rule::PolicyConfig;
-use crate::audit::testing::{CLOCK, exchange, observer, policy, request, response, tcp};
+use crate::audit::testing::{encoded, exchange, observer, policy, request, response, tcp};
 
 /// Nothing of these may be in the line; `SECRET` stands for a text that no gate would know.
 const SECRET: &str = "c4n4ry-7Qx";
@@ -25,7 +25,7 @@ fn line_of(target: &[u8], request_fields: &str, response_fields: &str, allow: &[
     );
     let debug = format!("{exchange:?}");
     assert!(!debug.contains("c4n4ry"), "{debug}");
-    String::from_utf8(policy.apply(exchange, &tcp(), CLOCK).unwrap().line(1)).unwrap()
+    String::from_utf8(encoded(&policy, &exchange, &tcp()).unwrap().line(1)).unwrap()
 }
 
 #[test]
@@ -134,7 +134,7 @@ proptest! {
         let fields =
             [b"Via: ", &*value, b"\nUser-Agent: ", &*value, b"\nCookie: c4n4ry"].concat();
         let exchange = exchange(Some(request("GET", &target, &fields)), Some(response(200, &fields)));
-        let line = policy().apply(exchange, &tcp(), CLOCK).unwrap().line(1);
+        let line = encoded(&policy(), &exchange, &tcp()).unwrap().line(1);
         let line = String::from_utf8(line).unwrap();
         prop_assert!(!line.contains("c4n4ry"));
         prop_assert!(!line.chars().any(char::is_control));

@@ -120,7 +120,7 @@ impl Opening {
 
     /// Whose TLS it is.
     pub(super) fn of_library(&mut self, name: &str) -> Result<()> {
-        let library = TlsLibrary::ALL.into_iter().find(|library| library.name() == name);
+        let library = TlsLibrary::ALL.iter().find(|library| library.name() == name);
         self.head.library = library.ok_or_else(|| format!("`{name}` is no TLS library"))?.number();
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! From captures written by hand to records: what the connections of a host mean to each other.
 
+use std::io::Cursor;
+
 use serde_json::Value;
 
 use super::*;
@@ -20,7 +22,7 @@ const EXCHANGE: &str = r#" > "GET /a HTTP/1.1\r\n" "Host: a\r\n\r\n"
 
 /// Records of a text, in order.
 fn records(text: &str) -> Vec<Value> {
-    let mut reader = Reader::of_bytes(text::compile(text).unwrap()).unwrap();
+    let mut reader = Reader::new(Cursor::new(text::compile(text).unwrap())).unwrap();
     let mut out = Vec::new();
     replay_all(&mut reader, &Config::default(), &mut 0, &mut out).unwrap();
     out.split(|&byte| byte == b'\n')

@@ -10,6 +10,8 @@ use earwitness_common::tls::{
     OP_TAKEN, OP_WRITE, QUEUED, SIZE_32, SIZE_BY_FIFTH, SIZE_BY_POINTER,
 };
 
+use crate::model::tls::TlsLibrary;
+
 /// What is known of a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -49,6 +51,12 @@ pub enum When {
     Always,
     /// Only in processes whose TLS goes through memory buffers.
     Buffers,
+}
+
+impl Group {
+    /// Those that a library has by itself, and that its symbols name.
+    pub const NAMED: [(Self, TlsLibrary); 2] =
+        [(Self::GnuTls, TlsLibrary::GnuTls), (Self::Nss, TlsLibrary::Nss)];
 }
 
 impl Row {

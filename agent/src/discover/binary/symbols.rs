@@ -110,19 +110,18 @@ impl Names {
         let does = |group, op| has(&|row: &Row| row.group == group && row.mainly(op));
         let is_whole = |group| does(group, OP_READ) && does(group, OP_WRITE);
         let is = |mark| self.marks.contains(&mark);
-        let (library, kept) = match () {
-            () if is_whole(Group::Ssl) && !is(Mark::UsesGnuTls) => {
-                let relative =
-                    if is(Mark::LibreSsl) { TlsLibrary::LibreSsl } else { TlsLibrary::OpenSsl };
-                let library = if is(Mark::BoringSsl) { TlsLibrary::BoringSsl } else { relative };
-                (library, &[Group::Ssl, Group::Buffers][..])
-            }
-            () if is_whole(Group::GnuTls) => (TlsLibrary::GnuTls, &[Group::GnuTls][..]),
-            () if is_whole(Group::Nss) => (TlsLibrary::Nss, &[Group::Nss][..]),
-            () if has(&|row| row.group == Group::Buffers) => {
-                (TlsLibrary::OpenSsl, &[Group::Buffers][..])
-            }
-            () => return None,
+        let named = || Group::NAMED.into_iter().find(|&(group, _)| is_whole(group));
+        let (library, kept) = if is_whole(Group::Ssl) && !is(Mark::UsesGnuTls) {
+            let relative =
+                if is(Mark::LibreSsl) { TlsLibrary::LibreSsl } else { TlsLibrary::OpenSsl };
+            let library = if is(Mark::BoringSsl) { TlsLibrary::BoringSsl } else { relative };
+            (library, [Group::Ssl, Group::Buffers])
+        } else if let Some((group, library)) = named() {
+            (library, [group; 2])
+        } else if has(&|row| row.group == Group::Buffers) {
+            (TlsLibrary::OpenSsl, [Group::Buffers; 2])
+        } else {
+            return None;
         };
         self.functions.retain(|_, function| kept.contains(&function.row().group));
         let point = |(offset, function)| Point { function, offset, returns: Vec::new() };

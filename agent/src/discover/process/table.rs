@@ -56,6 +56,7 @@ impl Entry {
 }
 
 impl Table {
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -72,10 +73,6 @@ impl Table {
             is_settled: !entry.is_inherited || entry.is_ended,
             version: entry.version,
         })
-    }
-
-    pub(super) fn all_given(&self) -> Vec<Arc<Process>> {
-        self.entries.values().filter_map(|entry| entry.given.clone()).collect()
     }
 
     /// Replaces whatever was known of that process id.

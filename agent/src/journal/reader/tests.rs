@@ -150,6 +150,38 @@ fn following_begins_at_the_end() {
 }
 
 #[test]
+fn reading_begins_at_any_record() {
+    for segment_bytes in [1, 1_000, 1 << 20] {
+        let directory = filled(20, segment_bytes);
+        for seq in 0..=20 {
+            let mut reader = Reader::open_at(directory.path(), seq).unwrap();
+            let expected = sequence(20).split_off(usize::try_from(seq).unwrap());
+            assert_eq!(read_rest(&mut reader), expected, "{segment_bytes} {seq}");
+            reader.sync().unwrap();
+        }
+        let mut ahead = Reader::open_at(directory.path(), 22).unwrap();
+        assert_eq!(read_rest(&mut ahead), Vec::<String>::new());
+        let mut journal = journal(&directory, segment_bytes);
+        for n in 20..24 {
+            journal.append(&exchange(n));
+        }
+        journal.close().unwrap();
+        assert_eq!(read_rest(&mut ahead), ["22 /22", "23 /23"]);
+    }
+}
+
+#[test]
+fn a_record_that_is_missing_where_reading_begins_is_told() {
+    let directory = filled(20, 1_000);
+    let segments = found(&directory);
+    segments[..3].iter().for_each(|segment| fs::remove_file(&segment.path).unwrap());
+    let first = segments[3].first_seq;
+    let mut reader = Reader::open_at(directory.path(), 1).unwrap();
+    let expected = format!("! 0 record {first} follows where 1 should be");
+    assert_eq!(read_rest(&mut reader)[..2], [expected, format!("{first} /{first}")]);
+}
+
+#[test]
 fn a_line_is_given_only_when_it_is_whole() {
     let directory = filled(2, 1 << 20);
     let mut reader = Reader::open(directory.path(), &Bounds::default()).unwrap();

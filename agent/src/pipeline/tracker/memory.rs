@@ -27,7 +27,7 @@ impl Tracker {
     }
 
     /// Gives up the connection that holds most while all together hold too much.
-    pub(super) fn keep_limit(&mut self, now_ns: u64, events: &mut Vec<Event>) {
+    pub(super) fn keep_limit(&mut self, now_ns: u64) {
         while self.held_bytes > self.memory_bytes {
             let largest = self.connections.values().max_by_key(|followed| followed.held_bytes);
             let Some(conn) = largest.map(|followed| followed.open.conn) else {
@@ -38,9 +38,9 @@ impl Tracker {
                 let side = followed.side().unwrap_or(Side::Server);
                 Box::new(followed.origin(side, followed.own.clone(), None))
             });
-            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::MemoryLimit, 0) };
-            events.push(Event::Loss(loss, origin));
-            self.retire(conn, Mode::Ignored, events);
+            let loss = Loss::connection(Reason::MemoryLimit);
+            self.events.push(Event::Loss(loss, origin));
+            self.retire(conn, Mode::Ignored);
         }
     }
 }

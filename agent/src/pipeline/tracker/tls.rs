@@ -17,7 +17,7 @@ use crate::protocol::connection::Connection;
 
 impl Tracker {
     /// The socket of a TLS stream has become known.
-    pub(super) fn place(&mut self, open: Box<Open>, events: &mut Vec<Event>) {
+    pub(super) fn place(&mut self, open: Box<Open>) {
         let (conn, time_ns) = (open.conn, open.time_ns);
         let left_out = open.filter == FilterState::LeftOut;
         let other = self.ends.add(&open);
@@ -33,18 +33,18 @@ impl Tracker {
             *followed.open = Open { time_ns, ..*open };
         }
         self.link(conn, other);
-        self.stack(conn, events);
+        self.stack(conn);
         if left_out {
             if let Some(followed) = self.connections.get_mut(&conn) {
                 drop(followed.release());
             }
-            self.retire(conn, Mode::Ignored, events);
+            self.retire(conn, Mode::Ignored);
         }
-        self.release(conn, time_ns, events);
+        self.release(conn, time_ns);
     }
 
     /// Puts a TLS stream on what carries it.
-    pub(super) fn stack(&mut self, conn: ConnId, events: &mut Vec<Event>) {
+    pub(super) fn stack(&mut self, conn: ConnId) {
         let below = self.connections.get(&conn).and_then(Followed::below);
         let Some(carrier) = below.and_then(|below| self.connections.get_mut(&below)) else {
             return;
@@ -64,18 +64,18 @@ impl Tracker {
         if let Some(followed) = self.connections.get(&conn)
             && followed.is_nested()
         {
-            events.push(Event::Nested(followed.open.tgid));
+            self.signals.nested.push(followed.open.tgid);
         }
         if let Some(followed) = self.connections.get(&conn)
             && self.is_late(followed)
         {
-            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::BeforeAttach, 0) };
+            let loss = Loss::connection(Reason::BeforeAttach);
             let side = followed.side().unwrap_or(Side::Server);
             let origin = followed.origin(side, followed.own.clone(), None);
-            events.push(Event::Loss(loss, Some(Box::new(origin))));
+            self.events.push(Event::Loss(loss, Some(Box::new(origin))));
         }
         self.account(carrier);
-        self.steer(carrier, false, events);
+        self.steer(carrier, false);
         self.told_by_server(conn);
     }
 
@@ -106,7 +106,7 @@ impl Tracker {
     }
 
     /// Looks at what has come before the socket was known, or without its ever becoming known.
-    pub(super) fn release(&mut self, conn: ConnId, now_ns: u64, events: &mut Vec<Event>) {
+    pub(super) fn release(&mut self, conn: ConnId, now_ns: u64) {
         let Some(followed) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -115,17 +115,17 @@ impl Tracker {
             if !held.is_empty() {
                 let side = followed.side_by(&held, &self.limits).unwrap_or(Side::Server);
                 let origin = followed.origin(side, followed.own.clone(), None);
-                let loss = Loss { connections: Some(1), ..Loss::hole(Reason::UnplacedTls, 0) };
-                events.push(Event::Loss(loss, Some(Box::new(origin))));
+                let loss = Loss::connection(Reason::UnplacedTls);
+                self.events.push(Event::Loss(loss, Some(Box::new(origin))));
             }
-            self.retire(conn, Mode::Ignored, events);
+            self.retire(conn, Mode::Ignored);
             return;
         }
         for held in &held {
-            self.data(&held.data(), events);
+            self.data(&held.data());
         }
         if !held.is_empty() {
-            self.settle(conn, now_ns, events);
+            self.settle(conn, now_ns);
         }
     }
 

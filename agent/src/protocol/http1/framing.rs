@@ -51,7 +51,8 @@ impl Method {
 /// Framing of a request. `suspicious`: a damaged line may have been one of its framing fields.
 pub fn of_request(head: &RequestHead, suspicious: bool, notes: &mut Vec<Anomaly>) -> Framing {
     let facts = Facts::of(&head.fields);
-    let hosts_expected = facts.hosts == 1 || (facts.hosts == 0 && head.version == Version::Http10);
+    let hosts_expected =
+        facts.hosts == 1 || (facts.hosts == 0 && head.version == Version::HTTP_1_0);
     if !hosts_expected {
         note(notes, Anomaly::InvalidHost);
     }
@@ -156,7 +157,7 @@ impl Facts {
         if codings.other {
             note(notes, Anomaly::UnknownTransferCoding);
         }
-        if version == Version::Http10 {
+        if version == Version::HTTP_1_0 {
             note(notes, Anomaly::TransferEncodingInHttp10);
         }
         if has_length || codings.fields > 1 || codings.chunked > 1 || codings.obfuscated {

@@ -11,14 +11,15 @@ use std::borrow::Cow;
 
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
-use crate::protocol::Hole;
 use crate::protocol::anomaly::Anomaly;
-use crate::protocol::detect::{Match, Matcher};
+use crate::protocol::detect::{Grammar, Match};
 use crate::protocol::exchange::MessageEnd;
 use crate::protocol::http1::chunked::{Chunked, Progress};
 use crate::protocol::http1::framing::Framing;
 use crate::protocol::http1::head;
-use crate::protocol::meter::{Meter, Span};
+use crate::protocol::http1::start::Matcher;
+use crate::protocol::input::{Hole, Span};
+use crate::protocol::meter::Meter;
 
 /// What one look at a span gave.
 pub enum Step<'a> {
@@ -42,6 +43,8 @@ pub struct Ended {
     pub body_bytes: Option<u64>,
     /// What was odd.
     pub note: Option<Anomaly>,
+    /// What is known of its bytes.
+    pub meter: Meter,
 }
 
 /// What a hole did.
@@ -266,7 +269,8 @@ impl Half {
         };
         let note = self.note();
         self.state = State::Start;
-        Some(Ended { end, body_bytes: so_far.filter(|_| end != MessageEnd::Unknown), note })
+        let body_bytes = so_far.filter(|_| end != MessageEnd::Unknown);
+        Some(Ended { end, body_bytes, note, meter: std::mem::take(&mut self.meter) })
     }
 
     /// The stream has ended, or the agent stops (`how`): what that makes of the message.

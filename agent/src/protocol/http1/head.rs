@@ -13,10 +13,10 @@ use memchr::memchr_iter;
 
 use crate::model::limits::Limits;
 use crate::protocol::anomaly::{Anomaly, note};
-use crate::protocol::detect::METHOD_BYTES;
 use crate::protocol::exchange::{RequestHead, ResponseHead, Version};
 use crate::protocol::fields::Fields;
 use crate::protocol::http1::lenient;
+use crate::protocol::token::METHOD_BYTES;
 
 /// A head and what was odd about it.
 pub struct Parsed<H> {
@@ -84,8 +84,8 @@ fn check_line_ends(bytes: &[u8], notes: &mut Vec<Anomaly>) {
 /// The version with that second digit; later minor versions are read as 1.1 (RFC 9110 section 2.5).
 pub fn version(minor: u8) -> Version {
     match minor {
-        0 => Version::Http10,
-        _ => Version::Http11,
+        0 => Version::HTTP_1_0,
+        _ => Version::HTTP_1_1,
     }
 }
 
@@ -108,7 +108,7 @@ fn strict_request<'a>(
     check_target(target.as_bytes(), &mut notes);
     check_line_ends(bytes, &mut notes);
     Some(Parsed {
-        head: RequestHead::http1(
+        head: RequestHead::of(
             method,
             target.as_bytes(),
             version(minor),

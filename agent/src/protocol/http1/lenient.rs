@@ -2,7 +2,7 @@
 //!
 //! In: a whole head that `httparse` refused, or the front of one. Out: `Parsed`.
 //! Always: whatever is left out or changed is noted; `suspicious` if it may have framed the body.
-//! Agrees with `detect::Matcher` on what a start line is.
+//! Agrees with `start::Matcher` on what a start line is.
 //! Not here: well-formed heads (`head`).
 
 use std::ops::Range;
@@ -11,11 +11,11 @@ use memchr::{memchr, memchr_iter, memrchr2};
 
 use crate::model::limits::Limits;
 use crate::protocol::anomaly::{Anomaly, note};
-use crate::protocol::detect::{METHOD_BYTES, is_space, is_token};
 use crate::protocol::exchange::{RequestHead, ResponseHead};
 use crate::protocol::fields::Fields;
 use crate::protocol::http1::framing::contains;
 use crate::protocol::http1::head::{Parsed, check_target, version};
+use crate::protocol::token::{METHOD_BYTES, is_space, is_token};
 
 /// Parses a request as far as possible. `None`: it does not begin with a request line.
 pub fn request(bytes: &[u8], limits: &Limits) -> Option<Parsed<RequestHead>> {
@@ -26,7 +26,7 @@ pub fn request(bytes: &[u8], limits: &Limits) -> Option<Parsed<RequestHead>> {
     check_line_ends(bytes, &mut notes);
     let read = read_fields(rest, limits, &mut notes);
     Some(Parsed {
-        head: RequestHead::http1(method, target, version(minor), read.fields),
+        head: RequestHead::of(method, target, version(minor), read.fields),
         notes,
         suspicious: read.suspicious,
     })

@@ -3,10 +3,10 @@
 //! In: bytes, holes and ends with their role (`protocol`). Out: exchanges, losses, `Next`.
 //! Always: same exchanges however the bytes were cut; a response waits for its request at most
 //! `Limits::reorder_ns` and `Limits::held_bytes`; nothing is paired on a guess.
-//! Not here: whether it is HTTP (`detect`). Source: RFC 9112.
+//! Not here: whether it is HTTP (`probe`). Source: RFC 9112.
 //!
-//! `half` follows one direction, `head` and `lenient` read heads, `framing` and `chunked` find a
-//! body's end, `meter` counts, `pair` joins, `held` keeps what came too early; `request` and
+//! `start` tells where a message begins, `half` follows one direction, `head` and `lenient` read heads, `framing` and `chunked` find a
+//! body's end, `meter` counts, `pair` joins, `trust` says on what belief, `held` keeps what came too early; `request` and
 //! `response` say what a step of a direction means.
 
 pub mod chunked;
@@ -15,32 +15,49 @@ pub mod framing;
 pub mod half;
 pub mod head;
 pub mod lenient;
+mod missing;
 pub mod pair;
 mod request;
 mod response;
+pub mod start;
+mod trust;
 
-use crate::model::limits::Limits;
+use earwitness_common::settings::Verdict;
+
 use crate::model::loss::{Loss, Reason};
-use crate::protocol::detect::Matcher;
 use crate::protocol::exchange::{Exchange, MessageEnd};
-use crate::protocol::held::{Held, Input, Item};
+use crate::protocol::held::Held;
 use crate::protocol::http1::flight::Offer;
 use crate::protocol::http1::half::Half;
-use crate::protocol::http1::pair::{Missing, Pair, Place, Stand};
-use crate::protocol::{Output, Role, Wants};
+use crate::protocol::http1::missing::{Missing, Place, Stand};
+use crate::protocol::http1::pair::Pair;
+use crate::protocol::http1::start::Matcher;
+use crate::protocol::http2::Http2;
+use crate::protocol::input::{Input, Piece};
+use crate::protocol::parser::{Around, Next, Parser, Protocol};
+use crate::protocol::websocket::Session;
+use crate::protocol::{Output, Role};
 
-/// What becomes of the connection.
+/// How it is told.
+pub const PROTOCOL: Protocol = Protocol {
+    request: || Box::new(Matcher::request()),
+    response: || Box::new(Matcher::response()),
+    is_told_late: true,
+    parser: |lost| Box::new(Http1::new(lost)),
+};
+
+/// What follows on the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Next {
-    /// It goes on as HTTP/1.
-    Stay,
-    /// What follows is not ours to read.
-    Ignore,
-    /// What follows is HTTP/2 (`take_upgraded`, `take_held`).
+enum After {
+    /// More of HTTP/1.
+    Http1,
+    /// What is not ours to read.
+    Unread,
+    /// HTTP/2, which answers the request `upgraded`.
     Http2,
-    /// What follows is WebSocket (`take_upgraded`, `take_held`).
+    /// WebSocket, after the handshake `upgraded`.
     WebSocket,
-    /// What follows may be anything (`take_held`).
+    /// It may be anything.
     Tunnel,
 }
 
@@ -51,7 +68,7 @@ pub struct Http1 {
     pair: Pair,
     held_request: Held,
     held_response: Held,
-    next: Next,
+    after: After,
     /// The exchange that goes on: HTTP/2 answers its request, or it was WebSocket's handshake.
     upgraded: Option<Box<Exchange>>,
     /// Nothing is waited for any more.
@@ -62,12 +79,6 @@ pub struct Http1 {
     barren_turns: u8,
     /// Turns for which the kernel side should capture everything.
     crowded_turns: u8,
-}
-
-/// What every step needs besides the input.
-struct Around<'a> {
-    limits: &'a Limits,
-    out: &'a mut Vec<Output>,
 }
 
 impl Http1 {
@@ -87,7 +98,7 @@ impl Http1 {
             pair,
             held_request: Held::default(),
             held_response: Held::default(),
-            next: Next::Stay,
+            after: After::Http1,
             upgraded: None,
             hurry: false,
             closing: false,
@@ -95,89 +106,87 @@ impl Http1 {
             crowded_turns: 0,
         }
     }
+}
 
-    /// Takes the next input of a direction.
-    pub fn push(&mut self, role: Role, input: Input<'_>, limits: &Limits, out: &mut Vec<Output>) {
-        let mut around = Around { limits, out };
+impl Parser for Http1 {
+    fn push(&mut self, role: Role, input: Input<'_>, around: &mut Around<'_>) {
         match self.held(role).is_empty() {
-            true => self.run(role, input, &mut around),
+            true => self.run(role, input, around),
             false => self.hold(role, input),
         }
-        self.drain(&mut around);
-        self.bound(&mut around);
+        self.drain(around);
+        self.bound(around);
     }
 
-    /// Time has passed.
-    pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
-        self.pair.tick(now_ns, limits, out);
-        if self.held_response.waited_ns(now_ns) >= limits.reorder_ns {
-            self.stop_waiting(&mut Around { limits, out });
+    fn tick(&mut self, now_ns: u64, around: &mut Around<'_>) {
+        self.pair.tick(now_ns, around);
+        if self.held_response.waited_ns(now_ns) >= around.limits.reorder_ns {
+            self.stop_waiting(around);
         }
     }
 
-    /// Tells the heads of an exchange that has gone on for long.
-    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+    fn awaits_tick(&self) -> bool {
+        !self.held_response.is_empty() || self.pair.awaits_tick()
+    }
+
+    fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
         let since_ns = self.pair.answered_since_ns();
         if since_ns.is_some_and(|since_ns| since_ns < before_ns) && self.response.in_body() {
             self.pair.open(out);
         }
     }
 
-    /// Both directions have ended (`Truncated`), or the agent ends (`Unfinished`).
-    pub fn close(&mut self, how: MessageEnd, limits: &Limits, out: &mut Vec<Output>) {
-        let mut around = Around { limits, out };
+    fn close(&mut self, how: MessageEnd, around: &mut Around<'_>) {
         self.closing = true;
-        self.stop_waiting(&mut around);
-        self.end_request(how, &mut around);
-        self.end_response(how, &mut around);
-        self.report_skipped(Role::Request, around.out);
-        self.report_skipped(Role::Response, around.out);
+        self.stop_waiting(around);
+        self.end_request(how, around);
+        self.end_response(how, around);
+        self.report_skipped(Role::Request, around);
+        self.report_skipped(Role::Response, around);
         let reason = (how == MessageEnd::Unfinished).then_some(Reason::AgentStop);
         self.pair.close(reason, around.out);
     }
 
-    /// What becomes of the connection. Not `Stay`: everything is given out that is known.
-    pub fn next(&self) -> Next {
-        self.next
-    }
-
-    /// The request that HTTP/2 answers, or the handshake of WebSocket.
-    pub fn take_upgraded(&mut self) -> Option<Box<Exchange>> {
-        self.upgraded.take()
-    }
-
-    /// The input that belongs to what comes after HTTP/1.
-    pub fn take_held(&mut self, role: Role) -> Option<Item> {
-        self.held_mut(role).pop()
-    }
-
-    /// What the kernel side should do.
-    pub fn wants(&self) -> Wants {
-        let large = self.request.is_large_chunked() || self.response.is_large_chunked();
-        match large || self.crowded_turns > 0 {
-            true => Wants::Full,
-            false => Wants::Capture,
+    fn next(&mut self, around: &mut Around<'_>) -> Next {
+        match (self.after, self.upgraded.take()) {
+            (After::Http1, _) => Next::Stay,
+            (After::Tunnel, _) => Next::Probe(self.take_held()),
+            (After::WebSocket, Some(exchange)) => {
+                let session = Session::open(exchange, 1, around);
+                Next::Become(Box::new(session), self.take_held())
+            }
+            (After::Http2, Some(request)) => {
+                let http2 = Http2::upgraded(request, around);
+                Next::Become(Box::new(http2), self.take_held())
+            }
+            (After::Http2, None) => Next::Become(Box::<Http2>::default(), self.take_held()),
+            (After::WebSocket, None) | (After::Unread, _) => Next::Ignore,
         }
     }
 
-    /// Whether `tick` has something to decide.
-    pub fn awaits_tick(&self) -> bool {
-        !self.held_response.is_empty() || self.pair.awaits_tick()
+    fn wants(&self) -> Verdict {
+        let large = self.request.is_large_chunked() || self.response.is_large_chunked();
+        match large || self.crowded_turns > 0 {
+            true => Verdict::Full,
+            false => Verdict::Capture,
+        }
     }
 
-    /// Memory held on the heap, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        self.request.memory_bytes()
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.request.memory_bytes()
             + self.response.memory_bytes()
             + self.pair.memory_bytes()
             + self.held_request.memory_bytes()
             + self.held_response.memory_bytes()
     }
+}
 
+impl Http1 {
     // === waiting ===
 
     fn run(&mut self, role: Role, input: Input<'_>, around: &mut Around<'_>) {
-        if self.next != Next::Stay {
+        if self.after != After::Http1 {
             return self.held_mut(role).push(input);
         }
         match (role, input) {
@@ -237,12 +246,12 @@ impl Http1 {
 
     fn drain_one(&mut self, role: Role, around: &mut Around<'_>) -> bool {
         let mut moved = false;
-        while self.next == Next::Stay
+        while self.after == After::Http1
             && self.is_open(role)
-            && let Some(item) = self.held_mut(role).pop()
+            && let Some(piece) = self.held_mut(role).pop()
         {
             moved = true;
-            self.run(role, item.input(), around);
+            self.run(role, piece.input(), around);
         }
         moved
     }
@@ -254,7 +263,7 @@ impl Http1 {
     }
 
     fn bound(&mut self, around: &mut Around<'_>) {
-        if self.next != Next::Stay {
+        if self.after != After::Http1 {
             return;
         }
         if self.held_response.memory_bytes() > around.limits.held_bytes {
@@ -266,7 +275,7 @@ impl Http1 {
             let missing =
                 Missing { reason: Reason::MemoryLimit, place: Place::Between, turn_start: false };
             self.lose_requests(missing, around);
-            push_loss(around.out, Loss::hole(Reason::MemoryLimit, held_bytes as u64));
+            around.lose(Loss::hole(Reason::MemoryLimit, held_bytes as u64));
         }
     }
 
@@ -282,26 +291,37 @@ impl Http1 {
     }
 
     /// A head was understood: the direction is in step.
-    fn found(&mut self, role: Role, out: &mut Vec<Output>) {
+    fn found(&mut self, role: Role, around: &mut Around<'_>) {
         self.barren_turns = 0;
-        self.report_skipped(role, out);
+        self.report_skipped(role, around);
     }
 
     /// A turn did not begin with a message although nothing else is known to be under way.
     fn barren(&mut self, around: &mut Around<'_>) {
         self.barren_turns += 1;
         if self.barren_turns >= BARREN_TURNS {
-            self.next = Next::Ignore;
-            self.close(MessageEnd::Unknown, around.limits, around.out);
+            self.after = After::Unread;
+            self.close(MessageEnd::Unknown, around);
         }
     }
 
-    fn report_skipped(&mut self, role: Role, out: &mut Vec<Output>) {
+    fn report_skipped(&mut self, role: Role, around: &mut Around<'_>) {
         let skipped = self.half_mut(role).take_skipped();
         if let Some((reason, bytes)) = skipped.filter(|&(reason, _)| reason != Reason::BeforeAttach)
         {
-            push_loss(out, Loss::hole(reason, bytes));
+            around.lose(Loss::hole(reason, bytes));
         }
+    }
+
+    /// The input that belongs to what comes after HTTP/1.
+    fn take_held(&mut self) -> Vec<(Role, Piece)> {
+        let mut held = Vec::new();
+        for role in [Role::Request, Role::Response] {
+            while let Some(piece) = self.held_mut(role).pop() {
+                held.push((role, piece));
+            }
+        }
+        held
     }
 
     fn half_mut(&mut self, role: Role) -> &mut Half {
@@ -324,10 +344,6 @@ impl Http1 {
             Role::Response => &mut self.held_response,
         }
     }
-}
-
-fn push_loss(out: &mut Vec<Output>, loss: Loss) {
-    out.push(Output::Loss(loss));
 }
 
 /// Turns without a message after which a connection that was HTTP is given up.

@@ -8,55 +8,16 @@
 
 use std::collections::VecDeque;
 
-use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::exchange::{Exchange, Message, MessageEnd, Part, RequestHead, ResponseHead};
 use crate::protocol::http1::flight::{Flight, Offer, alone, split, weight};
 use crate::protocol::http1::framing::Method;
 use crate::protocol::http1::half::Ended;
-use crate::protocol::meter::Meter;
+use crate::protocol::http1::missing::{Missing, Place, Stand};
+use crate::protocol::http1::trust::Trust;
+use crate::protocol::parser::Around;
 use crate::protocol::{Output, stream_message};
-
-/// Where the direction of the responses stands when a request begins.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stand {
-    /// Between two messages.
-    Between,
-    /// Waits for a turn that begins with a response.
-    Lost,
-    /// Within a message.
-    Within,
-}
-
-/// Something that was lost in one direction.
-#[derive(Clone, Copy, Debug)]
-pub struct Missing {
-    /// Why.
-    pub reason: Reason,
-    /// Where it began.
-    pub place: Place,
-    /// It began a turn.
-    pub turn_start: bool,
-}
-
-/// Where a loss began.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Place {
-    /// Between two messages: what was lost began with a message.
-    Between,
-    /// Within a head.
-    Head,
-    /// Within a body.
-    Body,
-}
-
-impl Missing {
-    /// We could not follow the stream, from that place on.
-    pub fn unparsed(place: Place) -> Self {
-        Self { reason: Reason::Unparsed, place, turn_start: false }
-    }
-}
 
 /// Requests that wait for their responses.
 ///
@@ -74,14 +35,7 @@ pub struct Pair {
     fog: Option<Reason>,
     /// What was paired since the last fog, while it may yet prove wrong.
     doubts: Option<Doubts>,
-    /// Times that it proved wrong.
-    contradictions: u8,
-    /// Turns that began with a request while nothing was outstanding.
-    clean_turns: u8,
-    /// Whether turns begin with a request while another is outstanding, so that they prove nothing.
-    overlap: Overlap,
-    /// Turns until they are believed again, after beliefs proved wrong or requests came crowded.
-    distrust: u16,
+    trust: Trust,
     /// The last response was an interim one.
     interim_last: bool,
     /// No response can come any more.
@@ -90,19 +44,6 @@ pub struct Pair {
     held_bytes: usize,
     /// Exchanges that have been told, or begun to be.
     told: u64,
-}
-
-/// What is known of requests that do not wait for responses.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Overlap {
-    /// Nothing.
-    #[default]
-    Unseen,
-    /// One came while another was outstanding: or else the response was lost, and its direction will
-    /// tell before anything else comes there.
-    Suspected,
-    /// The response came later, and nothing of it was lost.
-    Seen,
 }
 
 /// Pairs that rest on the belief that requests wait for responses. A client that always has two
@@ -131,12 +72,11 @@ impl Pair {
         notes: Vec<Anomaly>,
         at_turn: bool,
         stand: Stand,
-        limits: &Limits,
-        out: &mut Vec<Output>,
+        around: &mut Around<'_>,
     ) {
-        let mut stray = self.admit(&request, at_turn, stand, out);
+        let mut stray = self.admit(&request, at_turn, stand, around.out);
         let mut flight = Flight::new(request, notes);
-        if stray.is_none() && self.flights.len() >= limits.pipelined {
+        if stray.is_none() && self.flights.len() >= around.limits.pipelined {
             flight.exchange.anomalies.push(Anomaly::TooManyPipelined);
             self.fog = Some(Reason::MemoryLimit);
             stray = self.fog;
@@ -149,19 +89,12 @@ impl Pair {
     }
 
     /// The request that came last is over.
-    pub fn request_over(&mut self, meter: Meter, ended: Ended, out: &mut Vec<Output>) {
+    pub fn request_over(&mut self, ended: Ended, out: &mut Vec<Output>) {
         if let Some(flight) = self.flights.back_mut().filter(|flight| !flight.request_over) {
             flight.request_over = true;
-            let exchange = &mut flight.exchange;
-            if let Some(request) = &mut exchange.request {
-                meter.close(request, ended.end, ended.body_bytes);
-                self.last_ns = self.last_ns.max(request.last_ns);
-            }
-            let truncated = ended.end == MessageEnd::Truncated;
-            let truncated = truncated.then_some(Anomaly::RequestTruncated);
-            for anomaly in ended.note.into_iter().chain(truncated) {
-                note(&mut exchange.anomalies, anomaly);
-            }
+            let Exchange { request, anomalies, .. } = &mut *flight.exchange;
+            let last_ns = close(request, anomalies, ended, Anomaly::RequestTruncated);
+            self.last_ns = self.last_ns.max(last_ns);
         }
         self.settle(out);
     }
@@ -170,14 +103,14 @@ impl Pair {
     pub fn request_lost(&mut self, missing: Missing, out: &mut Vec<Output>) {
         let outstanding = self.outstanding();
         if missing.place == Place::Between && outstanding {
-            self.crowded();
+            self.trust.crowd();
             if missing.turn_start {
-                self.suspect_overlap();
+                self.trust.suspect_overlap();
             }
         }
         match outstanding {
             false if missing.turn_start => self.clean_turn(out),
-            true if missing.place != Place::Body && !self.is_trusted() => self.refute(out),
+            true if missing.place != Place::Body && !self.trust.is_proven() => self.refute(out),
             _ => {}
         }
         self.fog.get_or_insert(missing.reason);
@@ -255,9 +188,7 @@ impl Pair {
             self.orphan = Some(exchange);
             return;
         }
-        if self.overlap == Overlap::Suspected {
-            self.overlap = Overlap::Seen;
-        }
+        self.trust.answer();
         if let Some(flight) = self.flights.front_mut() {
             let before = weight(&flight.exchange);
             flight.answer(response, notes);
@@ -266,10 +197,8 @@ impl Pair {
     }
 
     /// The response under way is over.
-    pub fn response_over(&mut self, meter: Meter, ended: Ended, out: &mut Vec<Output>) {
-        let orphan = self.orphan.take();
-        let is_orphan = orphan.is_some();
-        let mut orphan = orphan;
+    pub fn response_over(&mut self, ended: Ended, out: &mut Vec<Output>) {
+        let mut orphan = self.orphan.take();
         let exchange = match (&mut orphan, self.flights.front_mut()) {
             (Some(exchange), _) => exchange,
             (None, Some(flight)) => {
@@ -278,16 +207,10 @@ impl Pair {
             }
             (None, None) => return,
         };
-        if let Some(response) = &mut exchange.response {
-            meter.close(response, ended.end, ended.body_bytes);
-            self.last_ns = self.last_ns.max(response.last_ns);
-        }
-        let truncated = ended.end == MessageEnd::Truncated;
-        let truncated = truncated.then_some(Anomaly::ResponseTruncated);
-        for anomaly in ended.note.into_iter().chain(truncated) {
-            note(&mut exchange.anomalies, anomaly);
-        }
-        match orphan.filter(|_| is_orphan) {
+        let Exchange { response, anomalies, .. } = &mut **exchange;
+        let last_ns = close(response, anomalies, ended, Anomaly::ResponseTruncated);
+        self.last_ns = self.last_ns.max(last_ns);
+        match orphan {
             Some(exchange) => self.emit(exchange, out),
             None => self.settle(out),
         }
@@ -297,11 +220,9 @@ impl Pair {
     pub fn response_lost(&mut self, missing: Missing, out: &mut Vec<Output>) {
         let waiting = self.flights.iter().filter(|flight| flight.expects_response());
         if waiting.count() > 1 {
-            self.crowded();
+            self.trust.crowd();
         }
-        if self.overlap == Overlap::Suspected {
-            self.overlap = Overlap::Unseen;
-        }
+        self.trust.lose_answer();
         if missing.place != Place::Body {
             self.refute(out);
         }
@@ -324,10 +245,10 @@ impl Pair {
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
+    pub fn tick(&mut self, now_ns: u64, around: &mut Around<'_>) {
         let since_ns = now_ns.saturating_sub(self.last_ns);
-        if self.awaits_tick() && since_ns >= limits.reorder_ns {
-            self.confirm(out);
+        if self.awaits_tick() && since_ns >= around.limits.reorder_ns {
+            self.confirm(around.out);
         }
     }
 
@@ -407,8 +328,8 @@ impl Pair {
         self.last_ns = self.last_ns.max(request.first_ns);
         if !at_turn {
             if outstanding {
-                self.crowded();
-                if !self.is_trusted() {
+                self.trust.crowd();
+                if !self.trust.is_proven() {
                     self.contradict(out);
                 }
             }
@@ -420,20 +341,16 @@ impl Pair {
             false => {}
         }
         if self.fog.is_none() && self.doubts.is_none() {
-            if outstanding {
-                self.suspect_overlap();
-            }
-            self.clean_turns = self.clean_turns.saturating_add(u8::from(!outstanding));
+            self.trust.turn(outstanding);
         }
         let reason = self.fog?;
-        self.distrust = self.distrust.saturating_sub(1);
-        let orderly = self.distrust == 0 && self.overlap == Overlap::Unseen;
+        let orderly = self.trust.turn_in_fog();
         let in_step = !self.outstanding() && stand != Stand::Within && !self.interim_last;
         if !in_step || !(orderly || quiet_ns >= QUIET_NS) {
             return Some(reason);
         }
         self.fog = None;
-        let turns = if self.is_trusted() { 1 } else { PROOF_TURNS };
+        let turns = self.trust.proof_turns();
         self.doubts.get_or_insert_with(|| Doubts { reason, turns, pairs: Vec::new() });
         None
     }
@@ -443,15 +360,10 @@ impl Pair {
         if let Some(doubts) = &mut self.doubts {
             doubts.turns = doubts.turns.saturating_sub(1);
             if doubts.turns == 0 {
-                self.clean_turns = self.clean_turns.max(CLEAN_TURNS);
+                self.trust.prove();
                 self.confirm(out);
             }
         }
-    }
-
-    /// The connection has shown that its requests wait for responses.
-    fn is_trusted(&self) -> bool {
-        self.clean_turns >= CLEAN_TURNS
     }
 
     /// The pairs made since the fog stand.
@@ -465,32 +377,9 @@ impl Pair {
     /// Something came that cannot be if the pairs made since the fog are right.
     fn contradict(&mut self, out: &mut Vec<Output>) {
         if self.doubts.is_some() {
-            self.contradictions = self.contradictions.saturating_add(1);
-            if self.contradictions >= CONTRADICTIONS {
-                self.doubt_turns();
-            }
+            self.trust.contradict();
             self.refute(out);
         }
-    }
-
-    /// Requests came, or may have come, without waiting for the response.
-    fn crowded(&mut self) {
-        if !self.is_trusted() {
-            self.doubt_turns();
-        }
-    }
-
-    /// A turn began with a request while another was outstanding.
-    fn suspect_overlap(&mut self) {
-        if self.overlap == Overlap::Unseen {
-            self.overlap = Overlap::Suspected;
-        }
-    }
-
-    /// Turns are not believed for a while, each time for longer.
-    fn doubt_turns(&mut self) {
-        self.contradictions = self.contradictions.saturating_add(1);
-        self.distrust = DISTRUST_TURNS << self.contradictions.min(DISTRUST_DOUBLINGS);
     }
 
     /// The pairs made since the fog cannot stand: request and response come out alone.
@@ -551,20 +440,21 @@ impl Pair {
     }
 }
 
-/// Turns that must have begun cleanly before pipelining is believed to keep to turns.
-const CLEAN_TURNS: u8 = 2;
-
-/// Turns that prove a pairing on a connection of which nothing else is known.
-const PROOF_TURNS: u8 = 8;
-
-/// Wrong beliefs after which turns are not believed for a while.
-const CONTRADICTIONS: u8 = 3;
-
-/// The shortest such while, in turns, before it is doubled.
-const DISTRUST_TURNS: u16 = 8;
-
-/// Most doublings.
-const DISTRUST_DOUBLINGS: u8 = 7;
+/// Ends a message. Returns when its last byte moved.
+fn close<H>(
+    message: &mut Option<Message<H>>,
+    anomalies: &mut Vec<Anomaly>,
+    ended: Ended,
+    truncated: Anomaly,
+) -> u64 {
+    let truncated = (ended.end == MessageEnd::Truncated).then_some(truncated);
+    for anomaly in ended.note.into_iter().chain(truncated) {
+        note(anomalies, anomaly);
+    }
+    let Some(message) = message else { return 0 };
+    ended.meter.close(message, ended.end, ended.body_bytes);
+    message.last_ns
+}
 
 /// After so long without a byte either way, nothing is outstanding.
 const QUIET_NS: u64 = 1_000_000_000;

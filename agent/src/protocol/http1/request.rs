@@ -7,15 +7,15 @@
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::exchange::{MessageEnd, RequestHead};
-use crate::protocol::held::Input;
 use crate::protocol::http1::framing::{self, Framing};
-use crate::protocol::http1::half::{Ended, Missed, Step};
+use crate::protocol::http1::half::{Missed, Step};
 use crate::protocol::http1::head::{self, Parsed};
 use crate::protocol::http1::lenient;
-use crate::protocol::http1::pair::{Missing, Place};
-use crate::protocol::http1::{Around, Http1, Next, push_loss};
-use crate::protocol::meter::Span;
-use crate::protocol::{Hole, Output, Role};
+use crate::protocol::http1::missing::{Missing, Place};
+use crate::protocol::http1::{After, Http1};
+use crate::protocol::input::{Hole, Input, Span};
+use crate::protocol::parser::Around;
+use crate::protocol::{Output, Role};
 
 impl Http1 {
     pub(super) fn request_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
@@ -23,9 +23,9 @@ impl Http1 {
             if span.turn_start && self.request.should_probe() {
                 self.request.probe();
             }
-            if self.next != Next::Stay || !self.is_open(Role::Request) {
+            if self.after != After::Http1 || !self.is_open(Role::Request) {
                 // It came before the response that it waits for, so that turn proves nothing.
-                span.turn_start &= self.next != Next::Stay;
+                span.turn_start &= self.after != After::Http1;
                 return self.held_request.put_back(Input::Bytes(span));
             }
             match self.request.step(&mut span, around.limits) {
@@ -36,7 +36,7 @@ impl Http1 {
                 },
                 Step::LongHead(front) => self.long_request(&front, &mut span, around),
                 Step::Over(ended) => {
-                    self.request_over(ended, around);
+                    self.pair.request_over(ended, around.out);
                     if self.request.lost().is_some() {
                         let missing = Missing::unparsed(Place::Body);
                         self.pair.request_lost(missing, around.out);
@@ -59,7 +59,7 @@ impl Http1 {
         match self.request.hole(&hole) {
             Missed::Inside => return,
             Missed::Over(ended, beyond) => {
-                self.request_over(ended, around);
+                self.pair.request_over(ended, around.out);
                 if beyond == 0 {
                     return;
                 }
@@ -68,7 +68,7 @@ impl Http1 {
             Missed::Broken => {
                 place = Place::Body;
                 if let Some(ended) = self.request.end(MessageEnd::Unknown) {
-                    self.request_over(ended, around);
+                    self.pair.request_over(ended, around.out);
                 }
             }
             Missed::InHead(front) => {
@@ -77,7 +77,7 @@ impl Http1 {
             }
             Missed::Between | Missed::Lost => {}
         }
-        push_loss(around.out, Loss::hole(reason, lost_bytes));
+        around.lose(Loss::hole(reason, lost_bytes));
         let missing = Missing { reason, place, turn_start: hole.turn_start };
         self.lose_requests(missing, around);
     }
@@ -87,13 +87,8 @@ impl Http1 {
         if let Some(front) = self.request.take_front() {
             self.cut_request(&front, how, around);
         } else if let Some(ended) = self.request.finish(how) {
-            self.request_over(ended, around);
+            self.pair.request_over(ended, around.out);
         }
-    }
-
-    pub(super) fn request_over(&mut self, ended: Ended, around: &mut Around<'_>) {
-        let meter = std::mem::take(&mut self.request.meter);
-        self.pair.request_over(meter, ended, around.out);
     }
 
     /// Requests may be missing from here on.
@@ -112,7 +107,7 @@ impl Http1 {
     ) {
         let Parsed { head, mut notes, suspicious } = parsed;
         let framing = framing.unwrap_or_else(|| framing::of_request(&head, suspicious, &mut notes));
-        self.found(Role::Request, around.out);
+        self.found(Role::Request, around);
         let at_turn = self.request.meter.at_turn;
         if at_turn {
             self.end_stale_response(around);
@@ -123,9 +118,9 @@ impl Http1 {
         let stand = self.stand();
         self.request.meter.expect(&head.fields, Role::Request, around.limits);
         let message = self.request.meter.open(head, head_bytes);
-        self.pair.request(message, notes, at_turn, stand, around.limits, around.out);
+        self.pair.request(message, notes, at_turn, stand, around);
         if let Some(ended) = self.request.begin(framing) {
-            self.request_over(ended, around);
+            self.pair.request_over(ended, around.out);
         }
     }
 
@@ -162,7 +157,7 @@ impl Http1 {
             Some(parsed) => {
                 self.open_request(parsed, front.len(), Some(Framing::Unknown), around);
                 if let Some(ended) = self.request.end(how) {
-                    self.request_over(ended, around);
+                    self.pair.request_over(ended, around.out);
                 }
             }
             None if self.request.lost().is_none() => around.out.push(unreadable(front)),
@@ -177,7 +172,7 @@ impl Http1 {
         if (unsure || self.response.is_murky())
             && let Some(ended) = self.response.end(MessageEnd::Unknown)
         {
-            self.response_over(ended, around);
+            self.pair.response_over(ended, around.out);
             self.response.lose(Reason::Unparsed);
         }
     }
@@ -187,7 +182,7 @@ impl Http1 {
         if self.request.is_murky()
             && let Some(ended) = self.request.end(MessageEnd::Unknown)
         {
-            self.request_over(ended, around);
+            self.pair.request_over(ended, around.out);
             self.lose_requests(Missing::unparsed(Place::Body), around);
         }
     }
@@ -195,9 +190,7 @@ impl Http1 {
 
 /// One message that cannot even be named; its bytes, unless they are reported as passed over.
 pub(super) fn unreadable(front: &[u8]) -> Output {
-    let mut loss = Loss::hole(Reason::Unparsed, front.len() as u64);
-    loss.exchanges = Some(1);
-    Output::Loss(loss)
+    Output::Loss(Loss::exchange(Reason::Unparsed, front.len() as u64))
 }
 
 /// Turns for which everything is captured after a request did not wait for a response.

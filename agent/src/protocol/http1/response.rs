@@ -6,19 +6,21 @@
 
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::anomaly::{Anomaly, note};
-use crate::protocol::detect::{Match, Matcher};
+use crate::protocol::detect::{Grammar, Match};
 use crate::protocol::exchange::{MessageEnd, ResponseHead};
-use crate::protocol::held::Input;
 use crate::protocol::http1::flight::Offer;
 use crate::protocol::http1::framing::{self, Framing, Method};
 use crate::protocol::http1::half::{Ended, Missed, Step};
 use crate::protocol::http1::head::{self, Parsed};
 use crate::protocol::http1::lenient;
-use crate::protocol::http1::pair::{Missing, Place};
+use crate::protocol::http1::missing::{Missing, Place};
 use crate::protocol::http1::request::unreadable;
-use crate::protocol::http1::{Around, Http1, Next, push_loss};
-use crate::protocol::meter::{Meter, Span};
-use crate::protocol::{Hole, Output, Role};
+use crate::protocol::http1::start::Matcher;
+use crate::protocol::http1::{After, Http1};
+use crate::protocol::input::{Hole, Input, Span};
+use crate::protocol::meter::Meter;
+use crate::protocol::parser::Around;
+use crate::protocol::{Output, Role};
 
 impl Http1 {
     pub(super) fn response_bytes(&mut self, mut span: Span<'_>, around: &mut Around<'_>) {
@@ -26,7 +28,7 @@ impl Http1 {
             if span.turn_start {
                 self.look_for_response(&span, around);
             }
-            if self.next != Next::Stay || !self.is_open(Role::Response) {
+            if self.after != After::Http1 || !self.is_open(Role::Response) {
                 return self.held_response.put_back(Input::Bytes(span));
             }
             match self.response.step(&mut span, around.limits) {
@@ -37,7 +39,7 @@ impl Http1 {
                 },
                 Step::LongHead(front) => self.long_response(&front, &mut span, around),
                 Step::Over(ended) => {
-                    self.response_over(ended, around);
+                    self.pair.response_over(ended, around.out);
                     if self.response.lost().is_some() {
                         let missing = Missing::unparsed(Place::Body);
                         self.pair.response_lost(missing, around.out);
@@ -78,7 +80,7 @@ impl Http1 {
         match missed {
             Missed::Inside => return,
             Missed::Over(ended, beyond) => {
-                self.response_over(ended, around);
+                self.pair.response_over(ended, around.out);
                 if beyond == 0 {
                     return;
                 }
@@ -87,7 +89,7 @@ impl Http1 {
             Missed::Broken => {
                 place = Place::Body;
                 if let Some(ended) = self.response.end(MessageEnd::Unknown) {
-                    self.response_over(ended, around);
+                    self.pair.response_over(ended, around.out);
                 }
             }
             Missed::InHead(front) => {
@@ -96,7 +98,7 @@ impl Http1 {
             }
             Missed::Between | Missed::Lost => {}
         }
-        push_loss(around.out, Loss::hole(reason, lost_bytes));
+        around.lose(Loss::hole(reason, lost_bytes));
         self.response.lose(reason);
         let missing = Missing { reason, place, turn_start: hole.turn_start };
         self.pair.response_lost(missing, around.out);
@@ -107,16 +109,11 @@ impl Http1 {
         if let Some(front) = self.response.take_front() {
             self.cut_response(&front, how, around);
         } else if let Some(ended) = self.response.finish(how) {
-            self.response_over(ended, around);
+            self.pair.response_over(ended, around.out);
         }
         if how == MessageEnd::Truncated {
             self.pair.response_end(around.out);
         }
-    }
-
-    pub(super) fn response_over(&mut self, ended: Ended, around: &mut Around<'_>) {
-        let meter = std::mem::take(&mut self.response.meter);
-        self.pair.response_over(meter, ended, around.out);
     }
 
     /// `framing`: what it is although the fields may say otherwise.
@@ -129,8 +126,8 @@ impl Http1 {
     ) {
         let status = parsed.head.status.unwrap_or_default();
         let hand_over = self.hand_over(&parsed.head);
-        self.found(Role::Response, around.out);
-        if status < 200 && hand_over == Next::Stay {
+        self.found(Role::Response, around);
+        if status < 200 && hand_over == After::Http1 {
             self.pair.interim(status);
             self.response.begin(framing.unwrap_or(Framing::Empty));
             return;
@@ -138,18 +135,18 @@ impl Http1 {
         let Parsed { head, mut notes, suspicious } = parsed;
         let method = self.pair.method();
         let framing = match (hand_over, framing) {
-            (Next::Stay, None) => framing::of_response(&head, method, suspicious, &mut notes),
-            (Next::Stay, Some(framing)) => framing,
+            (After::Http1, None) => framing::of_response(&head, method, suspicious, &mut notes),
+            (After::Http1, Some(framing)) => framing,
             _ => Framing::Empty,
         };
         if self.pair.answers().is_some() {
             self.end_murky_request(around);
         }
-        if hand_over == Next::Ignore && upgrades_to(&head, b"h2c") {
+        if hand_over == After::Unread && upgrades_to(&head, b"h2c") {
             self.response.begin(Framing::Empty);
             return self.leave_for_http2(around);
         }
-        if hand_over == Next::Ignore && upgrades_to(&head, b"websocket") {
+        if hand_over == After::Unread && upgrades_to(&head, b"websocket") {
             return self.leave_for_websocket(head, notes, around);
         }
         if framing != Framing::Empty {
@@ -161,32 +158,31 @@ impl Http1 {
             self.pair.open(around.out);
         }
         if let Some(ended) = self.response.begin(framing) {
-            self.response_over(ended, around);
+            self.pair.response_over(ended, around.out);
         }
         match hand_over {
-            Next::Stay => {}
+            After::Http1 => {}
             _ => self.leave(hand_over, around),
         }
     }
 
     /// What a response makes of the connection (RFC 9110 sections 9.3.6 and 15.2.2).
-    fn hand_over(&self, head: &ResponseHead) -> Next {
+    fn hand_over(&self, head: &ResponseHead) -> After {
         match (self.pair.answers(), head.status.unwrap_or_default()) {
-            (Some(flight), 200..=299) if flight.method == Method::Connect => Next::Tunnel,
-            (Some(flight), 101) if flight.offer == Some(Offer::Upgrade) => Next::Ignore,
-            (None, 101) => Next::Ignore,
-            _ => Next::Stay,
+            (Some(flight), 200..=299) if flight.method == Method::Connect => After::Tunnel,
+            (Some(flight), 101) if flight.offer == Some(Offer::Upgrade) => After::Unread,
+            (None, 101) => After::Unread,
+            _ => After::Http1,
         }
     }
 
     /// HTTP/1 is over on this connection.
-    fn leave(&mut self, next: Next, around: &mut Around<'_>) {
+    fn leave(&mut self, after: After, around: &mut Around<'_>) {
         self.end_request(MessageEnd::Unknown, around);
         self.pair.close(None, around.out);
-        self.next = next;
-        if next == Next::Ignore {
-            let loss = Loss { connections: Some(1), ..Loss::hole(Reason::Upgraded, 0) };
-            push_loss(around.out, loss);
+        self.after = after;
+        if after == After::Unread {
+            around.lose(Loss::connection(Reason::Upgraded));
         }
     }
 
@@ -197,7 +193,7 @@ impl Http1 {
         if let Some(exchange) = &mut self.upgraded {
             exchange.interim.push(101);
         }
-        self.leave(Next::Http2, around);
+        self.leave(After::Http2, around);
     }
 
     /// The handshake of WebSocket is over (RFC 6455 section 4.2.2).
@@ -220,14 +216,16 @@ impl Http1 {
                 for anomaly in notes {
                     note(&mut exchange.anomalies, anomaly);
                 }
-                self.leave(Next::WebSocket, around);
+                self.leave(After::WebSocket, around);
             }
             // Its request was lost: what was agreed is not known.
             None => {
                 self.pair.response(response, notes, around.out);
-                let ended = Ended { end: MessageEnd::Whole, body_bytes: Some(0), note: None };
-                self.pair.response_over(Meter::default(), ended, around.out);
-                self.leave(Next::Ignore, around);
+                let meter = Meter::default();
+                let ended =
+                    Ended { end: MessageEnd::Whole, body_bytes: Some(0), note: None, meter };
+                self.pair.response_over(ended, around.out);
+                self.leave(After::Unread, around);
             }
         }
     }
@@ -244,7 +242,7 @@ impl Http1 {
             && Matcher::response().feed(span.rest) == Match::Yes
             && let Some(ended) = self.response.end(MessageEnd::Unknown)
         {
-            self.response_over(ended, around);
+            self.pair.response_over(ended, around.out);
             self.response.lose(Reason::Unparsed);
         }
         if self.response.should_probe() {
@@ -294,7 +292,7 @@ impl Http1 {
             Some(parsed) => {
                 self.open_response(parsed, front.len(), Some(Framing::Unknown), around);
                 if let Some(ended) = self.response.end(how) {
-                    self.response_over(ended, around);
+                    self.pair.response_over(ended, around.out);
                 }
             }
             None if self.response.lost().is_none() && !self.pair.outstanding() => {

@@ -4,6 +4,8 @@
 //! Always: length and type are what the bytes say; nothing is guessed from them.
 //! Not here: payloads (`reader`), field blocks (`hpack`). Source: RFC 9113 sections 4.1 and 6.
 
+use crate::protocol::detect::{Match, starts_as};
+
 /// Length of a frame header, in bytes.
 pub const HEAD_BYTES: usize = 9;
 
@@ -162,6 +164,21 @@ pub const MOST_ALLOWED_BYTES: u32 = (1 << 24) - 1;
 const SETTINGS_BYTES: u32 = 32 * 6;
 
 const STREAM_BITS: u32 = 0x7fff_ffff;
+
+/// A connection's first bytes, of its client: the preface (RFC 9113 section 3.4). All but its last blanks
+/// are enough: with others it is broken HTTP/2.
+pub fn starts_preface(bytes: &[u8]) -> Match {
+    starts_as(bytes, PREFACE.trim_ascii_end())
+}
+
+/// A connection's first bytes, of its server: a SETTINGS frame (RFC 9113 sections 3.4 and 6.5).
+pub fn starts_settings(bytes: &[u8]) -> Match {
+    match bytes {
+        [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0 => Match::Yes,
+        [0, 0, _, rest @ ..] => starts_as(rest, &[4, 0, 0, 0, 0, 0]).and_unsure(),
+        _ => starts_as(bytes, &[0, 0, 0]).and_unsure(),
+    }
+}
 
 #[cfg(test)]
 mod tests {

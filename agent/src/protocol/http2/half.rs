@@ -12,9 +12,9 @@ use super::hpack::Decoder;
 use super::reader::{Piece, Reader};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
-use crate::protocol::Hole;
 use crate::protocol::anomaly::Anomaly;
-use crate::protocol::meter::{Meter, Span};
+use crate::protocol::input::{Hole, Span};
+use crate::protocol::meter::Meter;
 
 /// What one look at a span gave.
 pub enum Step<'a> {

@@ -6,10 +6,10 @@
 
 use super::hpack::list::HeaderList;
 use crate::protocol::anomaly::{Anomaly, note};
-use crate::protocol::detect::{METHOD_BYTES, is_space, is_token};
 use crate::protocol::exchange::{RequestHead, ResponseHead, Version};
 use crate::protocol::fields::Fields;
 use crate::protocol::http1::head::check_target;
+use crate::protocol::token::{METHOD_BYTES, is_space, is_token};
 
 /// A field block, taken apart.
 #[derive(Default)]
@@ -127,7 +127,7 @@ impl<'a> Head<'a> {
             target: target.filter(|target| !target.is_empty()).map(Box::from),
             authority: self.authority.filter(|authority| !authority.is_empty()).map(Box::from),
             protocol,
-            version: Version::Http2,
+            version: Version::HTTP_2,
             fields: self.fields,
         };
         (head, self.notes)
@@ -139,7 +139,7 @@ impl<'a> Head<'a> {
         if status.is_none() && (is_whole || self.status.is_some()) || self.is_request() {
             note(&mut self.notes, Anomaly::InvalidPseudoHeader);
         }
-        (ResponseHead { status, version: Version::Http2, fields: self.fields }, self.notes)
+        (ResponseHead { status, version: Version::HTTP_2, fields: self.fields }, self.notes)
     }
 
     fn pseudo(&mut self, name: &[u8], value: &'a [u8]) {

@@ -26,7 +26,7 @@ pub mod tape;
 pub mod tunnels;
 
 use chain::About;
-use frame::{HEAD_BYTES, MOST_BYTES};
+use frame::{HEAD_BYTES, MOST_BYTES, starts_preface, starts_settings};
 use half::{Half, Settings, Step};
 use head::{Head, Shape};
 use hpack::Decoder;
@@ -36,13 +36,23 @@ use scout::{Missed, Scout};
 use stream::{Block, Stream};
 use streams::Streams;
 
-use crate::model::limits::Limits;
+use earwitness_common::settings::Verdict;
+
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::anomaly::Anomaly;
+use crate::protocol::detect::Front;
 use crate::protocol::exchange::{Exchange, MessageEnd, Reset, Unknown};
-use crate::protocol::held::Input;
-use crate::protocol::meter::Span;
-use crate::protocol::{Hole, Output, Role, Wants};
+use crate::protocol::input::{Hole, Input, Span};
+use crate::protocol::parser::{Around, Next, Parser, Protocol};
+use crate::protocol::{Output, Role};
+
+/// How it is told.
+pub const PROTOCOL: Protocol = Protocol {
+    request: || Box::new(Front::new(starts_preface)),
+    response: || Box::new(Front::new(starts_settings)),
+    is_told_late: false,
+    parser: |_| Box::<Http2>::default(),
+};
 
 /// One connection.
 pub struct Http2 {
@@ -70,12 +80,6 @@ enum State {
     Lost(Box<Scout>),
 }
 
-/// What every step needs besides the input.
-struct Around<'a> {
-    limits: &'a Limits,
-    out: &'a mut Vec<Output>,
-}
-
 impl Http2 {
     /// A connection seen from its first byte on.
     pub fn new() -> Self {
@@ -94,9 +98,9 @@ impl Http2 {
     }
 
     /// A connection that began with HTTP/1: its first request came so, and is answered on stream 1.
-    pub fn upgraded(request: Box<Exchange>, limits: &Limits, out: &mut Vec<Output>) -> Self {
+    pub fn upgraded(request: Box<Exchange>, around: &mut Around<'_>) -> Self {
         let mut http2 = Self::new();
-        http2.streams.upgraded(Box::new(Stream::upgraded(request)), limits, out);
+        http2.streams.upgraded(Box::new(Stream::upgraded(request)), around);
         http2
     }
 
@@ -112,69 +116,76 @@ impl Http2 {
             is_wrong: false,
         }
     }
+}
 
-    /// Takes the next input of a direction.
-    pub fn push(&mut self, role: Role, input: Input<'_>, limits: &Limits, out: &mut Vec<Output>) {
-        let mut around = Around { limits, out };
+impl Parser for Http2 {
+    fn push(&mut self, role: Role, input: Input<'_>, around: &mut Around<'_>) {
         self.last_ns = input.time_ns();
         match input {
-            Input::Bytes(span) => self.bytes(role, span, &mut around),
-            Input::Hole(hole) => self.hole(role, &hole, &mut around),
+            Input::Bytes(span) => self.bytes(role, span, around),
+            Input::Hole(hole) => self.hole(role, &hole, around),
             // The streams end when the connection does.
             Input::End(_) => {}
         }
     }
 
-    /// Time has passed.
-    pub fn tick(&mut self, now_ns: u64, limits: &Limits, out: &mut Vec<Output>) {
+    fn tick(&mut self, now_ns: u64, around: &mut Around<'_>) {
         let last_ns = self.last_ns;
         let is_found = |scout: &Scout| scout.is_far() || scout.is_proven(now_ns, last_ns);
-        self.settle(is_found, &mut Around { limits, out });
+        self.settle(is_found, around);
         let requests = self.requests.scout();
         let is_kept = |stream| requests.is_some_and(|scout| scout.has_head(stream));
-        self.streams.tick(now_ns, is_kept, limits, out);
+        self.streams.tick(now_ns, is_kept, around);
     }
 
-    /// Both directions have ended (`Truncated`), or the agent ends (`Unfinished`).
-    pub fn close(&mut self, how: MessageEnd, limits: &Limits, out: &mut Vec<Output>) {
-        self.settle(|scout| scout.is_far() || scout.may_be_proven(), &mut Around { limits, out });
-        let mut reason = (how == MessageEnd::Unfinished).then_some(Reason::AgentStop);
-        for scout in [&self.requests, &self.responses].into_iter().filter_map(Side::scout) {
-            tell_missed(scout.missed(), out);
-        }
-        reason = reason.or(self.responses.scout().map(|scout| scout.missed().reason));
-        self.streams.close(how, reason, out);
-    }
-
-    /// Tells the heads of exchanges that have gone on for long.
-    pub fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
-        self.streams.open_long(before_ns, out);
-    }
-
-    /// What the kernel side should do: frames lie everywhere.
-    pub fn wants(&self) -> Wants {
-        Wants::Full
-    }
-
-    /// Whether `tick` has something to decide.
-    pub fn awaits_tick(&self) -> bool {
+    fn awaits_tick(&self) -> bool {
         let searches = |side: &Side| side.scout().is_some_and(|scout| scout.frames() > 0);
         self.streams.awaits_tick() || searches(&self.requests) || searches(&self.responses)
     }
 
-    /// Memory held on the heap, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        self.requests.memory_bytes()
+    fn open_long(&mut self, before_ns: u64, out: &mut Vec<Output>) {
+        self.streams.open_long(before_ns, out);
+    }
+
+    fn close(&mut self, how: MessageEnd, around: &mut Around<'_>) {
+        self.settle(|scout| scout.is_far() || scout.may_be_proven(), around);
+        let mut reason = (how == MessageEnd::Unfinished).then_some(Reason::AgentStop);
+        for scout in [&self.requests, &self.responses].into_iter().filter_map(Side::scout) {
+            tell_missed(scout.missed(), around);
+        }
+        reason = reason.or(self.responses.scout().map(|scout| scout.missed().reason));
+        self.streams.close(how, reason, around);
+    }
+
+    fn next(&mut self, around: &mut Around<'_>) -> Next {
+        if !self.is_wrong {
+            return Next::Stay;
+        }
+        self.close(MessageEnd::Unknown, around);
+        around.lose(Loss::connection(Reason::Unparsed));
+        Next::Ignore
+    }
+
+    /// Frames lie everywhere.
+    fn wants(&self) -> Verdict {
+        Verdict::Full
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.requests.memory_bytes()
             + self.responses.memory_bytes()
             + self.streams.memory_bytes()
             + self.list.memory_bytes()
     }
 
-    /// It is no HTTP/2 at all.
-    pub fn is_hopeless(&self) -> bool {
-        self.is_wrong
+    #[cfg(test)]
+    fn check(&self) {
+        self.streams.check();
     }
+}
 
+impl Http2 {
     // === input ===
 
     fn bytes(&mut self, role: Role, mut span: Span<'_>, around: &mut Around<'_>) {
@@ -193,21 +204,21 @@ impl Http2 {
                 Step::Block(block) => self.block(role, block, around),
                 Step::Content { stream, bytes, wire_bytes } => {
                     let content = (bytes, wire_bytes);
-                    self.streams.content(stream, role, content, time_ns, around.out);
+                    self.streams.content(stream, role, content, time_ns, around);
                 }
-                Step::End(stream) => self.streams.end(stream, role, around.limits, around.out),
+                Step::End(stream) => self.streams.end(stream, role, around),
                 Step::Reset(stream, code) => self.reset(role, stream, (code, time_ns), around),
                 Step::Goaway(last, code) => {
                     let reset = reset(role, code, true);
                     self.streams.goaway(last, reset, around.out);
                 }
-                Step::Settings(settings) => self.allow(other(role), settings),
+                Step::Settings(settings) => self.allow(role.other(), settings),
                 Step::Garbage if half.reader.is_at_preface() => {
                     self.is_wrong = true;
                     return;
                 }
                 Step::Garbage => {
-                    report(Reason::Unparsed, HEAD_BYTES as u64, around.out);
+                    report(Reason::Unparsed, HEAD_BYTES as u64, around);
                     self.lose(role, Reason::Unparsed, time_ns, around);
                 }
             }
@@ -228,7 +239,7 @@ impl Http2 {
         }
         let bytes = hole.bytes - inside.bytes;
         if bytes > 0 {
-            report(hole.reason, bytes, around.out);
+            report(hole.reason, bytes, around);
             self.lose(role, hole.reason, hole.time_ns, around);
         }
     }
@@ -237,11 +248,9 @@ impl Http2 {
     fn hole_inside(&mut self, role: Role, hole: &Hole, around: &mut Around<'_>) {
         let State::InStep(half) = &mut self.side_mut(role).state else { return };
         if let Some((stream, content)) = half.hole(hole) {
-            self.streams.hole(stream, role, hole, content, around.out);
+            self.streams.hole(stream, role, hole, content, around);
         }
-        let Hole { time_ns, tgid, uid, .. } = *hole;
-        let (turn_start, call_start) = (false, false);
-        self.bytes(role, Span { rest: &[], time_ns, turn_start, call_start, tgid, uid }, around);
+        self.bytes(role, Span::within(&[], hole.time_ns), around);
     }
 
     /// What the receiver of a direction allows from some moment on.
@@ -266,11 +275,11 @@ impl Http2 {
         let about = About { role: Some(role), reason, most_bytes, longest_bytes, last_asked };
         side.state = State::Lost(Box::new(Scout::new(about)));
         // SETTINGS may be among them.
-        self.allow(other(role), Settings::UNKNOWN);
+        self.allow(role.other(), Settings::UNKNOWN);
         if let Some(block) = block {
             self.deliver(role, block, Err(reason), None, around);
         }
-        self.streams.lose(role, reason, time_ns, around.out);
+        self.streams.lose(role, reason, time_ns, around);
     }
 
     /// A scout has moved on.
@@ -280,7 +289,7 @@ impl Http2 {
     }
 
     fn searched_hole(&mut self, role: Role, hole: &Hole, around: &mut Around<'_>) {
-        report(hole.reason, hole.bytes, around.out);
+        report(hole.reason, hole.bytes, around);
         self.compare(role);
     }
 
@@ -306,7 +315,7 @@ impl Http2 {
 
     /// A head has come in step: is it one that the other direction's scout has a counterpart of?
     fn answer(&mut self, role: Role, stream: u32) {
-        if let State::Lost(scout) = &mut self.side_mut(other(role)).state {
+        if let State::Lost(scout) = &mut self.side_mut(role.other()).state {
             scout.note_match(stream);
         }
     }
@@ -324,7 +333,7 @@ impl Http2 {
             let found = scout.found();
             side.state = State::InStep(found.half);
             let reason = found.missed.reason;
-            tell_missed(found.missed, around.out);
+            tell_missed(found.missed, around);
             // What was opened meanwhile may have gone on before the frames that were found.
             self.streams.shake(role, reason, found.begun_ns, found.begun_ns);
             found.tape.play(|span| self.bytes(role, span, around));
@@ -380,13 +389,13 @@ impl Http2 {
         if is_head {
             self.answer(role, id);
         }
-        if !self.streams.open(id, role, is_head || block.head.is_err(), around.limits, around.out) {
+        if !self.streams.open(id, role, is_head || block.head.is_err(), around) {
             return;
         }
-        self.streams.block(id, role, block, around.limits, around.out);
+        self.streams.block(id, role, block, around);
         match ends_stream {
-            true => self.streams.end(id, role, around.limits, around.out),
-            false => self.streams.settle(id, around.limits, around.out),
+            true => self.streams.end(id, role, around),
+            false => self.streams.settle(id, around),
         }
     }
 
@@ -405,9 +414,9 @@ impl Http2 {
             self.streams.promises_lost = block.head.err().or(Some(Reason::Unparsed));
             return;
         };
-        if self.streams.promised(id, around.limits, around.out) {
-            self.streams.block(id, Role::Request, block, around.limits, around.out);
-            self.streams.end(id, Role::Request, around.limits, around.out);
+        if self.streams.promised(id, around) {
+            self.streams.block(id, Role::Request, block, around);
+            self.streams.end(id, Role::Request, around);
         }
     }
 
@@ -419,7 +428,7 @@ impl Http2 {
         around: &mut Around<'_>,
     ) {
         let reset = code.map(|code| reset(role, code, false));
-        self.streams.reset(stream, role, (reset, time_ns), around.limits, around.out);
+        self.streams.reset(stream, role, (reset, time_ns), around);
     }
 
     fn side_mut(&mut self, role: Role) -> &mut Side {
@@ -427,14 +436,6 @@ impl Http2 {
             Role::Request => &mut self.requests,
             Role::Response => &mut self.responses,
         }
-    }
-}
-
-#[cfg(test)]
-impl Http2 {
-    /// What is kept count of is what it should be.
-    pub fn check(&self) {
-        self.streams.check();
     }
 }
 
@@ -460,28 +461,21 @@ impl Side {
     }
 }
 
-fn other(role: Role) -> Role {
-    match role {
-        Role::Request => Role::Response,
-        Role::Response => Role::Request,
-    }
-}
-
 fn reset(role: Role, code: u32, goaway: bool) -> Reset {
     Reset { code, by_client: role == Role::Request, goaway }
 }
 
 /// Tells of what a search has passed over. The rest of what had begun before us is no loss.
-pub fn tell_missed(missed: Missed, out: &mut Vec<Output>) {
+pub fn tell_missed(missed: Missed, around: &mut Around<'_>) {
     let is_loss = missed.has_heads || missed.reason != Reason::BeforeAttach;
     if missed.bytes > 0 && is_loss {
-        out.push(Output::Loss(Loss::hole(missed.reason, missed.bytes)));
+        around.lose(Loss::hole(missed.reason, missed.bytes));
     }
 }
 
 /// Tells of lost bytes. What was before us is no loss.
-fn report(reason: Reason, bytes: u64, out: &mut Vec<Output>) {
+fn report(reason: Reason, bytes: u64, around: &mut Around<'_>) {
     if bytes > 0 && reason != Reason::BeforeAttach {
-        out.push(Output::Loss(Loss::hole(reason, bytes)));
+        around.lose(Loss::hole(reason, bytes));
     }
 }

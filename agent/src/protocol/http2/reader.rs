@@ -8,7 +8,7 @@
 //! believed (`scout`).
 
 use super::frame::{FrameHead, HEAD_BYTES, MOST_ALLOWED_BYTES, MOST_BYTES, PREFACE};
-use crate::protocol::meter::Span;
+use crate::protocol::input::Span;
 
 /// What one look at a span gave.
 pub enum Piece<'a> {
@@ -76,13 +76,11 @@ impl Reader {
     }
 
     fn at(state: State) -> Self {
-        let begun =
-            Span { rest: &[], time_ns: 0, turn_start: false, call_start: false, tgid: 0, uid: 0 };
         Self {
             state,
             front: [0; HEAD_BYTES],
             front_bytes: 0,
-            begun,
+            begun: Span::within(&[], 0),
             search: None,
             frames: 0,
             longest_bytes: 0,
@@ -200,7 +198,7 @@ impl Reader {
 
     fn head<'a>(&mut self, span: &mut Span<'a>) -> Piece<'a> {
         if self.front_bytes == 0 {
-            self.begun = Span { rest: &[], ..*span };
+            self.begun = span.with(&[]);
         }
         let missing = HEAD_BYTES - usize::from(self.front_bytes);
         let piece = span.take(missing);

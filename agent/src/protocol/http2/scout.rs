@@ -40,7 +40,7 @@ use super::tape::Tape;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::Role;
-use crate::protocol::meter::Span;
+use crate::protocol::input::Span;
 
 /// A direction that is not in step.
 pub struct Scout {
@@ -104,9 +104,8 @@ impl Scout {
     pub fn bytes(&mut self, mut span: Span<'_>, limits: &Limits) {
         self.last_ns = span.time_ns;
         while !span.rest.is_empty() {
-            let mut piece = Span { rest: &[], ..span };
-            piece.rest = span.take(PIECE_BYTES);
-            self.piece(piece, limits);
+            let whole = span;
+            self.piece(whole.with(span.take(PIECE_BYTES)), limits);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
 use crate::protocol::Role;
-use crate::protocol::meter::Span;
+use crate::protocol::input::Span;
 
 /// Both directions of a connection that may be HTTP/2.
 pub struct Search {

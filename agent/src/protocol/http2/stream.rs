@@ -13,9 +13,10 @@ use crate::protocol::exchange::{
     Exchange, Message, MessageEnd, Part, RequestHead, Reset, ResponseHead, StreamRef, Unknown,
 };
 use crate::protocol::http1::framing::Method;
+use crate::protocol::input::Hole;
 use crate::protocol::meter::Meter;
 use crate::protocol::stream_message;
-use crate::protocol::{Hole, Output, Role};
+use crate::protocol::{Output, Role};
 
 /// An exchange under way.
 pub struct Stream {
@@ -280,8 +281,8 @@ impl Stream {
         }
         if exchange.request.is_none() && exchange.response.is_none() {
             let reason = exchange.lost_request.or(exchange.lost_response);
-            let loss = Loss::hole(reason.unwrap_or(Reason::Unparsed), 0);
-            return out.push(Output::Loss(Loss { exchanges: Some(1), ..loss }));
+            let loss = Loss::exchange(reason.unwrap_or(Reason::Unparsed), 0);
+            return out.push(Output::Loss(loss));
         }
         if exchange.request.is_none() {
             exchange.lost_request.get_or_insert(reason.unwrap_or(Reason::Unparsed));

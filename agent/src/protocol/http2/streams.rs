@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::stream::{Block, Stream};
 use super::tunnels::Tunnels;
-use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::protocol::anomaly::Anomaly;
 use crate::protocol::exchange::{MessageEnd, Reset};
-use crate::protocol::{Hole, Output, Role};
+use crate::protocol::input::Hole;
+use crate::protocol::parser::Around;
+use crate::protocol::{Output, Role};
 
 /// The open streams of a connection. Ordered by identifier: a peer chooses them, but cannot make them
 /// collide.
@@ -55,9 +56,9 @@ impl Streams {
     }
 
     /// Puts the stream of a request in that came before HTTP/2 began.
-    pub fn upgraded(&mut self, stream: Box<Stream>, limits: &Limits, out: &mut Vec<Output>) {
+    pub fn upgraded(&mut self, stream: Box<Stream>, around: &mut Around<'_>) {
         self.last_asked = 1;
-        self.insert(1, stream, limits, out);
+        self.insert(1, stream, around);
     }
 
     /// Largest identifier that a client has used.
@@ -74,14 +75,7 @@ impl Streams {
     }
 
     /// A field block has come, which is a head or not. Returns whether its stream is open now.
-    pub fn open(
-        &mut self,
-        id: u32,
-        role: Role,
-        is_head: bool,
-        limits: &Limits,
-        out: &mut Vec<Output>,
-    ) -> bool {
+    pub fn open(&mut self, id: u32, role: Role, is_head: bool, around: &mut Around<'_>) -> bool {
         if self.open.contains_key(&id) {
             self.note_asked(id, role);
             return true;
@@ -96,32 +90,25 @@ impl Streams {
         if let Some(reason) = reason {
             stream.lose_request(reason);
         }
-        self.insert(id, stream, limits, out);
+        self.insert(id, stream, around);
         true
     }
 
     /// A stream that the server promises. Returns whether it can.
-    pub fn promised(&mut self, id: u32, limits: &Limits, out: &mut Vec<Output>) -> bool {
+    pub fn promised(&mut self, id: u32, around: &mut Around<'_>) -> bool {
         let may = id != 0 && is_promised(id) && id > self.last_promised;
         if may {
             self.last_promised = id;
-            self.insert(id, Box::new(Stream::new(id, true)), limits, out);
+            self.insert(id, Box::new(Stream::new(id, true)), around);
         }
         may
     }
 
     /// Gives a block to its stream.
-    pub fn block(
-        &mut self,
-        id: u32,
-        role: Role,
-        block: Block<'_>,
-        limits: &Limits,
-        out: &mut Vec<Output>,
-    ) {
+    pub fn block(&mut self, id: u32, role: Role, block: Block<'_>, around: &mut Around<'_>) {
         self.change(id, |stream| {
-            stream.block(role, block, limits);
-            stream.open_long(0, out);
+            stream.block(role, block, around.limits);
+            stream.open_long(0, around.out);
         });
     }
 
@@ -132,14 +119,14 @@ impl Streams {
         role: Role,
         (bytes, wire): (&[u8], usize),
         time_ns: u64,
-        out: &mut Vec<Output>,
+        around: &mut Around<'_>,
     ) {
         self.change(id, |stream| {
             stream.bytes(role, bytes, wire, time_ns);
-            stream.open_long(0, out);
-            stream.tell_messages(role, out);
+            stream.open_long(0, around.out);
+            stream.tell_messages(role, around.out);
         });
-        self.tunnels.bytes(id, role, (bytes, time_ns), out);
+        self.tunnels.bytes(id, role, (bytes, time_ns), around);
     }
 
     /// Bytes of a DATA frame were lost, of them so many of content.
@@ -149,30 +136,30 @@ impl Streams {
         role: Role,
         hole: &Hole,
         content: Option<u64>,
-        out: &mut Vec<Output>,
+        around: &mut Around<'_>,
     ) {
         self.change(id, |stream| stream.hole(role, hole, content));
-        self.tunnels.hole(id, role, hole, content, out);
+        self.tunnels.hole(id, role, hole, content, around);
     }
 
     /// Ends a direction of a stream; what is done comes out.
-    pub fn end(&mut self, id: u32, role: Role, limits: &Limits, out: &mut Vec<Output>) {
-        self.tunnels.end(id, out);
+    pub fn end(&mut self, id: u32, role: Role, around: &mut Around<'_>) {
+        self.tunnels.end(id, around);
         self.change(id, |stream| stream.end(role, MessageEnd::Whole));
-        self.settle(id, limits, out);
+        self.settle(id, around);
     }
 
     /// Comes out if nothing more is expected of it.
-    pub fn settle(&mut self, id: u32, limits: &Limits, out: &mut Vec<Output>) {
+    pub fn settle(&mut self, id: u32, around: &mut Around<'_>) {
         let Some(stream) = self.open.get(&id) else { return };
         if stream.is_reset() && stream.has(Role::Request) {
-            self.finish(id, MessageEnd::Reset, None, out);
+            self.finish(id, MessageEnd::Reset, None, around.out);
         } else if stream.is_tunnel() {
             if let Some(stream) = self.take(id) {
-                self.tunnels.begin(id, stream.into_exchange(), limits, out);
+                self.tunnels.begin(id, stream.into_exchange(), around);
             }
         } else if stream.is_done() && stream.has(Role::Request) {
-            self.finish(id, MessageEnd::Whole, None, out);
+            self.finish(id, MessageEnd::Whole, None, around.out);
         }
     }
 
@@ -182,8 +169,7 @@ impl Streams {
         id: u32,
         role: Role,
         (reset, time_ns): (Option<Reset>, u64),
-        limits: &Limits,
-        out: &mut Vec<Output>,
+        around: &mut Around<'_>,
     ) {
         // Its request may be read later.
         let is_early = role == Role::Response
@@ -191,12 +177,12 @@ impl Streams {
             && self.missing.is_none()
             && matches!(self.may_open(id, role), Some(None));
         if !self.open.contains_key(&id) && is_early {
-            self.insert(id, Box::new(Stream::new(id, false)), limits, out);
+            self.insert(id, Box::new(Stream::new(id, false)), around);
         }
-        self.tunnels.reset(id, out);
+        self.tunnels.reset(id, around);
         self.change(id, |stream| stream.reset(reset, time_ns));
         if self.open.get(&id).is_some_and(|stream| !is_early || stream.has(Role::Request)) {
-            self.finish(id, MessageEnd::Reset, None, out);
+            self.finish(id, MessageEnd::Reset, None, around.out);
         }
     }
 
@@ -215,8 +201,8 @@ impl Streams {
     }
 
     /// Frames of a direction were lost: no stream is known to be untouched.
-    pub fn lose(&mut self, role: Role, reason: Reason, time_ns: u64, out: &mut Vec<Output>) {
-        self.tunnels.close(MessageEnd::Unknown, out);
+    pub fn lose(&mut self, role: Role, reason: Reason, time_ns: u64, around: &mut Around<'_>) {
+        self.tunnels.close(MessageEnd::Unknown, around);
         self.lost.get_or_insert(reason);
         match role {
             Role::Request => self.missing = self.missing.or(Some((self.last_asked, reason))),
@@ -248,32 +234,26 @@ impl Streams {
     }
 
     /// Time has passed. `is_kept`: the request is there, but it is not known yet whether it is one.
-    pub fn tick(
-        &mut self,
-        now_ns: u64,
-        is_kept: impl Fn(u32) -> bool,
-        limits: &Limits,
-        out: &mut Vec<Output>,
-    ) {
+    pub fn tick(&mut self, now_ns: u64, is_kept: impl Fn(u32) -> bool, around: &mut Around<'_>) {
         if self.waiting == 0 || now_ns < self.next_look_ns {
             return;
         }
-        self.next_look_ns = now_ns.saturating_add(limits.reorder_ns / LOOKS);
+        self.next_look_ns = now_ns.saturating_add(around.limits.reorder_ns / LOOKS);
         let over = self.open.iter().filter(|(id, stream)| {
             let silent_ns = now_ns.saturating_sub(stream.last_ns);
-            is_orphan(stream) && silent_ns >= limits.reorder_ns && !is_kept(**id)
+            is_orphan(stream) && silent_ns >= around.limits.reorder_ns && !is_kept(**id)
                 || stream.shaken().is_some() && silent_ns >= LINGER_NS
         });
         let over: Vec<(u32, Option<Reason>)> =
             over.map(|(&id, stream)| (id, stream.shaken().or(self.reason()))).collect();
         for (id, reason) in over {
-            self.finish(id, MessageEnd::Unknown, reason, out);
+            self.finish(id, MessageEnd::Unknown, reason, around.out);
         }
     }
 
     /// Everything comes out as it is. `reason`: why responses may be missing.
-    pub fn close(&mut self, end: MessageEnd, reason: Option<Reason>, out: &mut Vec<Output>) {
-        self.tunnels.close(end, out);
+    pub fn close(&mut self, end: MessageEnd, reason: Option<Reason>, around: &mut Around<'_>) {
+        self.tunnels.close(end, around);
         let all: Vec<u32> = self.open.keys().copied().collect();
         for id in all {
             let concerns =
@@ -286,7 +266,7 @@ impl Streams {
                     false => why_asked.or(reason),
                 };
                 stream.reset(reset, stream.last_ns);
-                self.finish(id, end, reason, out);
+                self.finish(id, end, reason, around.out);
             }
         }
     }
@@ -343,12 +323,12 @@ impl Streams {
         self.missing.map(|(_, reason)| reason).or(missed)
     }
 
-    fn insert(&mut self, id: u32, mut stream: Box<Stream>, limits: &Limits, out: &mut Vec<Output>) {
-        if self.open.len() >= limits.streams
+    fn insert(&mut self, id: u32, mut stream: Box<Stream>, around: &mut Around<'_>) {
+        if self.open.len() >= around.limits.streams
             && let Some((&first, _)) = self.open.first_key_value()
         {
             self.change(first, |stream| stream.note(Anomaly::TooManyStreams));
-            self.finish(first, MessageEnd::Unknown, Some(Reason::MemoryLimit), out);
+            self.finish(first, MessageEnd::Unknown, Some(Reason::MemoryLimit), around.out);
         }
         self.held_bytes += count(&mut stream);
         self.waiting += waits(&stream);

@@ -4,9 +4,8 @@
 //! Always: what is cut off in front is never given back; nothing is moved by a cut.
 //! Not here: what the bytes are, how many may be kept (`scout`).
 
+use crate::protocol::input::{Input, Piece, Span};
 use std::collections::VecDeque;
-
-use crate::protocol::meter::Span;
 
 /// Bytes of one direction with their times.
 #[derive(Default)]
@@ -20,12 +19,6 @@ pub struct Tape {
     bytes: usize,
 }
 
-/// A span that owns its bytes.
-struct Piece {
-    span: Span<'static>,
-    bytes: Box<[u8]>,
-}
-
 impl Tape {
     /// A tape that begins at that offset.
     pub fn new(from: u64) -> Self {
@@ -35,14 +28,14 @@ impl Tape {
     /// Adds what follows.
     pub fn push(&mut self, span: &Span<'_>) {
         self.bytes += span.rest.len();
-        self.pieces.push_back(Piece { span: Span { rest: &[], ..*span }, bytes: span.rest.into() });
+        self.pieces.push_back(Input::Bytes(*span).into());
     }
 
     /// Cuts off what lies before an offset. Returns how many bytes that were.
     pub fn cut(&mut self, offset: u64) -> u64 {
         let before = self.from;
         while let Some(first) = self.pieces.front() {
-            let left = first.bytes.len().saturating_sub(self.cut_bytes);
+            let left = first.len_bytes().saturating_sub(self.cut_bytes);
             let wanted = offset.saturating_sub(self.from);
             if wanted < left as u64 {
                 self.cut_bytes += wanted as usize;
@@ -51,7 +44,7 @@ impl Tape {
             }
             self.from += left as u64;
             self.cut_bytes = 0;
-            self.bytes = self.bytes.saturating_sub(first.bytes.len());
+            self.bytes = self.bytes.saturating_sub(first.len_bytes());
             self.pieces.pop_front();
         }
         self.from - before
@@ -64,7 +57,7 @@ impl Tape {
 
     /// When that byte was moved.
     pub fn begun_ns(&self) -> Option<u64> {
-        self.pieces.front().map(|piece| piece.span.time_ns)
+        self.pieces.front().map(|piece| piece.input().time_ns())
     }
 
     /// Bytes that are kept.
@@ -81,9 +74,10 @@ impl Tape {
     pub fn play(self, mut take: impl FnMut(Span<'_>)) {
         let mut cut_bytes = self.cut_bytes;
         for piece in self.pieces {
-            let mut span = Span { rest: &piece.bytes, ..piece.span };
-            span.take(std::mem::take(&mut cut_bytes));
-            take(span);
+            if let Input::Bytes(mut span) = piece.input() {
+                span.take(std::mem::take(&mut cut_bytes));
+                take(span);
+            }
         }
     }
 }

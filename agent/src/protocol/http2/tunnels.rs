@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::protocol::exchange::{Exchange, MessageEnd};
+use crate::protocol::input::{Hole, Input, Span};
+use crate::protocol::parser::{Around, Parser};
 use crate::protocol::websocket::Session;
-use crate::protocol::{Chunk, Hole, Output, Role, stream_message};
+use crate::protocol::{Role, stream_message};
 
 /// Open tunnels that are read.
 #[derive(Default)]
@@ -26,22 +27,15 @@ struct Tunnel {
 
 impl Tunnels {
     /// The stream is a tunnel from here on.
-    pub fn begin(
-        &mut self,
-        id: u32,
-        exchange: Box<Exchange>,
-        limits: &Limits,
-        out: &mut Vec<Output>,
-    ) {
+    pub fn begin(&mut self, id: u32, exchange: Box<Exchange>, around: &mut Around<'_>) {
         let number = u64::from(id);
-        if Session::begins(&exchange) && self.open.len() < limits.streams {
-            let session = Box::new(Session::open(exchange, number, limits, out));
+        if Session::begins(&exchange) && self.open.len() < around.limits.streams {
+            let session = Box::new(Session::open(exchange, number, around));
             self.open.insert(id, Tunnel { session, is_half_closed: false });
             return;
         }
-        stream_message::tell(exchange, number, out);
-        let loss = Loss::hole(Reason::Upgraded, 0);
-        out.push(Output::Loss(Loss { connections: Some(1), ..loss }));
+        stream_message::tell(exchange, number, around.out);
+        around.lose(Loss::connection(Reason::Upgraded));
     }
 
     /// Content of a stream. Nothing happens if it is no tunnel that is read.
@@ -50,15 +44,13 @@ impl Tunnels {
         id: u32,
         role: Role,
         (bytes, time_ns): (&[u8], u64),
-        out: &mut Vec<Output>,
+        around: &mut Around<'_>,
     ) {
         if self.open.is_empty() || bytes.is_empty() {
             return;
         }
         if let Some(tunnel) = self.open.get_mut(&id) {
-            let (call_start, turn_start, tgid, uid) = (false, false, 0, 0);
-            let chunk = Chunk { time_ns, bytes, call_start, turn_start, tgid, uid };
-            tunnel.session.bytes(role, chunk, out);
+            tunnel.session.push(role, Input::Bytes(Span::within(bytes, time_ns)), around);
         }
     }
 
@@ -69,47 +61,47 @@ impl Tunnels {
         role: Role,
         hole: &Hole,
         content: Option<u64>,
-        out: &mut Vec<Output>,
+        around: &mut Around<'_>,
     ) {
         match (self.open.get_mut(&id), content) {
             (Some(tunnel), Some(bytes)) => {
-                tunnel.session.hole(role, &Hole { bytes, ..*hole }, out);
+                tunnel.session.push(role, Input::Hole(Hole { bytes, ..*hole }), around);
             }
-            (Some(_), None) => self.end_one(id, MessageEnd::Unknown, out),
+            (Some(_), None) => self.end_one(id, MessageEnd::Unknown, around),
             (None, _) => {}
         }
     }
 
     /// One direction of a stream is over.
-    pub fn end(&mut self, id: u32, out: &mut Vec<Output>) {
+    pub fn end(&mut self, id: u32, around: &mut Around<'_>) {
         let Some(tunnel) = self.open.get_mut(&id) else { return };
         if std::mem::replace(&mut tunnel.is_half_closed, true) {
-            self.end_one(id, MessageEnd::Truncated, out);
+            self.end_one(id, MessageEnd::Truncated, around);
         }
     }
 
     /// One end gives a stream up.
-    pub fn reset(&mut self, id: u32, out: &mut Vec<Output>) {
-        self.end_one(id, MessageEnd::Reset, out);
+    pub fn reset(&mut self, id: u32, around: &mut Around<'_>) {
+        self.end_one(id, MessageEnd::Reset, around);
     }
 
     /// All are over: the connection is (`Truncated`, `Unfinished`), or some of their frames were lost
     /// (`Unknown`).
-    pub fn close(&mut self, how: MessageEnd, out: &mut Vec<Output>) {
-        for (_, tunnel) in std::mem::take(&mut self.open) {
-            tunnel.session.close(how, out);
+    pub fn close(&mut self, how: MessageEnd, around: &mut Around<'_>) {
+        for (_, mut tunnel) in std::mem::take(&mut self.open) {
+            tunnel.session.close(how, around);
         }
     }
 
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let sessions = self.open.values();
-        sessions.map(|tunnel| size_of::<Session>() + tunnel.session.memory_bytes()).sum()
+        sessions.map(|tunnel| tunnel.session.memory_bytes()).sum()
     }
 
-    fn end_one(&mut self, id: u32, how: MessageEnd, out: &mut Vec<Output>) {
-        if let Some(tunnel) = self.open.remove(&id) {
-            tunnel.session.close(how, out);
+    fn end_one(&mut self, id: u32, how: MessageEnd, around: &mut Around<'_>) {
+        if let Some(mut tunnel) = self.open.remove(&id) {
+            tunnel.session.close(how, around);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Memory and time stay bounded.
 
+use earwitness_common::settings::Verdict;
+
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
+use crate::protocol::Output;
 use crate::protocol::connection::Connection;
 use crate::protocol::exchange::MessageEnd;
-use crate::protocol::{Chunk, Hole, Output, Wants};
+use crate::protocol::input::{Hole, Input, Span};
 
 /// A connection under test, with what it gave.
 struct Rig {
@@ -34,9 +37,15 @@ impl Rig {
 
     fn bytes(&mut self, direction: Direction, bytes: &[u8]) {
         let turn_start = self.turn(direction);
-        let chunk =
-            Chunk { time_ns: self.time_ns, bytes, call_start: true, turn_start, tgid: 1, uid: 2 };
-        self.connection.bytes(direction, chunk, &self.limits, &mut self.out);
+        let span = Span {
+            time_ns: self.time_ns,
+            rest: bytes,
+            call_start: true,
+            turn_start,
+            tgid: 1,
+            uid: 2,
+        };
+        self.connection.push(direction, Input::Bytes(span), &self.limits, &mut self.out);
     }
 
     fn requests(&mut self, text: &str) {
@@ -49,16 +58,8 @@ impl Rig {
 
     fn response_gap(&mut self, bytes: u64) {
         let turn_start = self.turn(Direction::Egress);
-        let hole = Hole {
-            time_ns: self.time_ns,
-            bytes,
-            reason: Reason::OverLimit,
-            call_start: true,
-            turn_start,
-            tgid: 1,
-            uid: 2,
-        };
-        self.connection.gap(Direction::Egress, hole, &self.limits, &mut self.out);
+        let hole = Hole { time_ns: self.time_ns, bytes, reason: Reason::OverLimit, turn_start };
+        self.connection.push(Direction::Egress, Input::Hole(hole), &self.limits, &mut self.out);
     }
 }
 
@@ -87,7 +88,7 @@ fn a_body_of_a_gibibyte_is_counted_and_not_held() {
         rig.bytes(Direction::Egress, &piece);
         rig.response_gap(1 << 20);
         assert!(rig.connection.memory_bytes() < 20_000);
-        assert_eq!(rig.connection.wants(), Wants::Capture);
+        assert_eq!(rig.connection.wants(), Verdict::Capture);
     }
     let [Output::Exchange(exchange)] = &rig.out[..] else {
         panic!("{:?}", rig.out);

@@ -2,26 +2,28 @@
 
 use expect_test::expect;
 
+use earwitness_common::settings::Verdict;
+
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
 use crate::protocol::connection::Connection;
+use crate::protocol::input::{Input, Span};
 use crate::protocol::tests::script::{check, check_late};
-use crate::protocol::{Chunk, Wants};
 
-fn wants(pieces: &[(Direction, &[u8])], fresh: bool) -> Wants {
+fn wants(pieces: &[(Direction, &[u8])], fresh: bool) -> Verdict {
     let mut connection = Connection::new(fresh);
     let mut last = None;
     for &(direction, bytes) in pieces {
-        let chunk = Chunk {
+        let span = Span {
             time_ns: 1,
-            bytes,
+            rest: bytes,
             call_start: true,
             turn_start: last != Some(direction),
             tgid: 1,
             uid: 2,
         };
         last = Some(direction);
-        connection.bytes(direction, chunk, &Limits::default(), &mut Vec::new());
+        connection.push(direction, Input::Bytes(span), &Limits::default(), &mut Vec::new());
     }
     connection.wants()
 }
@@ -45,8 +47,8 @@ fn other_protocols_are_ignored_at_once() {
         b"HTTP/1.1 099 OK\r\n",
         b"\x17\x03\x03",
     ] {
-        assert_eq!(wants(&[(Direction::Ingress, first)], true), Wants::Ignore, "{first:?}");
-        assert_eq!(wants(&[(Direction::Egress, first)], true), Wants::Ignore, "{first:?}");
+        assert_eq!(wants(&[(Direction::Ingress, first)], true), Verdict::Ignore, "{first:?}");
+        assert_eq!(wants(&[(Direction::Egress, first)], true), Verdict::Ignore, "{first:?}");
     }
 }
 
@@ -55,9 +57,9 @@ fn undecided_until_the_line_is_whole() {
     let first = b"\r\nGET /a HTTP/1.1\r\n";
     for length in 1..first.len() {
         let front = (Direction::Ingress, &first[..length]);
-        assert_eq!(wants(&[front], true), Wants::Undecided);
+        assert_eq!(wants(&[front], true), Verdict::Undecided);
     }
-    assert_eq!(wants(&[(Direction::Ingress, first)], true), Wants::Capture);
+    assert_eq!(wants(&[(Direction::Ingress, first)], true), Verdict::Capture);
 }
 
 #[test]
@@ -84,13 +86,13 @@ fn nothing_comes_of_nothing() {
 fn given_up_after_sixteen_turns() {
     let mut pieces = Vec::new();
     for turn in 0..8 {
-        assert_ne!(wants(&pieces, false), Wants::Ignore, "turn {turn}");
+        assert_ne!(wants(&pieces, false), Verdict::Ignore, "turn {turn}");
         pieces.push((Direction::Ingress, b"\x01\x02".as_slice()));
         pieces.push((Direction::Egress, b"\x03\x04".as_slice()));
     }
-    assert_ne!(wants(&pieces, false), Wants::Ignore);
+    assert_ne!(wants(&pieces, false), Verdict::Ignore);
     pieces.push((Direction::Ingress, b"\x01\x02".as_slice()));
-    assert_eq!(wants(&pieces, false), Wants::Ignore);
+    assert_eq!(wants(&pieces, false), Verdict::Ignore);
 }
 
 #[test]
@@ -122,15 +124,15 @@ fn chunked_bodies_that_grow_want_everything() {
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n".as_slice();
     let data = [b'x'; 0x10000];
     let mut pieces = vec![request, (Direction::Egress, head)];
-    assert_eq!(wants(&pieces, true), Wants::Capture);
+    assert_eq!(wants(&pieces, true), Verdict::Capture);
     pieces.push((Direction::Egress, &data));
-    assert_eq!(wants(&pieces, true), Wants::Full);
+    assert_eq!(wants(&pieces, true), Verdict::Full);
     pieces.push((Direction::Egress, b"\r\n0\r\n\r\n"));
-    assert_eq!(wants(&pieces, true), Wants::Capture);
+    assert_eq!(wants(&pieces, true), Verdict::Capture);
 }
 
 #[test]
 fn pipelining_wants_everything_for_a_while() {
     let two = b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n".as_slice();
-    assert_eq!(wants(&[(Direction::Ingress, two)], true), Wants::Full);
+    assert_eq!(wants(&[(Direction::Ingress, two)], true), Verdict::Full);
 }

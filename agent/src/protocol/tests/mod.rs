@@ -12,5 +12,5 @@ mod http2;
 mod messages;
 mod pairing;
 mod random;
-mod script;
+pub(in crate::protocol) mod script;
 mod smuggling;

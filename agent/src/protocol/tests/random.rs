@@ -13,8 +13,9 @@ use proptest::sample::{Index, select};
 
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
-use crate::protocol::detect::{Match, Matcher};
+use crate::protocol::detect::{Grammar, Match};
 use crate::protocol::http1::lenient;
+use crate::protocol::http1::start::Matcher;
 use crate::protocol::tests::gaps::{Lost, config, judge_events};
 use crate::protocol::tests::script::{Event, render, run};
 

@@ -14,7 +14,8 @@ use crate::model::loss::Reason;
 use crate::model::sample::Direction;
 use crate::protocol::connection::Connection;
 use crate::protocol::exchange::{Exchange, Message, MessageEnd};
-use crate::protocol::{Chunk, Hole, Output, Role};
+use crate::protocol::input::{Hole, Input, Span};
+use crate::protocol::{Output, Role};
 
 /// One thing that happens.
 #[derive(Clone)]
@@ -155,29 +156,28 @@ pub fn run_watched(
         };
         match event {
             Event::Bytes(direction, bytes) | Event::Rest(direction, bytes) => {
-                let chunk = Chunk {
+                let span = Span {
                     time_ns,
-                    bytes,
+                    rest: bytes,
                     call_start: matches!(event, Event::Bytes(..)),
                     turn_start: turn(*direction),
                     tgid: 1,
                     uid: 2,
                 };
-                connection.bytes(*direction, chunk, limits, &mut out);
+                connection.push(*direction, Input::Bytes(span), limits, &mut out);
             }
             Event::Gap(direction, bytes) => {
                 let hole = Hole {
                     time_ns,
                     bytes: *bytes,
                     reason: Reason::RingFull,
-                    call_start: true,
                     turn_start: turn(*direction),
-                    tgid: 1,
-                    uid: 2,
                 };
-                connection.gap(*direction, hole, limits, &mut out);
+                connection.push(*direction, Input::Hole(hole), limits, &mut out);
             }
-            Event::End(direction) => connection.end(*direction, time_ns, limits, &mut out),
+            Event::End(direction) => {
+                connection.push(*direction, Input::End(time_ns), limits, &mut out)
+            }
             Event::Tick(ms) => {
                 time_ns += ms * 1_000_000;
                 connection.tick(time_ns, limits, &mut out);
@@ -260,7 +260,7 @@ fn render_exchange(exchange: &Exchange, text: &mut String) {
                 text,
                 "{} {target} {}",
                 head.method.as_deref().unwrap_or("?"),
-                head.version.name()
+                head.version.number
             );
             if let Some(protocol) = &head.protocol {
                 let _ = write!(text, " ({protocol})");
@@ -279,7 +279,7 @@ fn render_exchange(exchange: &Exchange, text: &mut String) {
     match &exchange.response {
         Some(message) => {
             let head = &message.head;
-            let _ = write!(text, " {} {}", head.status.unwrap_or_default(), head.version.name());
+            let _ = write!(text, " {} {}", head.status.unwrap_or_default(), head.version.number);
             render_message(message, head.fields.len(), text);
         }
         None => text.push_str(" -"),

@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 
+use earwitness_common::settings::Verdict;
+
 use crate::model::loss::{Loss, Reason};
 use crate::model::sample::Direction;
 use crate::model::tls::Facts;
-use crate::protocol::held::Input;
+use crate::protocol::Output;
+use crate::protocol::input::Input;
 use crate::protocol::tls::Handshake;
-use crate::protocol::{Output, Wants};
 
 /// Ciphertext and what is known of it.
 pub struct Ciphertext {
@@ -81,10 +83,11 @@ impl Ciphertext {
         }
     }
 
-    pub(in crate::protocol) fn wants(&self) -> Wants {
+    pub(in crate::protocol) fn wants(&self) -> Verdict {
         match self.handshake {
-            Some(_) => Wants::Undecided,
-            None => Wants::Tls,
+            _ if self.closed => Verdict::Ignore,
+            Some(_) => Verdict::Undecided,
+            None => Verdict::Tls,
         }
     }
 
@@ -98,33 +101,29 @@ impl Ciphertext {
         }
     }
 
+    /// The connection is over; only its facts are still asked for.
     pub(in crate::protocol) fn close(&mut self, out: &mut Vec<Output>) {
         self.tell(out);
         self.handshake = None;
         self.closed = true;
     }
 
-    /// The connection is over; only its facts are still asked for.
-    pub(in crate::protocol) fn is_closed(&self) -> bool {
-        self.closed
-    }
-
     fn tell(&mut self, out: &mut Vec<Output>) {
         if !self.carried && !self.told && self.ingress && self.egress {
             self.told = true;
-            out.push(Output::Loss(Loss {
-                connections: Some(1),
-                ..Loss::hole(Reason::OpaqueTls, 0)
-            }));
+            out.push(Output::Loss(Loss::connection(Reason::OpaqueTls)));
         }
     }
 
     pub(in crate::protocol) fn memory_bytes(&self) -> usize {
+        if self.closed {
+            return 0;
+        }
         let handshake = self
             .handshake
             .as_ref()
             .map_or(0, |handshake| size_of::<Handshake>() + handshake.memory_bytes());
-        handshake + size_of::<Facts>() + self.facts.memory_bytes()
+        size_of::<Self>() + handshake + size_of::<Facts>() + self.facts.memory_bytes()
     }
 }
 

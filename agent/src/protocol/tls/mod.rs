@@ -26,7 +26,7 @@ use crate::protocol::tls::message::{Messages, Step, Want, kind};
 use crate::protocol::tls::record::{Kind, Records};
 
 pub use hello::cipher_name;
-pub use record::starts_record;
+pub use record::{starts, starts_record};
 
 /// Follows one handshake.
 #[derive(Default)]

@@ -6,6 +6,15 @@
 
 use crate::protocol::detect::Match;
 
+/// A TLS record that holds a handshake: type 22, version 3.0 to 3.4 (RFC 8446 section 5.1).
+pub fn starts(bytes: &[u8]) -> Match {
+    match bytes {
+        [0x16, 0x03, 0x00..=0x04, ..] => Match::Yes,
+        [] | [0x16] | [0x16, 0x03] => Match::Maybe,
+        _ => Match::No,
+    }
+}
+
 /// Whether these bytes begin a record of any type. For connections joined under way.
 pub fn starts_record(bytes: &[u8]) -> Match {
     let fits = match bytes {

@@ -8,13 +8,13 @@
 
 use crate::model::loss::Reason;
 use crate::protocol::exchange::MessageEnd;
+use crate::protocol::input::{Hole, Span};
 use crate::protocol::websocket::extensions::Extensions;
 use crate::protocol::websocket::frame::{self, Head, HeadReader, Opcode, Taken};
 use crate::protocol::websocket::inflate::Inflater;
 use crate::protocol::websocket::message::{Assembly, Plan};
 use crate::protocol::websocket::resync::Resync;
 use crate::protocol::websocket::{Close, Counts, Event, Kind, Sender};
-use crate::protocol::{Chunk, Hole};
 
 /// One direction.
 pub struct Half {
@@ -65,8 +65,8 @@ impl Half {
     }
 
     /// Bytes that follow those before.
-    pub fn push(&mut self, chunk: Chunk<'_>, out: &mut Vec<Event>) {
-        let Chunk { time_ns, mut bytes, call_start, .. } = chunk;
+    pub fn push(&mut self, span: Span<'_>, out: &mut Vec<Event>) {
+        let Span { time_ns, rest: mut bytes, call_start, .. } = span;
         if let State::Lost(_, Some(resync)) = &mut self.state
             && call_start
             && !bytes.is_empty()

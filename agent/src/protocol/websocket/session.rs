@@ -5,13 +5,16 @@
 //! Always: the exchange comes first and last; nothing that is lost goes untold.
 //! Not here: one direction (`half`), which bytes belong to it (`protocol`, `http2`).
 
+use earwitness_common::settings::Verdict;
+
 use super::{Event, Extensions, Half, Kind, Message, Sender};
-use crate::model::limits::Limits;
 use crate::protocol::anomaly::{Anomaly, note};
 use crate::protocol::content::Front;
 use crate::protocol::exchange::{self as http, Exchange, Gap, MessageEnd, Part};
+use crate::protocol::input::{Hole, Input, Span};
+use crate::protocol::parser::{Around, Parser};
 use crate::protocol::stream_message::{Closed, StreamKind, StreamMessage, Tally};
-use crate::protocol::{Chunk, Hole, Output, Role};
+use crate::protocol::{Output, Role};
 
 /// A WebSocket connection.
 pub struct Session {
@@ -44,12 +47,8 @@ impl Session {
     }
 
     /// Begins after a handshake, which is told as an exchange that stays open.
-    pub fn open(
-        mut exchange: Box<Exchange>,
-        number: u64,
-        limits: &Limits,
-        out: &mut Vec<Output>,
-    ) -> Self {
+    pub fn open(mut exchange: Box<Exchange>, number: u64, around: &mut Around<'_>) -> Self {
+        let limits = around.limits;
         exchange.part = Part::Open(number);
         let fields = exchange.response.as_ref().map(|response| &response.head.fields);
         let agreed = |sender| {
@@ -63,7 +62,7 @@ impl Session {
         let server =
             Half::new(Sender::Server, agreed(Sender::Server), limits.response_body_bytes.max(1));
         let last_ns = exchange.response.as_ref().map_or(0, |response| response.last_ns);
-        out.push(Output::Exchange(exchange.clone()));
+        around.out.push(Output::Exchange(exchange.clone()));
         Self {
             exchange,
             number,
@@ -74,49 +73,22 @@ impl Session {
             events: Vec::new(),
         }
     }
+}
 
-    /// Bytes of a direction.
-    pub fn bytes(&mut self, role: Role, chunk: Chunk<'_>, out: &mut Vec<Output>) {
-        self.last_ns = chunk.time_ns;
-        let bytes = chunk.bytes.len() as u64;
-        self.change(role, |seen| {
-            *seen.seen_bytes = seen.seen_bytes.saturating_add(bytes);
-            *seen.captured_bytes = seen.captured_bytes.saturating_add(bytes);
-        });
-        let mut events = std::mem::take(&mut self.events);
-        self.half(role).push(chunk, &mut events);
-        self.tell(role, events, out);
+impl Parser for Session {
+    fn push(&mut self, role: Role, input: Input<'_>, around: &mut Around<'_>) {
+        match input {
+            Input::Bytes(span) => self.bytes(role, span, around.out),
+            Input::Hole(hole) => self.hole(role, &hole, around.out),
+            Input::End(_) => {}
+        }
     }
 
-    /// A hole in a direction.
-    pub fn hole(&mut self, role: Role, hole: &Hole, out: &mut Vec<Output>) {
-        self.last_ns = hole.time_ns;
-        let Hole { bytes, reason, .. } = *hole;
-        self.change(role, |seen| {
-            let at = *seen.seen_bytes;
-            *seen.seen_bytes = at.saturating_add(bytes);
-            let is_full = seen.gaps.len() >= GAPS;
-            match seen.gaps.last_mut() {
-                Some(last)
-                    if is_full
-                        || last.at.saturating_add(last.bytes) == at && last.reason == reason =>
-                {
-                    last.bytes = last.bytes.saturating_add(bytes);
-                }
-                _ => seen.gaps.push(Gap { at, bytes, reason }),
-            }
-        });
-        let mut events = std::mem::take(&mut self.events);
-        self.half(role).hole(hole, &mut events);
-        self.tell(role, events, out);
-    }
-
-    /// It is over: both directions have ended (`Truncated`), or the agent stops (`Unfinished`).
-    pub fn close(mut self, how: MessageEnd, out: &mut Vec<Output>) {
+    fn close(&mut self, how: MessageEnd, around: &mut Around<'_>) {
         for role in [Role::Request, Role::Response] {
             let mut events = std::mem::take(&mut self.events);
             self.half(role).end(how, &mut events);
-            self.tell(role, events, out);
+            self.tell(role, events, around.out);
             let counts = self.half(role).counts();
             let count = self.tally.of(role);
             (count.pings, count.pongs) = (counts.pings, counts.pongs);
@@ -137,14 +109,55 @@ impl Session {
                 (_, Some(_)) => MessageEnd::Whole,
             };
         }
-        exchange.tally = Some(Box::new(self.tally));
-        out.push(Output::Exchange(self.exchange));
+        exchange.tally = Some(Box::new(std::mem::take(&mut self.tally)));
+        let nothing = Box::new(Exchange::of(None, None));
+        around.out.push(Output::Exchange(std::mem::replace(exchange, nothing)));
     }
 
-    /// Memory held on the heap, in bytes.
-    pub fn memory_bytes(&self) -> usize {
+    /// A hole of unknown place loses the frames.
+    fn wants(&self) -> Verdict {
+        Verdict::Full
+    }
+
+    fn memory_bytes(&self) -> usize {
         let heads = self.exchange.memory_bytes();
-        heads + self.client.memory_bytes() + self.server.memory_bytes()
+        size_of::<Self>() + heads + self.client.memory_bytes() + self.server.memory_bytes()
+    }
+}
+
+impl Session {
+    fn bytes(&mut self, role: Role, span: Span<'_>, out: &mut Vec<Output>) {
+        self.last_ns = span.time_ns;
+        let bytes = span.rest.len() as u64;
+        self.change(role, |seen| {
+            *seen.seen_bytes = seen.seen_bytes.saturating_add(bytes);
+            *seen.captured_bytes = seen.captured_bytes.saturating_add(bytes);
+        });
+        let mut events = std::mem::take(&mut self.events);
+        self.half(role).push(span, &mut events);
+        self.tell(role, events, out);
+    }
+
+    fn hole(&mut self, role: Role, hole: &Hole, out: &mut Vec<Output>) {
+        self.last_ns = hole.time_ns;
+        let Hole { bytes, reason, .. } = *hole;
+        self.change(role, |seen| {
+            let at = *seen.seen_bytes;
+            *seen.seen_bytes = at.saturating_add(bytes);
+            let is_full = seen.gaps.len() >= GAPS;
+            match seen.gaps.last_mut() {
+                Some(last)
+                    if is_full
+                        || last.at.saturating_add(last.bytes) == at && last.reason == reason =>
+                {
+                    last.bytes = last.bytes.saturating_add(bytes);
+                }
+                _ => seen.gaps.push(Gap { at, bytes, reason }),
+            }
+        });
+        let mut events = std::mem::take(&mut self.events);
+        self.half(role).hole(hole, &mut events);
+        self.tell(role, events, out);
     }
 
     fn tell(&mut self, role: Role, mut events: Vec<Event>, out: &mut Vec<Output>) {

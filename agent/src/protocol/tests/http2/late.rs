@@ -8,11 +8,13 @@
 use expect_test::expect;
 
 use super::build::{bytes, check_late, script};
+use earwitness_common::settings::Verdict;
+
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
 use crate::protocol::connection::Connection;
+use crate::protocol::input::{Input, Span};
 use crate::protocol::tests::script::{self, Event, render, run};
-use crate::protocol::{Chunk, Wants};
 
 #[test]
 fn what_was_not_seen_is_left_out_and_counted() {
@@ -62,8 +64,8 @@ fn it_takes_a_second_or_the_end() {
     for event in script(text) {
         let Event::Bytes(direction, bytes) = event else { continue };
         let (call_start, turn_start) = (true, true);
-        let chunk = Chunk { time_ns: 5, bytes: &bytes, call_start, turn_start, tgid: 1, uid: 2 };
-        connection.bytes(direction, chunk, &limits, &mut out);
+        let span = Span { time_ns: 5, rest: &bytes, call_start, turn_start, tgid: 1, uid: 2 };
+        connection.push(direction, Input::Bytes(span), &limits, &mut out);
     }
     assert!(connection.is_read() && connection.awaits_tick() && out.is_empty());
     assert_eq!(connection.request_direction(), Some(Direction::Ingress));
@@ -72,7 +74,7 @@ fn it_takes_a_second_or_the_end() {
     connection.tick(1_000_000_005, &limits, &mut out);
     assert_eq!(out.len(), 2);
     assert!(!connection.awaits_tick());
-    assert_eq!(connection.wants(), Wants::Full);
+    assert_eq!(connection.wants(), Verdict::Full);
 }
 
 #[test]
@@ -256,10 +258,10 @@ fn what_seems_to_be_frames_is_given_up_in_the_end() {
         let bytes: &[u8] = if turn % 20 > 17 { other } else { &ping };
         let direction = if turn % 2 == 0 { Direction::Ingress } else { Direction::Egress };
         let (call_start, turn_start) = (true, true);
-        let chunk = Chunk { time_ns: turn, bytes, call_start, turn_start, tgid: 1, uid: 2 };
-        connection.bytes(direction, chunk, &Limits::default(), &mut Vec::new());
+        let span = Span { time_ns: turn, rest: bytes, call_start, turn_start, tgid: 1, uid: 2 };
+        connection.push(direction, Input::Bytes(span), &Limits::default(), &mut Vec::new());
     }
-    assert_eq!(connection.wants(), Wants::Ignore);
+    assert_eq!(connection.wants(), Verdict::Ignore);
 }
 
 /// It carries TLS: what is read of it is another connection.
@@ -271,8 +273,8 @@ fn a_connection_that_carries_tls() {
     for event in script("> HEADERS 7 end : GET /a\n< HEADERS 7 end : 200") {
         let Event::Bytes(direction, bytes) = event else { continue };
         let (call_start, turn_start) = (true, true);
-        let chunk = Chunk { time_ns: 5, bytes: &bytes, call_start, turn_start, tgid: 1, uid: 2 };
-        connection.bytes(direction, chunk, &limits, &mut out);
+        let span = Span { time_ns: 5, rest: &bytes, call_start, turn_start, tgid: 1, uid: 2 };
+        connection.push(direction, Input::Bytes(span), &limits, &mut out);
     }
     connection.tick(2_000_000_000, &limits, &mut out);
     connection.close(2_000_000_001, &limits, &mut out);

@@ -12,8 +12,9 @@ use super::build::{bytes, check_with};
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::sample::Direction;
+use crate::protocol::Output;
 use crate::protocol::connection::Connection;
-use crate::protocol::{Chunk, Hole, Output};
+use crate::protocol::input::{Hole, Input, Span};
 
 /// A connection under test, with what it gave.
 pub struct Rig {
@@ -32,8 +33,8 @@ impl Rig {
     pub fn bytes(&mut self, direction: Direction, bytes: &[u8]) {
         self.time_ns += 1_000;
         let (time_ns, call_start, turn_start) = (self.time_ns, true, true);
-        let chunk = Chunk { time_ns, bytes, call_start, turn_start, tgid: 1, uid: 2 };
-        self.connection.bytes(direction, chunk, &self.limits, &mut self.out);
+        let span = Span { time_ns, rest: bytes, call_start, turn_start, tgid: 1, uid: 2 };
+        self.connection.push(direction, Input::Bytes(span), &self.limits, &mut self.out);
     }
 
     pub fn requests(&mut self, frames: &str) {
@@ -46,16 +47,9 @@ impl Rig {
 
     pub fn hole(&mut self, direction: Direction, bytes: u64) {
         self.time_ns += 1_000;
-        let hole = Hole {
-            time_ns: self.time_ns,
-            bytes,
-            reason: Reason::RingFull,
-            call_start: false,
-            turn_start: false,
-            tgid: 1,
-            uid: 2,
-        };
-        self.connection.gap(direction, hole, &self.limits, &mut self.out);
+        let hole =
+            Hole { time_ns: self.time_ns, bytes, reason: Reason::RingFull, turn_start: false };
+        self.connection.push(direction, Input::Hole(hole), &self.limits, &mut self.out);
     }
 
     fn begin() -> Self {

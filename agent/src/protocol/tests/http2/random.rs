@@ -14,7 +14,6 @@ use super::wire::{Chance, View, plans, record};
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
 use crate::protocol::Output;
-use crate::protocol::connection::Mode;
 use crate::protocol::tests::gaps::config;
 use crate::protocol::tests::script::{Event, render, run, run_watched};
 
@@ -89,9 +88,7 @@ fn watch(events: &[Event], fresh: bool, limits: &Limits, most_bytes: usize) {
     run_watched(events, fresh, limits, |connection| {
         let held_bytes = connection.memory_bytes();
         assert!(held_bytes < most_bytes, "{held_bytes} bytes are held");
-        if let Mode::Http2(http) = &connection.mode {
-            http.check();
-        }
+        connection.check();
     });
 }
 

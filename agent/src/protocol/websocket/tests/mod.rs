@@ -17,7 +17,7 @@ use super::frame::unmask;
 use super::{Close, Counts, Deflate, Event, Extensions, Half, Message, Sender};
 use crate::model::loss::Reason;
 use crate::protocol::exchange::MessageEnd;
-use crate::protocol::{Chunk, Hole};
+use crate::protocol::input::{Hole, Span};
 
 /// What happens in the direction.
 #[derive(Clone, Debug)]
@@ -96,13 +96,13 @@ fn run(setup: Setup, steps: &[Step]) -> (Vec<Event>, Counts) {
     (out, half.counts())
 }
 
-fn chunk(bytes: &[u8], call_start: bool, time_ns: u64) -> Chunk<'_> {
-    Chunk { time_ns, bytes, call_start, turn_start: false, tgid: 1, uid: 2 }
+fn chunk(bytes: &[u8], call_start: bool, time_ns: u64) -> Span<'_> {
+    Span { time_ns, rest: bytes, call_start, turn_start: false, tgid: 1, uid: 2 }
 }
 
 fn hole(bytes: u64) -> Hole {
     let reason = Reason::RingFull;
-    Hole { time_ns: 7, bytes, reason, call_start: false, turn_start: false, tgid: 1, uid: 2 }
+    Hole { time_ns: 7, bytes, reason, turn_start: false }
 }
 
 /// Runs it, cut in all ways.
