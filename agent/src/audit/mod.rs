@@ -7,10 +7,12 @@
 
 mod assemble;
 mod capture;
+pub mod config;
 mod content;
 pub mod encode;
 pub mod filter;
 pub mod glob;
+pub mod identity;
 mod json;
 pub mod observer;
 pub mod policy;
@@ -20,6 +22,7 @@ mod rpc;
 pub mod rule;
 mod stream_message;
 mod tls;
+pub mod token;
 
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::assemble::{self, Rules};
+use super::config::AuditConfig;
 use super::content::ContentRules;
 use super::encode::{EncodedRecord, ExchangeId, Link};
 use super::observer::{Observer, hex};
@@ -20,7 +21,7 @@ use super::record::{PolicyRef, Record};
 use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
-use super::redact::{RedactionConfig, lists, text};
+use super::redact::{lists, text};
 use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
 use super::stream_message;
 use crate::model::limits::Limits;
@@ -33,9 +34,6 @@ use crate::protocol::stream_message::StreamMessage;
 /// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
 /// the same exchange give another record.
 const REDACTION_RULES: u32 = 2;
-
-/// Bytes of content that are kept of each message, unless the configuration says otherwise.
-const BODY_LIMIT_BYTES: usize = 65_536;
 
 /// How much of which exchange is recorded, and without what.
 #[derive(Debug)]
@@ -63,29 +61,18 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// The policy of a configuration, with the default limit on bodies. Errors: rules that mean
-    /// nothing; `config` finds them earlier and with their place in the file.
-    pub fn new(
-        policy: &PolicyConfig,
-        redaction: &RedactionConfig,
-        observer: Arc<Observer>,
-    ) -> Result<Self, PolicyError> {
+    /// The policy of a configuration. Errors: what means nothing; `config` finds it earlier, and with its
+    /// place in the file.
+    pub fn new(config: &AuditConfig, observer: Arc<Observer>) -> Result<Self, PolicyError> {
         let rule =
             |(index, config)| Rule::new(config).map_err(|error| PolicyError::Rule { index, error });
-        let rules = policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
-        let headers = HeaderTable::new(redaction);
-        let bodies = BodyRules::new(redaction);
-        let digest = digest(policy, &headers, &bodies);
-        let body_limit_bytes = BODY_LIMIT_BYTES;
-        let default = policy.default;
+        let rules = config.policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
+        let headers = HeaderTable::new(&config.redaction);
+        let bodies = BodyRules::new(&config.redaction);
+        let digest = digest(&config.policy, &headers, &bodies);
+        let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
+        let default = config.policy.default;
         Ok(Self { default, rules, headers, bodies, body_limit_bytes, digest, observer })
-    }
-
-    /// The same with another limit on the bytes of content that are kept of each message.
-    #[must_use]
-    pub fn with_body_limit(self, bytes: u64) -> Self {
-        let body_limit_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        Self { body_limit_bytes, ..self }
     }
 
     fn content_rules(&self) -> ContentRules<'_> {

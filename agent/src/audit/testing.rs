@@ -7,11 +7,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::config::AuditConfig;
 use super::encode::EncodedRecord;
 use super::observer::Observer;
 use super::policy::Policy;
-use super::redact::RedactionConfig;
-use super::rule::PolicyConfig;
 use crate::model::origin::{Address, Attribution, Origin, Party, Process, Side, Transport};
 use crate::model::sample::ConnId;
 use crate::model::time::ClockOffset;
@@ -131,7 +130,7 @@ pub(super) fn observer() -> Arc<Observer> {
 }
 
 pub(super) fn policy() -> Policy {
-    Policy::new(&PolicyConfig::default(), &RedactionConfig::default(), observer()).unwrap()
+    Policy::new(&AuditConfig::default(), observer()).unwrap()
 }
 
 /// The record of an exchange as the journal gets it; `None`: the policy says `none`.

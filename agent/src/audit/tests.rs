@@ -2,12 +2,12 @@
 
 use expect_test::{Expect, expect};
 
+use super::config::AuditConfig;
 use super::observer::{Concerns, host_id};
 use super::policy::Policy;
 use super::record::agent::{Lifecycle, LifecycleAction};
 use super::record::{Record, SCHEMA};
 use super::redact::RedactionConfig;
-use super::rule::PolicyConfig;
 use super::testing::{
     CLOCK, encoded, exchange, observer, policy, process, request, response, tcp, unix,
 };
@@ -231,8 +231,8 @@ fn host_ids_do_not_show_the_machine_id() {
 // === policy ===
 
 fn with_rules(rules: &str) -> Policy {
-    let config: PolicyConfig = toml::from_str(rules).unwrap();
-    Policy::new(&config, &RedactionConfig::default(), observer()).unwrap()
+    let policy = toml::from_str(rules).unwrap();
+    Policy::new(&AuditConfig { policy, ..AuditConfig::default() }, observer()).unwrap()
 }
 
 #[test]
@@ -273,7 +273,8 @@ fn the_digest_changes_with_what_is_recorded_only() {
     let digest = |header_allow: &[&str]| {
         let header_allow = header_allow.iter().map(|name| (*name).to_owned()).collect();
         let redaction = RedactionConfig { header_allow, ..RedactionConfig::default() };
-        let policy = Policy::new(&PolicyConfig::default(), &redaction, observer()).unwrap();
+        let config = AuditConfig { redaction, ..AuditConfig::default() };
+        let policy = Policy::new(&config, observer()).unwrap();
         policy.digest().to_owned()
     };
     assert_eq!(digest(&["accept", "via"]), digest(&["Via", "accept", "via"]));

@@ -121,7 +121,7 @@ impl Explain {
             eprintln!("a header field has no colon\nhint: --header 'Name: value'");
             return Ok(ExitCode::from(MISTAKE));
         };
-        let policy = Policy::new(&config.policy, &config.redaction, Arc::new(Observer::default()))?;
+        let policy = Policy::new(&config.audit(), Arc::new(Observer::default()))?;
         print(&self.report(&policy, fields)?)
     }
 
@@ -219,7 +219,7 @@ mod tests {
         };
         let (config, _) = Config::parse("test", config, []).unwrap();
         let observer = Arc::new(Observer::default());
-        let policy = Policy::new(&config.policy, &config.redaction, observer).unwrap();
+        let policy = Policy::new(&config.audit(), observer).unwrap();
         let report = explain.report(&policy, explain.fields().unwrap()).unwrap();
         report.replace(policy.digest(), "sha256:…")
     }

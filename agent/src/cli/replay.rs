@@ -104,8 +104,7 @@ impl Replay {
             version: header.version.clone(),
             ..Observer::default()
         });
-        let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&observer))?
-            .with_body_limit(config.capture.body_limit_bytes);
+        let policy = Policy::new(&config.audit(), Arc::clone(&observer))?;
         let processes = Arc::new(Processes::told());
         let names: Arc<dyn Names> = Arc::clone(&processes) as _;
         let memory_bytes = usize::try_from(config.capture.memory_limit_bytes)?;

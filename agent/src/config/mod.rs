@@ -13,7 +13,6 @@ mod document;
 mod finding;
 #[cfg(all(test, feature = "schema"))]
 mod generate;
-mod identity;
 mod journal;
 mod read;
 mod secret;
@@ -29,9 +28,10 @@ pub use document::DEFAULT_FILE;
 #[cfg(feature = "schema")]
 pub use document::{config_schema, record_schema};
 pub use finding::{ConfigErrors, Warning};
-pub use identity::IdentityConfig;
 pub use journal::JournalSection;
 
+use crate::audit::config::AuditConfig;
+use crate::audit::identity::IdentityConfig;
 use crate::audit::redact::RedactionConfig;
 use crate::audit::rule::PolicyConfig;
 use crate::sink::SinkConfig;
@@ -66,6 +66,16 @@ impl Config {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         Self::load_with(file, std::env::vars_os().filter_map(text))
+    }
+
+    /// What records say, and of what.
+    pub fn audit(&self) -> AuditConfig {
+        AuditConfig {
+            policy: self.policy.clone(),
+            redaction: self.redaction.clone(),
+            identity: self.identity.clone(),
+            body_limit_bytes: self.capture.body_limit_bytes,
+        }
     }
 
     /// The same with these variables.

@@ -207,9 +207,8 @@ impl Control<'_> {
     fn try_reload(&mut self) -> Result<String, String> {
         let (config, _warnings) =
             Config::load(self.config_file.as_deref()).map_err(|errors| errors.to_string())?;
-        let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&self.observer))
-            .map_err(|error| error.to_string())?
-            .with_body_limit(config.capture.body_limit_bytes);
+        let policy = Policy::new(&config.audit(), Arc::clone(&self.observer))
+            .map_err(|error| error.to_string())?;
         let rules = Rules::new(&config.capture).map_err(|error| error.to_string())?;
         if config.journal != self.config.journal
             || config.sink != self.config.sink

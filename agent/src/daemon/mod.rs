@@ -138,8 +138,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let host = Host::read();
     let observer = Arc::new(names::observer(&host));
     let config = &options.config;
-    let policy = Policy::new(&config.policy, &config.redaction, Arc::clone(&observer))?;
-    let policy = Arc::new(policy.with_body_limit(config.capture.body_limit_bytes));
+    let policy = Arc::new(Policy::new(&config.audit(), Arc::clone(&observer))?);
     let signals = control::Signals::take().map_err(system("wait for signals"))?;
     // Everything that can be refused comes before the journal is touched.
     let rules = rules::Rules::new(&config.capture)?;

@@ -12,12 +12,11 @@ use std::sync::{Arc, LazyLock, Mutex};
 use nix::libc;
 use serde_json::Value;
 
+use crate::audit::config::AuditConfig;
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
 use crate::audit::policy::Policy;
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
-use crate::audit::redact::RedactionConfig;
-use crate::audit::rule::PolicyConfig;
 use crate::journal::directory::Directory;
 use crate::journal::reader::{Bounds, Item, Reader};
 use crate::journal::segment::{self, Disk, Storage};
@@ -36,8 +35,7 @@ pub fn exchange(n: u64) -> EncodedRecord {
 /// An exchange with this time and path.
 pub fn exchange_at(timestamp: &str, path: &str) -> EncodedRecord {
     static POLICY: LazyLock<Policy> = LazyLock::new(|| {
-        let (policy, redaction) = (PolicyConfig::default(), RedactionConfig::default());
-        Policy::new(&policy, &redaction, Arc::new(Observer::default())).unwrap()
+        Policy::new(&AuditConfig::default(), Arc::new(Observer::default())).unwrap()
     });
     let clock = ClockOffset { offset_ns: wall_ns(timestamp) };
     POLICY.apply(&get(path), ConnId(1), &origin(), clock).0.unwrap()

@@ -14,11 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use earwitness::audit::config::AuditConfig;
 use earwitness::audit::encode::Lines;
 use earwitness::audit::observer::Observer;
 use earwitness::audit::policy::Policy;
-use earwitness::audit::redact::RedactionConfig;
-use earwitness::audit::rule::PolicyConfig;
 use earwitness::model::limits::Limits;
 use earwitness::model::origin::Process;
 use earwitness::model::sample::ProcessEvent;
@@ -85,7 +84,7 @@ impl Bench {
             boot_id: Some("0b6f9e0e-6a3c-4f0e-9d53-5f3c3c1e7a11".into()),
             version: env!("CARGO_PKG_VERSION").into(),
         });
-        let policy = Policy::new(&PolicyConfig::default(), &RedactionConfig::default(), observer)?;
+        let policy = Policy::new(&AuditConfig::default(), observer)?;
         let clock = ClockOffset { offset_ns: 1_795_330_800_000_000_000 };
         let names = Arc::new(OneProcess::new());
         let limits = Limits::default();

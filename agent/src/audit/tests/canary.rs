@@ -7,9 +7,9 @@
 use proptest::prelude::*;
 
 use super::check_line;
+use crate::audit::config::AuditConfig;
 use crate::audit::policy::Policy;
 use crate::audit::redact::RedactionConfig;
-use crate::audit::rule::PolicyConfig;
 use crate::audit::testing::{encoded, exchange, observer, policy, request, response, tcp};
 
 /// Nothing of these may be in the line; `SECRET` stands for a text that no gate would know.
@@ -18,7 +18,8 @@ const SECRET: &str = "c4n4ry-7Qx";
 fn line_of(target: &[u8], request_fields: &str, response_fields: &str, allow: &[&str]) -> String {
     let mut redaction = RedactionConfig::default();
     redaction.header_allow.extend(allow.iter().map(|name| (*name).to_owned()));
-    let policy = Policy::new(&PolicyConfig::default(), &redaction, observer()).unwrap();
+    let config = AuditConfig { redaction, ..AuditConfig::default() };
+    let policy = Policy::new(&config, observer()).unwrap();
     let exchange = exchange(
         Some(request("GET", target, request_fields.as_bytes())),
         Some(response(200, response_fields.as_bytes())),

@@ -1,4 +1,4 @@
-//! `[identity]`: who is taken for the client.
+//! Who is taken for the client: `[identity]`.
 //!
 //! In: the configuration file. Out: `IdentityConfig`.
 //! Always: not available in this version; a value that is set is a mistake (`config::available`).
