@@ -21,7 +21,7 @@ use super::record::{PolicyRef, Record};
 use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
-use super::redact::{lists, text};
+use super::redact::{BodyValues, lists, text};
 use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
 use super::stream_message;
 use crate::model::limits::Limits;
@@ -33,7 +33,7 @@ use crate::protocol::stream_message::StreamMessage;
 
 /// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
 /// the same exchange give another record.
-const REDACTION_RULES: u32 = 2;
+const REDACTION_RULES: u32 = 3;
 
 /// How much of which exchange is recorded, and without what.
 #[derive(Debug)]
@@ -224,6 +224,7 @@ struct Effective<'a> {
     rule: &'a [RuleConfig],
     header_allow: Vec<&'a str>,
     header_never: [&'a [&'a str]; 3],
+    body_values: BodyValues,
     body_allow: Vec<&'a str>,
 }
 
@@ -234,6 +235,7 @@ fn digest(policy: &PolicyConfig, headers: &HeaderTable, bodies: &BodyRules) -> S
         rule: &policy.rule,
         header_allow: headers.kept_names(),
         header_never: [lists::NEVER, lists::NEVER_PARTS, lists::NEVER_ENDS],
+        body_values: bodies.values(),
         body_allow: bodies.kept_entries(),
     };
     // Plain structs of text and numbers always serialise.

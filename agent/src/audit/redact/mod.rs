@@ -2,8 +2,8 @@
 //!
 //! In: heads and bodies of messages, `RedactionConfig`. Out: text that may be written, and `Notes` of
 //! what was removed from it.
-//! Always: headers and values in bodies only by allow-list; credential headers never, whatever the
-//! list says; values and names that look secret become `***`; nothing here is logged.
+//! Always: headers only by allow-list; credential headers never, whatever the list says; values and
+//! names that look secret become `***`; nothing here is logged.
 //! Not here: whether an exchange is recorded at all (`audit::policy`).
 
 pub mod body;
@@ -33,17 +33,37 @@ pub struct RedactionConfig {
     /// that carry credentials (`authorization`, `cookie`, `x-api-key` and their like) are never
     /// kept: to list one is a mistake.
     pub header_allow: Vec<String>,
-    /// What records keep of bodies. The name of a field, without case: values under it in JSON and
-    /// forms, at any depth, up to 256 bytes. A media type (`text/plain`, `text/*`): its content as a
-    /// whole. All other values become `***`, and so do those that look secret or personal. Names that
-    /// say so (`password`, `email`) are never kept: to list one is a mistake. The list replaces the
-    /// default one.
+    /// Which values of bodies records keep, besides those that look secret or personal and those under
+    /// names that say so (`password`, `email`), which are never kept. `detected`: all others, of media
+    /// types that are understood. `listed`: only what `body_allow` names.
+    pub body_values: BodyValues,
+    /// What records keep of bodies where `body_values` is `listed`. The name of a field, without case:
+    /// values under it in JSON and forms, at any depth, up to 256 bytes. A media type (`text/plain`,
+    /// `text/*`): its content as a whole; that of a type that is not understood is kept by no other way.
+    /// Names that say that their values are secret or personal are never kept: to list one is a mistake.
+    /// The list replaces the default one.
     pub body_allow: Vec<String>,
+}
+
+/// Which values of bodies records keep.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BodyValues {
+    /// All that nothing is found in.
+    #[default]
+    Detected,
+    /// Of those, what is listed.
+    Listed,
 }
 
 impl Default for RedactionConfig {
     fn default() -> Self {
         let owned = |list: &[&str]| list.iter().copied().map(String::from).collect();
-        Self { header_allow: owned(lists::ALLOW), body_allow: owned(body::rules::ALLOW) }
+        Self {
+            header_allow: owned(lists::ALLOW),
+            body_values: BodyValues::default(),
+            body_allow: owned(body::rules::ALLOW),
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! What may be written of a body: fail closed, by allow-list.
+//! What may be written of a body.
 //!
 //! In: `Content` of a message, `BodyRules`. Out: `Kept`, notes of what was removed; `Operations`.
-//! Always: structure, and names of fields that read as such, but values only under names that are
-//! allowed and only if they look harmless; of media types that are not understood nothing, unless
-//! they are allowed; memory is at most a small multiple of the content.
+//! Always: values only if they look harmless and no name says otherwise, and where a list decides only
+//! those on it; of media types that are not understood nothing, unless they are allowed; memory is at
+//! most a small multiple of the content.
 //! Not here: content codings (they are removed before), how much of a body is captured.
 
 pub mod rules;
@@ -24,6 +24,7 @@ mod scalar;
 use self::media::{Kind, Media};
 use self::places::Places;
 use self::rules::BodyRules;
+use super::BodyValues;
 use super::notes::Notes;
 use crate::audit::record::{Action, Sensitive};
 
@@ -83,7 +84,9 @@ pub fn redact(
     }
     let media = content.media_type.and_then(Media::parse);
     let kept = media.ok_or(Sensitive::Unlisted).and_then(|media| {
-        let terms = Terms { rules, all: rules.allows_media(&media.essence), key };
+        let listed = rules.allows_media(&media.essence);
+        let all = listed || rules.values() == BodyValues::Detected;
+        let terms = Terms { rules, listed, all, key };
         by_kind(content, &media, &terms, notes)
     });
     if let Err(kind) = kept {
@@ -95,7 +98,9 @@ pub fn redact(
 /// What everything that is kept has to go by.
 struct Terms<'r> {
     rules: &'r BodyRules,
-    /// The media type is allowed: not only values under allowed names are kept.
+    /// The media type is allowed.
+    listed: bool,
+    /// Not only values under allowed names are kept.
     all: bool,
     key: &'static str,
 }
@@ -118,7 +123,7 @@ fn by_kind(
                 notes.add(terms.key, kind, Action::Mask);
             })
         }
-        Kind::Other if terms.all => binary::redact(content.bytes, content.cut),
+        Kind::Other if terms.listed => binary::redact(content.bytes, content.cut),
         Kind::Multipart | Kind::Text(_) | Kind::Other => Err(Sensitive::Unlisted),
     }
 }

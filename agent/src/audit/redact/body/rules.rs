@@ -7,7 +7,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::super::{RedactionConfig, name};
+use super::super::{BodyValues, RedactionConfig, name};
 use super::media::is_token;
 use crate::audit::record::Sensitive;
 
@@ -59,6 +59,7 @@ pub struct BodyRules {
     names: FxHashSet<Box<str>>,
     /// In lower case; `text/*` means all of a type.
     media: Vec<Box<str>>,
+    values: BodyValues,
 }
 
 /// What is wrong with an entry of `body_allow`.
@@ -101,7 +102,12 @@ impl BodyRules {
         let good = config.body_allow.iter().filter(|entry| check(entry).is_ok());
         let lower = good.map(|entry| entry.to_ascii_lowercase().into_boxed_str());
         let (media, names): (Vec<_>, Vec<_>) = lower.partition(|entry| is_media(entry));
-        Self { names: names.into_iter().collect(), media }
+        Self { names: names.into_iter().collect(), media, values: config.body_values }
+    }
+
+    /// Which values are kept: part of the policy's digest.
+    pub fn values(&self) -> BodyValues {
+        self.values
     }
 
     /// Names and media types that are kept, sorted: part of the policy's digest.

@@ -1,6 +1,7 @@
 //! Bodies as a whole: what is kept, and that nothing else is.
 
 mod canary;
+mod detected;
 mod json;
 mod operations;
 mod others;
@@ -19,11 +20,17 @@ pub(super) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
-/// Rules that allow these besides the default.
+/// Rules that allow these besides the default, and nothing else.
 pub(super) fn rules(more: &[&str]) -> BodyRules {
-    let mut config = RedactionConfig::default();
+    let mut config =
+        RedactionConfig { body_values: BodyValues::Listed, ..RedactionConfig::default() };
     config.body_allow.extend(more.iter().map(|entry| (*entry).to_owned()));
     BodyRules::new(&config)
+}
+
+/// Rules that keep whatever nothing is found in.
+pub(super) fn detecting() -> BodyRules {
+    BodyRules::new(&RedactionConfig::default())
 }
 
 pub(super) fn content<'a>(media_type: &'a str, bytes: &'a [u8]) -> Content<'a> {
@@ -51,4 +58,8 @@ pub(super) fn show(content: &Content<'_>, rules: &BodyRules) -> String {
 
 pub(super) fn check(media_type: &str, body: &str, more: &[&str], expected: Expect) {
     expected.assert_eq(&show(&content(media_type, body.as_bytes()), &rules(more)));
+}
+
+pub(super) fn check_detecting(media_type: &str, body: &str, expected: Expect) {
+    expected.assert_eq(&show(&content(media_type, body.as_bytes()), &detecting()));
 }
