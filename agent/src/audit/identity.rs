@@ -1,8 +1,8 @@
 //! Who is taken for the client: `[identity]`.
 //!
 //! In: the configuration file. Out: `IdentityConfig`.
-//! Always: not available in this version; a value that is set is a mistake (`config::available`).
-//! Not here: finding the client out.
+//! Always: nobody is believed unless the configuration says so.
+//! Not here: which addresses that are (`audit::trusted`).
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
-    /// Networks whose forwarding headers are believed. Example: `["10.0.0.0/8"]`. Not available in
-    /// this version.
+    /// Networks and addresses of proxies that are believed where they say for whom they ask. Example:
+    /// `["10.0.0.0/8", "2001:db8::7"]`.
     pub trusted_proxies: Vec<String>,
+    /// Whether peers on unix sockets are such proxies.
+    pub trust_unix: bool,
 }

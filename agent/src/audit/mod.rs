@@ -23,6 +23,7 @@ pub mod rule;
 mod stream_message;
 mod tls;
 pub mod token;
+pub mod trusted;
 
 #[cfg(test)]
 mod testing;

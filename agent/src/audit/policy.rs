@@ -15,6 +15,7 @@ use super::assemble::{self, Rules};
 use super::config::AuditConfig;
 use super::content::ContentRules;
 use super::encode::{EncodedRecord, ExchangeId, Link};
+use super::identity::IdentityConfig;
 use super::observer::{Observer, hex};
 use super::record::value::Text;
 use super::record::{PolicyRef, Record};
@@ -22,8 +23,9 @@ use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
 use super::redact::{BodyValues, lists, text};
-use super::rule::{Facts, Level, PolicyConfig, Rule, RuleConfig, RuleError};
+use super::rule::{Facts, Level, Rule, RuleConfig, RuleError};
 use super::stream_message;
+use super::trusted::{NetworkError, Trusted};
 use crate::model::limits::Limits;
 use crate::model::origin::Origin;
 use crate::model::sample::ConnId;
@@ -42,6 +44,7 @@ pub struct Policy {
     rules: Vec<Rule>,
     headers: HeaderTable,
     bodies: BodyRules,
+    trusted: Trusted,
     body_limit_bytes: usize,
     digest: String,
     observer: Arc<Observer>,
@@ -58,6 +61,9 @@ pub enum PolicyError {
         /// What is wrong.
         error: RuleError,
     },
+    /// A trusted proxy that is none.
+    #[error("trusted proxy: {0}")]
+    Trusted(#[from] NetworkError),
 }
 
 impl Policy {
@@ -69,10 +75,11 @@ impl Policy {
         let rules = config.policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         let headers = HeaderTable::new(&config.redaction);
         let bodies = BodyRules::new(&config.redaction);
-        let digest = digest(&config.policy, &headers, &bodies);
+        let trusted = Trusted::new(&config.identity.trusted_proxies)?;
+        let digest = digest(config, &headers, &bodies);
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
-        Ok(Self { default, rules, headers, bodies, body_limit_bytes, digest, observer })
+        Ok(Self { default, rules, headers, bodies, trusted, body_limit_bytes, digest, observer })
     }
 
     fn content_rules(&self) -> ContentRules<'_> {
@@ -180,6 +187,11 @@ impl Policy {
         &self.digest
     }
 
+    /// Proxies that are believed.
+    pub fn trusted(&self) -> &Trusted {
+        &self.trusted
+    }
+
     /// Who watches.
     pub fn observer(&self) -> &Arc<Observer> {
         &self.observer
@@ -226,17 +238,19 @@ struct Effective<'a> {
     header_never: [&'a [&'a str]; 3],
     body_values: BodyValues,
     body_allow: Vec<&'a str>,
+    identity: &'a IdentityConfig,
 }
 
-fn digest(policy: &PolicyConfig, headers: &HeaderTable, bodies: &BodyRules) -> String {
+fn digest(config: &AuditConfig, headers: &HeaderTable, bodies: &BodyRules) -> String {
     let effective = Effective {
         redaction_rules: REDACTION_RULES,
-        default: policy.default,
-        rule: &policy.rule,
+        default: config.policy.default,
+        rule: &config.policy.rule,
         header_allow: headers.kept_names(),
         header_never: [lists::NEVER, lists::NEVER_PARTS, lists::NEVER_ENDS],
         body_values: bodies.values(),
         body_allow: bodies.kept_entries(),
+        identity: &config.identity,
     };
     // Plain structs of text and numbers always serialise.
     let canonical = serde_json::to_vec(&effective).unwrap_or_default();

@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::config::AuditConfig;
+use super::identity::IdentityConfig;
 use super::observer::{Concerns, host_id};
 use super::policy::Policy;
 use super::record::agent::{Lifecycle, LifecycleAction};
@@ -280,6 +281,13 @@ fn the_digest_changes_with_what_is_recorded_only() {
     assert_eq!(digest(&["accept", "via"]), digest(&["Via", "accept", "via"]));
     assert_ne!(digest(&["accept"]), digest(&["via"]));
     assert!(digest(&[]).starts_with("sha256:") && digest(&[]).len() == 71);
+    let trusting = |networks: &[&str]| {
+        let trusted_proxies = networks.iter().map(|&network| network.to_owned()).collect();
+        let identity = IdentityConfig { trusted_proxies, ..IdentityConfig::default() };
+        let config = AuditConfig { identity, ..AuditConfig::default() };
+        Policy::new(&config, observer()).unwrap().digest().to_owned()
+    };
+    assert_ne!(trusting(&[]), trusting(&["10.0.0.0/8"]));
 }
 
 mod canary;

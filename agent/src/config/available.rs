@@ -12,8 +12,7 @@ use super::read::Step::{self, Index, Key};
 use super::source::Sources;
 
 /// Keys that are mistakes.
-const REFUSED: &[[&str; 2]] =
-    &[["journal", "encrypt_to"], ["journal", "witness_policy"], ["identity", "trusted_proxies"]];
+const REFUSED: &[[&str; 2]] = &[["journal", "encrypt_to"], ["journal", "witness_policy"]];
 
 /// Keys that are worth a warning.
 const WITHOUT_EFFECT: &[[&str; 2]] = &[["journal", "retain_days"], ["journal", "retain_bytes"]];

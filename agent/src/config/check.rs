@@ -12,6 +12,7 @@ use super::read::Step::{self, Index, Key};
 use crate::audit::redact::body::rules;
 use crate::audit::redact::lists;
 use crate::audit::rule::{PolicyConfig, Rule};
+use crate::audit::trusted::Trusted;
 use crate::sink::{self, Mistake};
 
 /// Takes the path of a value, what is wrong with it, and advice.
@@ -33,6 +34,7 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     policy(&config.policy, report);
     header_allow(&config.redaction.header_allow, report);
     body_allow(&config.redaction.body_allow, report);
+    trusted_proxies(&config.identity.trusted_proxies, report);
     sink::check(&config.sink, &mut |index, Mistake { key, text, hint }| {
         report(&[Key("sink"), Index(index), Key(key)], text, hint.map(str::to_owned));
     });
@@ -129,6 +131,15 @@ fn body_allow(entries: &[String], report: Report<'_>) {
         let path = [Key("redaction"), Key("body_allow"), Index(index)];
         let hint = error.hint().map(str::to_owned);
         report(&path, error.to_string(), hint);
+    }
+}
+
+fn trusted_proxies(networks: &[String], report: Report<'_>) {
+    for (index, network) in networks.iter().enumerate() {
+        let Err(error) = Trusted::new(std::slice::from_ref(network)) else { continue };
+        let path = [Key("identity"), Key("trusted_proxies"), Index(index)];
+        let hint = "bits behind the prefix have to be 0";
+        report(&path, error.to_string(), network.contains('/').then(|| hint.to_owned()));
     }
 }
 

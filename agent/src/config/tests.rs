@@ -120,6 +120,8 @@ fn values_that_make_no_sense_are_reported() {
          [redaction]\n\
          header_allow = [\"accept\", \"Authorization\", \"x my\", \"X-Custom-Api-Key\"]\n\
          body_allow = [\"status\", \"sessionToken\", \"email\", \"text/plain\", \"*/*\", \"multipart/*\", \"\"]\n\
+         [identity]\n\
+         trusted_proxies = [\"10.0.0.0/8\", \"10.1.2.3/8\", \"proxy.example\"]\n\
          [journal]\n\
          sync_ms = 600000\n\
          segment_bytes = 0\n",
@@ -147,8 +149,11 @@ fn values_that_make_no_sense_are_reported() {
             earwitness.toml:12:71: `multipart/*` has parts of other types and is never recorded
             hint: leave it out; its size is recorded
             earwitness.toml:12:86: `` is no name of a field
-            earwitness.toml:14:1: 600000 ms, more than 60000
-            earwitness.toml:15:1: 0 bytes, fewer than 4096"#]],
+            earwitness.toml:14:34: `10.1.2.3/8` is neither a network (`10.0.0.0/8`) nor an address
+            hint: bits behind the prefix have to be 0
+            earwitness.toml:14:48: `proxy.example` is neither a network (`10.0.0.0/8`) nor an address
+            earwitness.toml:16:1: 600000 ms, more than 60000
+            earwitness.toml:17:1: 0 bytes, fewer than 4096"#]],
     );
 }
 
@@ -162,8 +167,6 @@ fn keys_of_later_versions_are_refused() {
          [[policy.rule]]\n\
          level = \"request\"\n\
          media_type = \"text/*\"\n\
-         [identity]\n\
-         trusted_proxies = [\"10.0.0.0/8\"]\n\
          [journal]\n\
          encrypt_to = [\"age1x\"]\n\
          witness_policy = { file = \"/etc/earwitness/witness-policy\" }\n",
@@ -171,9 +174,8 @@ fn keys_of_later_versions_are_refused() {
         expect![[r#"
             earwitness.toml:2:14: `container` is not available in this version
             earwitness.toml:7:1: `media_type` is not available in this version
-            earwitness.toml:9:1: `identity.trusted_proxies` is not available in this version
-            earwitness.toml:11:1: `journal.encrypt_to` is not available in this version
-            earwitness.toml:12:1: `journal.witness_policy` is not available in this version"#]],
+            earwitness.toml:9:1: `journal.encrypt_to` is not available in this version
+            earwitness.toml:10:1: `journal.witness_policy` is not available in this version"#]],
     );
 }
 
