@@ -15,6 +15,7 @@ pub mod discover;
 pub mod fuzzing;
 pub mod journal;
 pub mod kernel;
+mod keys;
 pub mod model;
 pub mod pipeline;
 pub mod protocol;

@@ -25,6 +25,7 @@ use super::redact::target::{Authority, Target};
 use super::redact::{BodyValues, lists, text};
 use super::rule::{Facts, Level, Rule, RuleConfig, RuleError};
 use super::stream_message;
+use super::token::Tokens;
 use super::trusted::{NetworkError, Trusted};
 use crate::model::limits::Limits;
 use crate::model::origin::Origin;
@@ -46,6 +47,7 @@ pub struct Policy {
     bodies: BodyRules,
     trusted: Trusted,
     body_limit_bytes: usize,
+    tokens: Tokens,
     digest: String,
     observer: Arc<Observer>,
 }
@@ -67,9 +69,13 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// The policy of a configuration. Errors: what means nothing; `config` finds it earlier, and with its
+    /// The policy of a configuration, with the key for tokens. Errors: what means nothing; `config` finds it earlier, and with its
     /// place in the file.
-    pub fn new(config: &AuditConfig, observer: Arc<Observer>) -> Result<Self, PolicyError> {
+    pub fn new(
+        config: &AuditConfig,
+        tokens: Tokens,
+        observer: Arc<Observer>,
+    ) -> Result<Self, PolicyError> {
         let rule =
             |(index, config)| Rule::new(config).map_err(|error| PolicyError::Rule { index, error });
         let rules = config.policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
@@ -79,7 +85,17 @@ impl Policy {
         let digest = digest(config, &headers, &bodies);
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
-        Ok(Self { default, rules, headers, bodies, trusted, body_limit_bytes, digest, observer })
+        Ok(Self {
+            default,
+            rules,
+            headers,
+            bodies,
+            trusted,
+            body_limit_bytes,
+            tokens,
+            digest,
+            observer,
+        })
     }
 
     fn content_rules(&self) -> ContentRules<'_> {
@@ -190,6 +206,11 @@ impl Policy {
     /// Proxies that are believed.
     pub fn trusted(&self) -> &Trusted {
         &self.trusted
+    }
+
+    /// Makes tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// Who watches.

@@ -230,6 +230,38 @@ pub enum Sensitive {
     Unlisted,
 }
 
+impl Sensitive {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Credential,
+        Self::Secret,
+        Self::Personal,
+        Self::Jwt,
+        Self::PrivateKey,
+        Self::ApiKey,
+        Self::PaymentCard,
+        Self::UserInfo,
+        Self::Fragment,
+        Self::Unlisted,
+    ];
+
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Credential => "credential",
+            Self::Secret => "secret",
+            Self::Personal => "personal",
+            Self::Jwt => "jwt",
+            Self::PrivateKey => "private_key",
+            Self::ApiKey => "api_key",
+            Self::PaymentCard => "payment_card",
+            Self::UserInfo => "user_info",
+            Self::Fragment => "fragment",
+            Self::Unlisted => "unlisted",
+        }
+    }
+}
+
 /// What was done to a sensitive value.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

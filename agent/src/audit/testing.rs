@@ -11,6 +11,7 @@ use super::config::AuditConfig;
 use super::encode::EncodedRecord;
 use super::observer::Observer;
 use super::policy::Policy;
+use super::token::{KEY_BYTES, Tokens};
 use crate::model::origin::{Address, Attribution, Origin, Party, Process, Side, Transport};
 use crate::model::sample::ConnId;
 use crate::model::time::ClockOffset;
@@ -129,8 +130,13 @@ pub(super) fn observer() -> Arc<Observer> {
     })
 }
 
+/// Always the same.
+pub(super) fn tokens() -> Tokens {
+    Tokens::new("k1", &[7; KEY_BYTES])
+}
+
 pub(super) fn policy() -> Policy {
-    Policy::new(&AuditConfig::default(), observer()).unwrap()
+    Policy::new(&AuditConfig::default(), tokens(), observer()).unwrap()
 }
 
 /// The record of an exchange as the journal gets it; `None`: the policy says `none`.

@@ -10,7 +10,7 @@ use super::record::agent::{Lifecycle, LifecycleAction};
 use super::record::{Record, SCHEMA};
 use super::redact::RedactionConfig;
 use super::testing::{
-    CLOCK, encoded, exchange, observer, policy, process, request, response, tcp, unix,
+    CLOCK, encoded, exchange, observer, policy, process, request, response, tcp, tokens, unix,
 };
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Origin;
@@ -233,7 +233,7 @@ fn host_ids_do_not_show_the_machine_id() {
 
 fn with_rules(rules: &str) -> Policy {
     let policy = toml::from_str(rules).unwrap();
-    Policy::new(&AuditConfig { policy, ..AuditConfig::default() }, observer()).unwrap()
+    Policy::new(&AuditConfig { policy, ..AuditConfig::default() }, tokens(), observer()).unwrap()
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn the_digest_changes_with_what_is_recorded_only() {
         let header_allow = header_allow.iter().map(|name| (*name).to_owned()).collect();
         let redaction = RedactionConfig { header_allow, ..RedactionConfig::default() };
         let config = AuditConfig { redaction, ..AuditConfig::default() };
-        let policy = Policy::new(&config, observer()).unwrap();
+        let policy = Policy::new(&config, tokens(), observer()).unwrap();
         policy.digest().to_owned()
     };
     assert_eq!(digest(&["accept", "via"]), digest(&["Via", "accept", "via"]));

@@ -69,6 +69,9 @@ struct Explain {
     /// Configuration file; without one the defaults and the environment count.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Directory with the agent's data, for tokens under its key; without one they are under a key that nobody has.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 /// Does what the arguments ask for.
@@ -121,7 +124,8 @@ impl Explain {
             eprintln!("a header field has no colon\nhint: --header 'Name: value'");
             return Ok(ExitCode::from(MISTAKE));
         };
-        let policy = Policy::new(&config.audit(), Arc::new(Observer::default()))?;
+        let tokens = super::tokens(self.data_dir.as_deref())?;
+        let policy = Policy::new(&config.audit(), tokens, Arc::new(Observer::default()))?;
         print(&self.report(&policy, fields)?)
     }
 
@@ -219,7 +223,8 @@ mod tests {
         };
         let (config, _) = Config::parse("test", config, []).unwrap();
         let observer = Arc::new(Observer::default());
-        let policy = Policy::new(&config.audit(), observer).unwrap();
+        let policy =
+            Policy::new(&config.audit(), crate::cli::tokens(None).unwrap(), observer).unwrap();
         let report = explain.report(&policy, explain.fields().unwrap()).unwrap();
         report.replace(policy.digest(), "sha256:…")
     }

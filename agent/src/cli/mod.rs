@@ -9,6 +9,7 @@
 mod cat;
 mod config;
 mod doctor;
+mod keys;
 mod live;
 mod log;
 mod record;
@@ -19,9 +20,12 @@ mod watch;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+use crate::audit::token::Tokens;
 use crate::config::Config;
+use crate::keys::KeyStore;
 
 /// Exit code for usage and configuration errors.
 pub const USAGE: u8 = 2;
@@ -50,6 +54,7 @@ enum Command {
     Replay(replay::Args),
     Doctor(doctor::Args),
     Config(config::Args),
+    Keys(keys::Args),
 }
 
 /// Runs what the arguments say.
@@ -70,6 +75,18 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(args),
+        Command::Keys(args) => keys::run(args),
+    }
+}
+
+/// Tokens as the daemon of this data directory makes them; without one, under a key that is gone afterwards.
+fn tokens(data_dir: Option<&Path>) -> anyhow::Result<Tokens> {
+    match data_dir {
+        Some(directory) => match KeyStore::new(directory).current()? {
+            Some(key) => Ok(key.tokens()),
+            None => anyhow::bail!("{} has no key", directory.display()),
+        },
+        None => Tokens::ephemeral().context("cannot get random bytes"),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `earwitness replay`: capture files through the daemon's own pipeline.
 //!
 //! In: capture files, binary or text. Out: records on standard output.
-//! Always: the same file gives the same records: time comes from the samples.
+//! Always: the same file gives the same records: time comes from the samples. Only tokens differ, unless the data
+//! directory whose key they are to have is named.
 //! Not here: the pipeline.
 
 use std::io::{self, BufWriter, Write};
@@ -14,6 +15,7 @@ use anyhow::Context as _;
 use crate::audit::encode::Lines;
 use crate::audit::observer::{Concerns, Observer};
 use crate::audit::policy::Policy;
+use crate::audit::token::Tokens;
 use crate::capture::{Entry, Header, Reader};
 use crate::config::Config;
 use crate::discover::Processes;
@@ -31,6 +33,9 @@ pub struct Args {
     /// Configuration file (TOML) for the policy and redaction
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Directory with the agent's data, for tokens under its key; without one they are under a key that nobody has
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
     /// Capture files
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
@@ -44,10 +49,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(config) = super::load(args.config.as_deref()) else {
         return Ok(ExitCode::from(super::USAGE));
     };
+    let tokens = super::tokens(args.data_dir.as_deref())?;
+    let rules = (config, tokens);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut seq = 0;
     for file in &args.files {
-        let told = replay(file, &config, &mut seq, &mut out);
+        let told = replay(file, &rules, &mut seq, &mut out);
         match told.and_then(|()| out.flush().map_err(Into::into)) {
             Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
             other => other?,
@@ -60,10 +67,13 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn replay(file: &Path, config: &Config, seq: &mut u64, out: &mut impl Write) -> anyhow::Result<()> {
+/// What decides what records say.
+type Rules = (Config, Tokens);
+
+fn replay(file: &Path, rules: &Rules, seq: &mut u64, out: &mut impl Write) -> anyhow::Result<()> {
     let mut reader =
         Reader::open(file).with_context(|| format!("cannot replay {}", file.display()))?;
-    replay_all(&mut reader, config, seq, out).with_context(|| format!("{}", file.display()))?;
+    replay_all(&mut reader, rules, seq, out).with_context(|| format!("{}", file.display()))?;
     if let Some(bytes) = reader.tail_bytes() {
         eprintln!("warning: {}: the last {bytes} bytes are no whole entry", file.display());
     }
@@ -72,11 +82,11 @@ fn replay(file: &Path, config: &Config, seq: &mut u64, out: &mut impl Write) -> 
 
 fn replay_all(
     reader: &mut Reader,
-    config: &Config,
+    rules: &Rules,
     seq: &mut u64,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let mut replay = Replay::new(reader.header(), config)?;
+    let mut replay = Replay::new(reader.header(), rules)?;
     while let Some(entry) = reader.next()? {
         replay.entry(entry);
         replay.print(seq, out)?;
@@ -98,13 +108,13 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(header: &Header, config: &Config) -> anyhow::Result<Self> {
+    fn new(header: &Header, (config, tokens): &Rules) -> anyhow::Result<Self> {
         let observer = Arc::new(Observer {
             host_name: header.host_name.clone(),
             version: header.version.clone(),
             ..Observer::default()
         });
-        let policy = Policy::new(&config.audit(), Arc::clone(&observer))?;
+        let policy = Policy::new(&config.audit(), tokens.clone(), Arc::clone(&observer))?;
         let processes = Arc::new(Processes::told());
         let names: Arc<dyn Names> = Arc::clone(&processes) as _;
         let memory_bytes = usize::try_from(config.capture.memory_limit_bytes)?;

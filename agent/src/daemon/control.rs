@@ -30,6 +30,7 @@ use crate::discover::Processes;
 use crate::journal::writer::Batch;
 use crate::kernel::counters::{self, Total};
 use crate::kernel::load::Probes;
+use crate::keys::KeyStore;
 use crate::model::loss::Loss;
 use crate::pipeline::tracker::Silent;
 
@@ -84,6 +85,10 @@ pub struct Control<'a> {
     pub names: Arc<Processes>,
     /// To the thread that looks for TLS.
     pub looks: &'a Looks,
+    /// Where keys are, read again at SIGHUP.
+    pub keys: KeyStore,
+    /// Id of the key that tokens are made with.
+    pub key: String,
     /// The configuration in force.
     pub config: Config,
 }
@@ -203,11 +208,12 @@ impl Control<'_> {
         send(self.batches, lifecycle(&self.observer, detail));
     }
 
-    /// Takes what can change while running: the policy, redaction and the filters.
+    /// Takes what can change while running: the policy, redaction with its key, and the filters.
     fn try_reload(&mut self) -> Result<String, String> {
         let (config, _warnings) =
             Config::load(self.config_file.as_deref()).map_err(|errors| errors.to_string())?;
-        let policy = Policy::new(&config.audit(), Arc::clone(&self.observer))
+        let key = self.keys.current_or_first().map_err(|error| error.to_string())?;
+        let policy = Policy::new(&config.audit(), key.tokens(), Arc::clone(&self.observer))
             .map_err(|error| error.to_string())?;
         let rules = Rules::new(&config.capture).map_err(|error| error.to_string())?;
         if config.journal != self.config.journal
@@ -223,7 +229,20 @@ impl Control<'_> {
         let digest = policy.digest().to_owned();
         self.shards.tell_all(&Command::Policy(Arc::new(policy)));
         self.config = config;
+        self.use_key(key.id());
         Ok(digest)
+    }
+
+    fn use_key(&mut self, id: String) {
+        if id == self.key {
+            return;
+        }
+        let event = Lifecycle::new(LifecycleAction::Key)
+            .with("purpose", "redaction")
+            .with("id", id.as_str())
+            .with("before", self.key.as_str());
+        send(self.batches, lifecycle(&self.observer, event));
+        self.key = id;
     }
 
     fn write_rules(&mut self) {

@@ -46,6 +46,7 @@ use crate::journal::writer::{self, Batch};
 use crate::journal::{Journal, JournalError};
 use crate::kernel::load::{LoadError, Loaded, Probes, Sizes};
 use crate::kernel::uprobes::{UprobeError, Uprobes};
+use crate::keys::{KeyError, KeyStore};
 use output::Output;
 use shards::{Shards, Stage};
 use tls::{Looks, Scope, TlsWatch, Waiting};
@@ -86,6 +87,9 @@ pub enum DaemonError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// There is no key to make tokens with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The kernel side cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -111,7 +115,7 @@ impl DaemonError {
                 Some(String::from("`earwitness config check` explains"))
             }
             // Its text has the hint already.
-            Self::Journal(_) | Self::System { .. } => None,
+            Self::Journal(_) | Self::Key(_) | Self::System { .. } => None,
         }
     }
 }
@@ -138,7 +142,10 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let host = Host::read();
     let observer = Arc::new(names::observer(&host));
     let config = &options.config;
-    let policy = Arc::new(Policy::new(&config.audit(), Arc::clone(&observer))?);
+    let keys = KeyStore::new(&options.data_dir);
+    let key = keys.current_or_first()?;
+    let policy = Policy::new(&config.audit(), key.tokens(), Arc::clone(&observer))?;
+    let (policy, key) = (Arc::new(policy), key.id());
     let signals = control::Signals::take().map_err(system("wait for signals"))?;
     // Everything that can be refused comes before the journal is touched.
     let rules = rules::Rules::new(&config.capture)?;
@@ -154,7 +161,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let (batches, queue) = bounded(BATCHES);
     let writer = start_writer(journal, queue, Arc::clone(&observer))?;
     let kernel = host.kernel.as_deref().unwrap_or_default();
-    send(&batches, begun(&observer, &recovery, policy.digest(), kernel, sizes));
+    send(&batches, begun(&observer, &recovery, &policy, kernel, sizes));
 
     let settings = settings(sizes, &rules, uprobes.is_ok());
     probes.configure(settings)?;
@@ -182,6 +189,8 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         shards: &shards,
         names: Arc::clone(&stage.names),
         looks: &looks,
+        keys,
+        key,
         config: options.config,
     };
     let kernel_losses = control.run(signals).map_err(system("wait for signals"))?;

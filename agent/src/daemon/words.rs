@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::time;
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
+use crate::audit::policy::Policy;
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
 use crate::journal::Recovery;
 use crate::journal::writer::WriterEvent;
@@ -24,13 +25,14 @@ pub(super) fn lifecycle(observer: &Observer, lifecycle: Lifecycle<'_>) -> Vec<En
 pub(super) fn begun(
     observer: &Observer,
     recovery: &Recovery,
-    digest: &str,
+    policy: &Policy,
     kernel: &str,
     sizes: Sizes,
 ) -> Vec<EncodedRecord> {
     let start = Lifecycle::new(LifecycleAction::Start)
         .with("kernel", kernel)
-        .with("policy_digest", digest)
+        .with("policy_digest", policy.digest())
+        .with("redaction_key", policy.tokens().key_id())
         .with("shards", u64::from(sizes.shards))
         .with("ring_bytes", u64::from(sizes.ring_bytes));
     let mut records = lifecycle(observer, start);

@@ -50,6 +50,11 @@ impl Directory {
         self.root.join("cursor")
     }
 
+    /// `key/`.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("key")
+    }
+
     /// Creates what is missing and checks what is there. Errors: a directory that is not ours, or
     /// that its group or others can write.
     pub(super) fn prepare(&self) -> Result<(), JournalError> {

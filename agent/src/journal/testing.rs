@@ -17,6 +17,7 @@ use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
 use crate::audit::policy::Policy;
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
+use crate::audit::token::Tokens;
 use crate::journal::directory::Directory;
 use crate::journal::reader::{Bounds, Item, Reader};
 use crate::journal::segment::{self, Disk, Storage};
@@ -35,7 +36,12 @@ pub fn exchange(n: u64) -> EncodedRecord {
 /// An exchange with this time and path.
 pub fn exchange_at(timestamp: &str, path: &str) -> EncodedRecord {
     static POLICY: LazyLock<Policy> = LazyLock::new(|| {
-        Policy::new(&AuditConfig::default(), Arc::new(Observer::default())).unwrap()
+        Policy::new(
+            &AuditConfig::default(),
+            Tokens::ephemeral().unwrap(),
+            Arc::new(Observer::default()),
+        )
+        .unwrap()
     });
     let clock = ClockOffset { offset_ns: wall_ns(timestamp) };
     POLICY.apply(&get(path), ConnId(1), &origin(), clock).0.unwrap()

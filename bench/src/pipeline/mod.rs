@@ -18,6 +18,7 @@ use earwitness::audit::config::AuditConfig;
 use earwitness::audit::encode::Lines;
 use earwitness::audit::observer::Observer;
 use earwitness::audit::policy::Policy;
+use earwitness::audit::token::Tokens;
 use earwitness::model::limits::Limits;
 use earwitness::model::origin::Process;
 use earwitness::model::sample::ProcessEvent;
@@ -84,7 +85,7 @@ impl Bench {
             boot_id: Some("0b6f9e0e-6a3c-4f0e-9d53-5f3c3c1e7a11".into()),
             version: env!("CARGO_PKG_VERSION").into(),
         });
-        let policy = Policy::new(&AuditConfig::default(), observer)?;
+        let policy = Policy::new(&AuditConfig::default(), Tokens::ephemeral()?, observer)?;
         let clock = ClockOffset { offset_ns: 1_795_330_800_000_000_000 };
         let names = Arc::new(OneProcess::new());
         let limits = Limits::default();

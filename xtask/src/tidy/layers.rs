@@ -10,7 +10,7 @@ use super::source::File;
 use super::{Finding, rust};
 
 /// The layer of each module of the agent; numbers rise along the data's path.
-const LAYERS: [(&str, u8); 18] = [
+const LAYERS: [(&str, u8); 19] = [
     ("model", 0),
     ("kernel", 1),
     ("discover", 1),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, u8); 18] = [
     ("journal", 4),
     ("verify", 4),
     ("sink", 5),
+    ("keys", 5),
     ("config", 6),
     ("daemon", 7),
     ("cli", 8),

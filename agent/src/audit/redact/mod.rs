@@ -6,6 +6,7 @@
 //! names that look secret become `***`; nothing here is logged.
 //! Not here: whether an exchange is recorded at all (`audit::policy`).
 
+pub mod action;
 pub mod body;
 pub mod card;
 mod gate;

@@ -10,7 +10,7 @@ use super::check_line;
 use crate::audit::config::AuditConfig;
 use crate::audit::policy::Policy;
 use crate::audit::redact::RedactionConfig;
-use crate::audit::testing::{encoded, exchange, observer, policy, request, response, tcp};
+use crate::audit::testing::{encoded, exchange, observer, policy, request, response, tcp, tokens};
 
 /// Nothing of these may be in the line; `SECRET` stands for a text that no gate would know.
 const SECRET: &str = "c4n4ry-7Qx";
@@ -19,7 +19,7 @@ fn line_of(target: &[u8], request_fields: &str, response_fields: &str, allow: &[
     let mut redaction = RedactionConfig::default();
     redaction.header_allow.extend(allow.iter().map(|name| (*name).to_owned()));
     let config = AuditConfig { redaction, ..AuditConfig::default() };
-    let policy = Policy::new(&config, observer()).unwrap();
+    let policy = Policy::new(&config, tokens(), observer()).unwrap();
     let exchange = exchange(
         Some(request("GET", target, request_fields.as_bytes())),
         Some(response(200, response_fields.as_bytes())),

@@ -24,7 +24,8 @@ const EXCHANGE: &str = r#" > "GET /a HTTP/1.1\r\n" "Host: a\r\n\r\n"
 fn records(text: &str) -> Vec<Value> {
     let mut reader = Reader::new(Cursor::new(text::compile(text).unwrap())).unwrap();
     let mut out = Vec::new();
-    replay_all(&mut reader, &Config::default(), &mut 0, &mut out).unwrap();
+    let rules = (Config::default(), crate::cli::tokens(None).unwrap());
+    replay_all(&mut reader, &rules, &mut 0, &mut out).unwrap();
     out.split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty())
         .map(|line| serde_json::from_slice(line).unwrap())
