@@ -43,13 +43,12 @@ pub(super) fn read(path: &Path) -> Result<(Secret, SystemTime), KeyError> {
     let mut line = Line::new([0; LINE_BYTES]);
     // One that is longer or shorter is broken.
     file.read_exact(&mut *line).map_err(|_| KeyError::broken(path))?;
-    let digits = line.strip_suffix(b"\n").filter(|_| found.len() == LINE_BYTES as u64);
+    let fits = found.len() == LINE_BYTES as u64;
+    let digits = line.strip_suffix(b"\n").filter(|_| fits).ok_or(KeyError::broken(path))?;
     let mut secret = Secret::default();
-    let decoded = HEXLOWER.decode_mut(digits.unwrap_or_default(), &mut *secret);
-    match (digits, decoded) {
-        (Some(_), Ok(KEY_BYTES)) => Ok((secret, found.modified().map_err(failed("look at"))?)),
-        _ => Err(KeyError::broken(path)),
-    }
+    // There are twice as many digits as bytes.
+    HEXLOWER.decode_mut(digits, &mut *secret).map_err(|_| KeyError::broken(path))?;
+    Ok((secret, found.modified().map_err(failed("look at"))?))
 }
 
 /// Writes a key under a name that is new. Returns when.
