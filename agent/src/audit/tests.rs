@@ -285,7 +285,7 @@ fn the_digest_changes_with_what_is_recorded_only() {
         let trusted_proxies = networks.iter().map(|&network| network.to_owned()).collect();
         let identity = IdentityConfig { trusted_proxies, ..IdentityConfig::default() };
         let config = AuditConfig { identity, ..AuditConfig::default() };
-        Policy::new(&config, observer()).unwrap().digest().to_owned()
+        Policy::new(&config, tokens(), observer()).unwrap().digest().to_owned()
     };
     assert_ne!(trusting(&[]), trusting(&["10.0.0.0/8"]));
 }
