@@ -8,6 +8,7 @@
 
 use super::capture;
 use super::content::{self, ContentRules};
+use super::identity::{Identity, Who};
 use super::observer::{self, Observer};
 use super::record::capture::Extra;
 use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
@@ -34,6 +35,8 @@ pub(super) struct Rules<'a> {
     pub headers: &'a HeaderTable,
     /// Content.
     pub content: ContentRules<'a>,
+    /// Who asked.
+    pub identity: &'a Identity,
 }
 
 /// The record of an exchange, at the level of the policy that it has met.
@@ -54,6 +57,8 @@ pub(super) fn record<'a>(
     let Asked { url, user_agent, request, operations } = asked.unwrap_or_default();
     let answered = exchange.response.as_ref().map(|message| telling.answered(message));
     let (response, answers) = answered.unzip();
+    let at_ns = clock.wall_ns(first_ns(exchange));
+    let Who { principal, identity } = rules.identity.look(exchange, origin, policy.level, at_ns);
     Record {
         event: Event { kind: Kind::Exchange, outcome: Some(outcome(exchange)) },
         observer: observer.group(Some(origin.side)),
@@ -66,13 +71,15 @@ pub(super) fn record<'a>(
         rpc: rpc::rpc(exchange, operations.jsonrpc, answers.and_then(|one| one.jsonrpc)),
         graphql: operations.graphql.map(rpc::graphql),
         user_agent,
+        principal,
+        identity,
         duration_ns: duration_ns(exchange),
         time_to_first_byte_ns: since_request(exchange, |response| response.first_ns),
         capture: Some(capture::capture(exchange, origin)),
         redactions: notes.into_list(),
         policy: Some(policy),
         earwitness: Some(extra).filter(|extra| !extra.is_empty()),
-        ..observer.record(Kind::Exchange, clock.wall_ns(first_ns(exchange)))
+        ..observer.record(Kind::Exchange, at_ns)
     }
 }
 

@@ -117,6 +117,8 @@ impl Observer {
             rpc: None,
             graphql: None,
             user_agent: None,
+            principal: None,
+            identity: Vec::new(),
             duration_ns: None,
             time_to_first_byte_ns: None,
             capture: None,

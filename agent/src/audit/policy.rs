@@ -15,7 +15,7 @@ use super::assemble::{self, Rules};
 use super::config::AuditConfig;
 use super::content::ContentRules;
 use super::encode::{EncodedRecord, ExchangeId, Link};
-use super::identity::IdentityConfig;
+use super::identity::{Identity, IdentityConfig, IdentityError};
 use super::observer::{Observer, hex};
 use super::record::value::Text;
 use super::record::{PolicyRef, Record};
@@ -46,6 +46,7 @@ pub struct Policy {
     headers: HeaderTable,
     bodies: BodyRules,
     trusted: Trusted,
+    identity: Identity,
     body_limit_bytes: usize,
     tokens: Tokens,
     digest: String,
@@ -66,6 +67,9 @@ pub enum PolicyError {
     /// A trusted proxy that is none.
     #[error("trusted proxy: {0}")]
     Trusted(#[from] NetworkError),
+    /// Keys that cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
 }
 
 impl Policy {
@@ -82,7 +86,8 @@ impl Policy {
         let headers = HeaderTable::new(&config.redaction);
         let bodies = BodyRules::new(&config.redaction);
         let trusted = Trusted::new(&config.identity.trusted_proxies)?;
-        let digest = digest(config, &headers, &bodies);
+        let identity = Identity::new(&config.identity, trusted.clone(), tokens.clone())?;
+        let digest = digest(config, &headers, &bodies, &identity);
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
         Ok(Self {
@@ -91,11 +96,19 @@ impl Policy {
             headers,
             bodies,
             trusted,
+            identity,
             body_limit_bytes,
             tokens,
             digest,
             observer,
         })
+    }
+
+    /// Remembers sessions together with the policy that it follows.
+    #[must_use]
+    pub fn following(mut self, other: &Self) -> Self {
+        self.identity.share_sessions(&other.identity);
+        self
     }
 
     fn content_rules(&self) -> ContentRules<'_> {
@@ -161,7 +174,8 @@ impl Policy {
         decision: Decision,
     ) -> Option<Record<'a>> {
         let policy = self.named(decision)?;
-        let rules = Rules { headers: &self.headers, content: self.content_rules() };
+        let (headers, identity) = (&self.headers, &self.identity);
+        let rules = Rules { headers, content: self.content_rules(), identity };
         Some(assemble::record(exchange, origin, clock, rules, &self.observer, policy))
     }
 
@@ -260,9 +274,15 @@ struct Effective<'a> {
     body_values: BodyValues,
     body_allow: Vec<&'a str>,
     identity: &'a IdentityConfig,
+    identity_keys: Vec<String>,
 }
 
-fn digest(config: &AuditConfig, headers: &HeaderTable, bodies: &BodyRules) -> String {
+fn digest(
+    config: &AuditConfig,
+    headers: &HeaderTable,
+    bodies: &BodyRules,
+    identity: &Identity,
+) -> String {
     let effective = Effective {
         redaction_rules: REDACTION_RULES,
         default: config.policy.default,
@@ -272,6 +292,7 @@ fn digest(config: &AuditConfig, headers: &HeaderTable, bodies: &BodyRules) -> St
         body_values: bodies.values(),
         body_allow: bodies.kept_entries(),
         identity: &config.identity,
+        identity_keys: identity.key_digests(),
     };
     // Plain structs of text and numbers always serialise.
     let canonical = serde_json::to_vec(&effective).unwrap_or_default();

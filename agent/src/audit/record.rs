@@ -9,6 +9,7 @@
 pub mod agent;
 pub mod capture;
 pub mod http2;
+pub mod identity;
 pub mod message;
 pub mod party;
 pub mod rpc;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use agent::{Lifecycle, Loss};
 use capture::{Capture, Extra};
+use identity::{Evidence, Principal};
 use message::{Http, Url, UserAgent};
 use party::{Network, Party};
 use rpc::{Graphql, Rpc};
@@ -74,6 +76,12 @@ pub struct Record<'a> {
     /// What the client says it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<UserAgent<'a>>,
+    /// Whom the request is taken to come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal<'a>>,
+    /// Everything that says who asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<Evidence<'a>>,
     /// From the first byte of the request to the last byte of the response, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ns: Option<u64>,

@@ -31,7 +31,15 @@ fn check(exchange: Exchange, origin: &Origin, expected: Expect) {
     let mut text = line.replace(&observer, "…").replace(&policy, "…");
     for group in ["client", "server", "network", "url", "http", "response", "user_agent"]
         .into_iter()
-        .chain(["duration_ns", "capture", "redactions", "policy", "earwitness"])
+        .chain([
+            "principal",
+            "identity",
+            "duration_ns",
+            "capture",
+            "redactions",
+            "policy",
+            "earwitness",
+        ])
     {
         text = text.replace(&format!(",\"{group}\":"), &format!(",\n\"{group}\":"));
     }
@@ -95,15 +103,17 @@ fn a_response_that_never_came_over_a_unix_socket() {
         exchange,
         &unix(),
         expect![[r#"
-        {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000001000Z","event":{"kind":"exchange","outcome":"unknown"},"observer":…,
-        "client":{"process":{"pid":811,"executable":{"path":"/usr/bin/curl"},"user":{"id":33,"name":"www-data"}}},
-        "server":{"address":"/run/app.sock"},
-        "network":{"transport":"unix","protocol":{"name":"http","version":"1.1"}},
-        "url":{"scheme":"http","domain":"proxy.example","path":"/x"},
-        "http":{"request":{"method":"POST","header":{"host":["other"]},"header_size":100}},
-        "capture":{"complete":false,"request":{"seen_bytes":100,"captured_bytes":100,"gaps":[]},"attribution":"socket"},
-        "policy":…,
-        "earwitness":{"anomalies":["request_smuggling","request_truncated"],"interim":[100,103],"end":{"request":"truncated"}}}"#]],
+            {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000001000Z","event":{"kind":"exchange","outcome":"unknown"},"observer":…,
+            "client":{"process":{"pid":811,"executable":{"path":"/usr/bin/curl"},"user":{"id":33,"name":"www-data"}}},
+            "server":{"address":"/run/app.sock"},
+            "network":{"transport":"unix","protocol":{"name":"http","version":"1.1"}},
+            "url":{"scheme":"http","domain":"proxy.example","path":"/x"},
+            "http":{"request":{"method":"POST","header":{"host":["other"]},"header_size":100}},
+            "principal":{"kind":"process","id":"uid 33","verified":"kernel"},
+            "identity":[{"kind":"process","source":"kernel","id":"uid 33","executable":"/usr/bin/curl","verified":"kernel"}],
+            "capture":{"complete":false,"request":{"seen_bytes":100,"captured_bytes":100,"gaps":[]},"attribution":"socket"},
+            "policy":…,
+            "earwitness":{"anomalies":["request_smuggling","request_truncated"],"interim":[100,103],"end":{"request":"truncated"}}}"#]],
     );
 }
 

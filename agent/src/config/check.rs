@@ -9,6 +9,7 @@ use earwitness_common::settings::{MAX_RULES, MAX_SHARDS};
 use super::Config;
 use super::capture::{CaptureConfig, CaptureRule};
 use super::read::Step::{self, Index, Key};
+use crate::audit::identity::{self, IdentityConfig};
 use crate::audit::redact::body::rules;
 use crate::audit::redact::lists;
 use crate::audit::rule::{PolicyConfig, Rule};
@@ -35,6 +36,7 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     header_allow(&config.redaction.header_allow, report);
     body_allow(&config.redaction.body_allow, report);
     trusted_proxies(&config.identity.trusted_proxies, report);
+    identity(&config.identity, report);
     sink::check(&config.sink, &mut |index, Mistake { key, text, hint }| {
         report(&[Key("sink"), Index(index), Key(key)], text, hint.map(str::to_owned));
     });
@@ -131,6 +133,14 @@ fn body_allow(entries: &[String], report: Report<'_>) {
         let path = [Key("redaction"), Key("body_allow"), Index(index)];
         let hint = error.hint().map(str::to_owned);
         report(&path, error.to_string(), hint);
+    }
+}
+
+fn identity(identity: &IdentityConfig, report: Report<'_>) {
+    for identity::Mistake { key, index, inner, text } in identity.mistakes() {
+        let steps = [Some(Key(key)), index.map(Index), inner.map(Key)].into_iter().flatten();
+        let path: Vec<_> = std::iter::once(Key("identity")).chain(steps).collect();
+        report(&path, text, None);
     }
 }
 

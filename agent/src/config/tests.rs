@@ -180,6 +180,36 @@ fn keys_of_later_versions_are_refused() {
 }
 
 #[test]
+fn mistakes_in_identity_have_their_places() {
+    check_errors(
+        "[identity]\n\
+         order = [\"jwt\", \"guess\"]\n\
+         jwt_headers = [\"x-jwt\", \"x jwt\"]\n\
+         session_cookies = [\"*_sid\", \"*\", \"a;b\"]\n\
+         session_hours = 0\n\
+         [[identity.jwks]]\n\
+         issuer = \"https://idp.example\"\n\
+         file = \"/nonexistent/jwks.json\"\n\
+         [[identity.jwks]]\n\
+         issuer = \"https://idp.example\"\n\
+         file = \"/dev/null\"\n\
+         colour = 1\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:2:17: unknown variant `guess`, expected one of `crypto`, `transport`, `asserted`, `jwt`, `basic`, `digest`, `aws_signature`, `hawk`, `ntlm`, `negotiate`, `login`, `session`, `api_key`, `bearer`, `oauth_client`, `process`
+            earwitness.toml:3:25: `x jwt` is no name of a header field
+            earwitness.toml:4:29: `*` is no name of a cookie
+            earwitness.toml:4:34: `a;b` is no name of a cookie
+            earwitness.toml:5:1: 0 is not from 1 to 8760
+            earwitness.toml:8:1: key set /nonexistent/jwks.json: No such file or directory (os error 2)
+            earwitness.toml:10:1: `https://idp.example` has keys already
+            earwitness.toml:11:1: /dev/null is no JSON Web Key Set
+            earwitness.toml:12:1: unknown key `colour`
+            hint: known here: issuer or file"#]],
+    );
+}
+
+#[test]
 fn mistakes_in_sinks_have_their_places() {
     check_errors(
         "[[sink]]\n\

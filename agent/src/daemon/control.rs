@@ -75,6 +75,8 @@ pub struct Control<'a> {
     pub rules: Rules,
     /// Read again at SIGHUP.
     pub config_file: Option<PathBuf>,
+    /// The one in force.
+    pub policy: Arc<Policy>,
     /// Makes records.
     pub observer: Arc<Observer>,
     /// To the journal.
@@ -227,7 +229,8 @@ impl Control<'_> {
         self.rules = rules;
         self.write_rules();
         let digest = policy.digest().to_owned();
-        self.shards.tell_all(&Command::Policy(Arc::new(policy)));
+        self.policy = Arc::new(policy.following(&self.policy));
+        self.shards.tell_all(&Command::Policy(Arc::clone(&self.policy)));
         self.config = config;
         self.use_key(key.id());
         Ok(digest)

@@ -184,6 +184,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         settings,
         rules,
         config_file: options.config_file,
+        policy: Arc::clone(&stage.policy),
         observer: Arc::clone(&observer),
         batches: &batches,
         shards: &shards,

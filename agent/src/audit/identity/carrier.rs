@@ -1,0 +1,282 @@
+//! Which header fields, parameters and cookies may say who asked, by name.
+//!
+//! In: the names that are known, those of the configuration. Out: what a field of that name carries.
+//! Always: a name that is none of them costs a look at its length and first letter, and no allocation.
+//! Not here: reading what they carry (the files beside this one).
+
+/// What a header field carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Carries {
+    /// Credentials of RFC 9110 section 11.4.
+    Authorization,
+    /// Cookies.
+    Cookies,
+    /// A JSON Web Token, with or without `Bearer` in front.
+    Jwt,
+    /// The key of a program.
+    ApiKey,
+    /// What a proxy says of its client's certificate.
+    ForwardedCertificate,
+    /// Whom a proxy names.
+    User,
+    /// Whom a proxy names, behind its issuer and a colon.
+    IssuedUser,
+}
+
+/// What a parameter of a query carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Parameter {
+    /// A token of OAuth.
+    Token,
+    /// The key of a program.
+    ApiKey,
+    /// Access key id and scope of a presigned request.
+    AwsCredential,
+    /// Access key id of a request presigned by the older version.
+    AwsKeyId,
+    /// The client of OAuth.
+    ClientId,
+}
+
+/// What a cookie carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Cookie {
+    /// A JSON Web Token.
+    Jwt,
+    /// A session.
+    Session,
+}
+
+/// A name that is known.
+#[derive(Debug)]
+pub(super) struct Carrier<T> {
+    name: Box<str>,
+    /// The end of names is compared.
+    is_suffix: bool,
+    /// Where evidence of it is found, as records say it.
+    pub(super) source: Box<str>,
+    /// What it carries.
+    pub(super) carries: T,
+}
+
+/// Names that are known.
+#[derive(Debug)]
+pub(super) struct Names<T> {
+    list: Vec<Carrier<T>>,
+    /// For each length of a name the first letters that there are, a bit each.
+    firsts: [u32; NAME_BYTES + 1],
+}
+
+impl<T: Copy> Names<T> {
+    fn new(group: &str, names: impl IntoIterator<Item = (String, T)>) -> Self {
+        let mut all = Self { list: Vec::new(), firsts: [0; NAME_BYTES + 1] };
+        for (name, carries) in names {
+            let is_suffix = name.starts_with('*');
+            let name: Box<str> = name.trim_start_matches('*').into();
+            if name.is_empty() || all.list.iter().any(|one| one.name.eq_ignore_ascii_case(&name)) {
+                continue;
+            }
+            if let Some(firsts) = all.firsts.get_mut(name.len()) {
+                *firsts |= name.bytes().next().map_or(0, letter);
+                let source = format!("{group}.{name}").into();
+                all.list.push(Carrier { name, is_suffix, source, carries });
+            }
+        }
+        all
+    }
+
+    /// What a field of that name carries, compared without case; `None`: nothing that is known.
+    #[inline]
+    pub(super) fn find(&self, name: &[u8]) -> Option<&Carrier<T>> {
+        let firsts = self.firsts.get(name.len()).copied()?;
+        if firsts & name.first().copied().map_or(0, letter) == 0 {
+            return None;
+        }
+        self.list.iter().find(|one| one.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The same, with the ends of names: for cookies, whose names nobody has agreed on.
+    pub(super) fn find_end(&self, name: &[u8]) -> Option<&Carrier<T>> {
+        let ends = |one: &&Carrier<T>| {
+            let start = name.len().checked_sub(one.name.len()).filter(|_| one.is_suffix);
+            let end = start.and_then(|start| name.get(start..));
+            end.is_some_and(|end| end.eq_ignore_ascii_case(one.name.as_bytes()))
+        };
+        self.find(name).or_else(|| self.list.iter().find(ends))
+    }
+}
+
+/// The bit of a first letter, without case.
+fn letter(byte: u8) -> u32 {
+    1 << (byte & 31)
+}
+
+/// Header fields, with those of the configuration.
+pub(super) fn headers(jwt: &[String], api_keys: &[String]) -> Names<Carries> {
+    let known = |list: &'static [&'static str], carries| {
+        list.iter().map(move |name| ((*name).to_owned(), carries))
+    };
+    let lower = |list: &[String], carries| {
+        let lower = |name: &String| (name.to_ascii_lowercase(), carries);
+        list.iter().map(lower).collect::<Vec<_>>()
+    };
+    let all = known(&["authorization", "proxy-authorization"], Carries::Authorization)
+        .chain(known(&["cookie"], Carries::Cookies))
+        .chain(known(&["x-forwarded-client-cert"], Carries::ForwardedCertificate))
+        .chain(lower(jwt, Carries::Jwt))
+        .chain(lower(api_keys, Carries::ApiKey))
+        .chain(known(API_KEY_HEADERS, Carries::ApiKey))
+        .chain(known(USER_HEADERS, Carries::User))
+        .chain(known(ISSUED_USER_HEADERS, Carries::IssuedUser));
+    Names::new("http.request.header", all)
+}
+
+/// Parameters of a query.
+pub(super) fn parameters() -> Names<Parameter> {
+    let all = PARAMETERS.iter().map(|(name, carries)| ((*name).to_owned(), *carries));
+    Names::new("url.query", all)
+}
+
+/// Cookies, as the configuration names them.
+pub(super) fn cookies(jwt: &[String], sessions: &[String]) -> Names<Cookie> {
+    let of = |list: &[String], carries| {
+        list.iter().map(|name| (name.clone(), carries)).collect::<Vec<_>>()
+    };
+    let all = of(jwt, Cookie::Jwt).into_iter().chain(of(sessions, Cookie::Session));
+    Names::new("http.request.header.cookie", all)
+}
+
+/// Longest name that is known, in bytes.
+pub(super) const NAME_BYTES: usize = 63;
+
+/// Header fields in which proxies and gateways hand a token on.
+pub(super) const JWT_HEADERS: &[&str] = &[
+    "cf-access-jwt-assertion",
+    "x-access-token",
+    "x-amzn-oidc-accesstoken",
+    "x-amzn-oidc-data",
+    "x-auth-token",
+    "x-authorization",
+    "x-forwarded-access-token",
+    "x-goog-iap-jwt-assertion",
+    "x-jwt-assertion",
+    "x-ms-token-aad-access-token",
+    "x-ms-token-aad-id-token",
+];
+
+/// Cookies that hold a token by custom.
+pub(super) const JWT_COOKIES: &[&str] =
+    &["CF_Authorization", "access_token", "id_token", "jwt", "token"];
+
+/// Cookies of sessions, by the names that frameworks give them.
+pub(super) const SESSION_COOKIES: &[&str] = &[
+    "ASP.NET_SessionId",
+    ".AspNetCore.Session",
+    ".AspNetCore.Cookies",
+    ".AspNetCore.Identity.Application",
+    "connect.sid",
+    "grafana_session",
+    "JSESSIONID",
+    "laravel_session",
+    "next-auth.session-token",
+    "__Secure-next-auth.session-token",
+    "PHPSESSID",
+    "session",
+    "session_id",
+    "sessionid",
+    "SESSION",
+    "SESSIONID",
+    "sid",
+    "__session",
+    "*_session",
+];
+
+/// Header fields that hold the key of a program.
+const API_KEY_HEADERS: &[&str] = &[
+    "api-key",
+    "apikey",
+    "circle-token",
+    "dd-api-key",
+    "ocp-apim-subscription-key",
+    "private-token",
+    "x-api-key",
+    "x-api-token",
+    "x-auth-key",
+    "x-functions-key",
+    "x-gitlab-token",
+    "x-goog-api-key",
+    "x-rapidapi-key",
+    "x-shopify-access-token",
+    "x-vault-token",
+];
+
+/// Header fields in which proxies name a user.
+const USER_HEADERS: &[&str] = &[
+    "cf-access-authenticated-user-email",
+    "remote-user",
+    "tailscale-user-login",
+    "x-amzn-oidc-identity",
+    "x-auth-request-email",
+    "x-auth-request-preferred-username",
+    "x-auth-request-user",
+    "x-authenticated-userid",
+    "x-authentik-username",
+    "x-consumer-username",
+    "x-forwarded-email",
+    "x-forwarded-preferred-username",
+    "x-forwarded-user",
+    "x-ms-client-principal-name",
+    "x-pomerium-claim-email",
+    "x-remote-user",
+    "x-vouch-user",
+    "x-webauth-user",
+];
+
+/// The same, behind an issuer and a colon.
+const ISSUED_USER_HEADERS: &[&str] =
+    &["x-goog-authenticated-user-email", "x-goog-authenticated-user-id"];
+
+/// Parameters of a query.
+const PARAMETERS: &[(&str, Parameter)] = &[
+    ("access_token", Parameter::Token),
+    ("id_token_hint", Parameter::Token),
+    ("api_key", Parameter::ApiKey),
+    ("api-key", Parameter::ApiKey),
+    ("apikey", Parameter::ApiKey),
+    ("key", Parameter::ApiKey),
+    ("subscription-key", Parameter::ApiKey),
+    ("x-amz-credential", Parameter::AwsCredential),
+    ("awsaccesskeyid", Parameter::AwsKeyId),
+    ("client_id", Parameter::ClientId),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_without_case_and_others_are_not() {
+        let names = headers(&["X-My-JWT".to_owned()], &["X-My-Key".to_owned()]);
+        let carries = |name: &str| names.find(name.as_bytes()).map(|one| one.carries);
+        assert_eq!(carries("Authorization"), Some(Carries::Authorization));
+        assert_eq!(carries("x-my-jwt"), Some(Carries::Jwt));
+        assert_eq!(carries("X-MY-KEY"), Some(Carries::ApiKey));
+        for name in ["", "accept", "host", "user-agent", "cookies", "x-api-kez", &"x".repeat(200)] {
+            assert_eq!(carries(name), None, "{name}");
+        }
+        let source = names.find(b"X-Api-Key").map(|one| one.source.to_string());
+        assert_eq!(source.as_deref(), Some("http.request.header.x-api-key"));
+    }
+
+    #[test]
+    fn the_ends_of_cookies_count_where_the_list_says_so() {
+        let owned = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let names = cookies(&owned(JWT_COOKIES), &owned(SESSION_COOKIES));
+        let carries = |name: &str| names.find_end(name.as_bytes()).map(|one| one.carries);
+        assert_eq!(carries("JSESSIONID"), Some(Cookie::Session));
+        assert_eq!(carries("_acme_session"), Some(Cookie::Session));
+        assert_eq!(carries("jwt"), Some(Cookie::Jwt));
+        assert_eq!(carries("my_jsessionid"), None);
+        assert_eq!(carries("_session_"), None);
+    }
+}
