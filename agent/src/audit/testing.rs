@@ -99,6 +99,7 @@ pub(super) fn tcp() -> Origin {
         },
         attribution: Attribution::Socket,
         tls: None,
+        proxied: None,
     }
 }
 
@@ -118,6 +119,7 @@ pub(super) fn unix() -> Origin {
         },
         attribution: Attribution::Socket,
         tls: None,
+        proxied: None,
     }
 }
 

@@ -198,6 +198,7 @@ impl Explain {
             server: Party { port, ..Party::default() },
             attribution: Attribution::Socket,
             tls: None,
+            proxied: None,
         }
     }
 }

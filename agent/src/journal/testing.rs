@@ -72,6 +72,7 @@ fn origin() -> Origin {
         server: Party::default(),
         attribution: Attribution::Socket,
         tls: None,
+        proxied: None,
     }
 }
 

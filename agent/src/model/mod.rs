@@ -7,6 +7,7 @@
 pub mod limits;
 pub(crate) mod loss;
 pub mod origin;
+pub mod proxied;
 pub mod sample;
 pub mod time;
 pub(crate) mod tls;

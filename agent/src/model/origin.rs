@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::proxied::Proxied;
 use crate::model::tls::{Facts, TlsLibrary};
 
 /// Both ends of the connection that carried an exchange.
@@ -27,6 +28,8 @@ pub struct Origin {
     pub attribution: Attribution,
     /// What is known of the TLS around it, `None` for plaintext on the socket.
     pub tls: Option<Tls>,
+    /// What a proxy has said before the connection's first byte.
+    pub proxied: Option<Arc<Proxied>>,
 }
 
 /// The TLS around an exchange, or of a connection that cannot be read.

@@ -14,6 +14,7 @@ use crate::conn::stream::Stream;
 use crate::model::limits::Limits;
 use crate::model::loss::Reason;
 use crate::model::origin::{Attribution, Origin, Process, Side};
+use crate::model::proxied::Proxied;
 use crate::model::sample::{ConnId, Data, Direction, Endpoints, Open, Role};
 use crate::model::tls::Facts;
 use crate::protocol::Output;
@@ -165,6 +166,11 @@ impl Followed {
         self.parser.tls().map(|ciphertext| Arc::clone(ciphertext.facts()))
     }
 
+    /// What a proxy has said before everything else.
+    pub(super) fn proxied(&self) -> Option<Arc<Proxied>> {
+        self.parser.proxied().cloned()
+    }
+
     pub(super) fn is_unix(&self) -> bool {
         matches!(self.open.endpoints, Endpoints::Unix { .. })
     }
@@ -270,13 +276,22 @@ impl Followed {
         self.parser.push(direction, Input::Hole(hole), limits, outputs);
     }
 
-    /// `facts`: of the handshake that this stream of plaintext came from.
+    /// `carrier`: the socket that this stream of plaintext came from.
     pub(super) fn event(
         &self,
         output: Output,
-        facts: Option<Arc<Facts>>,
+        carrier: Option<&Self>,
         names: &dyn Names,
     ) -> Event {
+        let facts = carrier.and_then(Self::facts);
+        let mut event = self.event_in(output, facts, names);
+        if let Event::Exchange(_, _, origin) | Event::Message(_, _, origin) = &mut event {
+            origin.proxied = carrier.unwrap_or(self).proxied();
+        }
+        event
+    }
+
+    fn event_in(&self, output: Output, facts: Option<Arc<Facts>>, names: &dyn Names) -> Event {
         match output {
             Output::Exchange(exchange) => {
                 let side = self.side().unwrap_or(Side::Server);

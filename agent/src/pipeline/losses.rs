@@ -191,6 +191,7 @@ mod tests {
             },
             attribution: Attribution::Socket,
             tls: None,
+            proxied: None,
         }
     }
 

@@ -50,5 +50,5 @@ pub fn of(
         Side::Server => (peer, own),
         Side::Client => (own, peer),
     };
-    Origin { side, transport, client, server, attribution, tls }
+    Origin { side, transport, client, server, attribution, tls, proxied: None }
 }

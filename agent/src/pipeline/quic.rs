@@ -148,6 +148,7 @@ impl Begun {
             server: self.server.party(key.server_port),
             attribution: Attribution::Socket,
             tls: Some(Tls { library: None, facts: Some(Arc::new(facts)) }),
+            proxied: None,
         };
         let loss = Loss::connection(Reason::OpaqueQuic);
         losses.add(&loss, Some(&origin), now_ns);

@@ -387,10 +387,9 @@ impl Tracker {
             && let Some(followed) = self.connections.get(&conn)
         {
             let carrier = followed.below().and_then(|below| self.connections.get(&below));
-            let facts = carrier.and_then(Followed::facts);
             let is_told = |output: &Output| !self.is_read_elsewhere(followed, output);
             let told = outputs.drain(..).filter(is_told);
-            let told = told.map(|output| followed.event(output, facts.clone(), &*self.names));
+            let told = told.map(|output| followed.event(output, carrier, &*self.names));
             match self.awaited_server(followed) {
                 None => events.extend(told),
                 Some(server) => {

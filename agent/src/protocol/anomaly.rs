@@ -68,6 +68,13 @@ pub enum Anomaly {
     TooManyMessages,
     /// Text that is not in its charset.
     InvalidText,
+    /// `Forwarded`, `X-Forwarded-For` or `X-Real-IP` of a trusted proxy does not follow its grammar where
+    /// it has to be read.
+    InvalidForwarding,
+    /// `Forwarded` and `X-Forwarded-For` of a trusted proxy name different clients.
+    ConflictingForwarding,
+    /// A header of the PROXY protocol that breaks it.
+    InvalidProxyHeader,
 }
 
 /// Adds an anomaly unless it was noted before.
@@ -111,6 +118,9 @@ impl Anomaly {
             Self::InvalidCoding => "invalid_coding",
             Self::TooManyMessages => "too_many_messages",
             Self::InvalidText => "invalid_text",
+            Self::InvalidForwarding => "invalid_forwarding",
+            Self::ConflictingForwarding => "conflicting_forwarding",
+            Self::InvalidProxyHeader => "invalid_proxy_header",
         }
     }
 }

@@ -5,15 +5,19 @@
 //! reads it; a hand-over to another protocol replaces the parser.
 //! Not here: what tells protocols apart (`probe`), their grammars.
 
+use std::sync::Arc;
+
 use earwitness_common::settings::Verdict;
 
 use crate::model::limits::Limits;
+use crate::model::proxied::Proxied;
 use crate::model::sample::Direction;
 use crate::protocol::exchange::MessageEnd;
 use crate::protocol::http2::Http2;
 use crate::protocol::input::{Input, Piece, Span};
 use crate::protocol::parser::{Around, Next, Parser};
 use crate::protocol::probe::{Found, Probe};
+use crate::protocol::proxy::Prelude;
 use crate::protocol::tls::ciphertext::Ciphertext;
 use crate::protocol::{Output, Role};
 
@@ -24,6 +28,9 @@ pub struct Connection {
     tunnels: u8,
     /// A TLS stream lies on it.
     carried: bool,
+    /// Looks at what comes first, as long as that may be something else than its protocol.
+    prelude: Option<Prelude>,
+    proxied: Option<Arc<Proxied>>,
 }
 
 enum Mode {
@@ -41,6 +48,8 @@ impl Connection {
             request_direction: None,
             tunnels: 0,
             carried: false,
+            prelude: fresh.then(Prelude::default),
+            proxied: None,
         }
     }
 
@@ -53,8 +62,13 @@ impl Connection {
         out: &mut Vec<Output>,
     ) {
         if !input.is_empty() {
-            self.take(direction, input, &mut Around { limits, out });
+            self.begin(direction, input, &mut Around { limits, out });
         }
+    }
+
+    /// What a proxy has said before everything else.
+    pub fn proxied(&self) -> Option<&Arc<Proxied>> {
+        self.proxied.as_ref()
     }
 
     /// The socket is gone.
@@ -140,12 +154,14 @@ impl Connection {
 
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        match &self.mode {
+        let prelude = self.prelude.as_ref().map_or(0, Prelude::memory_bytes);
+        let mode = match &self.mode {
             Mode::Probing(probe) => size_of::<Probe>() + probe.memory_bytes(),
             Mode::Read(parser) => parser.memory_bytes(),
             Mode::Tls(ciphertext) => ciphertext.memory_bytes(),
             Mode::Ignored => 0,
-        }
+        };
+        prelude + mode
     }
 
     /// Asserts that its parser has counted right.
@@ -153,6 +169,25 @@ impl Connection {
     pub fn check(&self) {
         if let Mode::Read(parser) = &self.mode {
             parser.check();
+        }
+    }
+
+    /// Takes an input without what a proxy says in it.
+    fn begin(&mut self, direction: Direction, mut input: Input<'_>, around: &mut Around<'_>) {
+        if let Some(prelude) = &mut self.prelude {
+            let back = prelude.push(direction, &mut input);
+            if prelude.is_over() {
+                self.proxied = prelude.said().map(Arc::new);
+                self.prelude = None;
+            }
+            if let Some(back) = back
+                && !back.input().is_empty()
+            {
+                self.take(back.direction, back.input(), around);
+            }
+        }
+        if !input.is_empty() {
+            self.take(direction, input, around);
         }
     }
 
@@ -342,6 +377,7 @@ impl Connection {
 
     /// Nothing more will come.
     fn over(&mut self, how: MessageEnd, around: &mut Around<'_>) {
+        self.prelude = None;
         if let Mode::Probing(probe) = &self.mode
             && let Some(requests) = probe.end()
         {

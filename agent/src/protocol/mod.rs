@@ -21,6 +21,7 @@ pub mod kept;
 pub mod meter;
 pub mod parser;
 mod probe;
+pub mod proxy;
 pub mod quic;
 pub mod sse;
 pub mod stream_message;
