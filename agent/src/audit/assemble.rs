@@ -21,6 +21,7 @@ use super::redact::notes::Notes;
 use super::redact::url::url;
 use super::rpc;
 use super::rule::Level;
+use super::source::{self, Believed};
 use super::tls;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
@@ -37,6 +38,8 @@ pub(super) struct Rules<'a> {
     pub content: ContentRules<'a>,
     /// Who asked.
     pub identity: &'a Identity,
+    /// Who may say for whom an exchange is.
+    pub believed: &'a Believed,
 }
 
 /// The record of an exchange, at the level of the policy that it has met.
@@ -49,7 +52,10 @@ pub(super) fn record<'a>(
     policy: PolicyRef<'a>,
 ) -> Record<'a> {
     let mut notes = Notes::default();
-    let mut extra = capture::extra(exchange);
+    let mut extra = capture::extra(exchange, origin);
+    let fields = exchange.request.as_ref().map(|message| &message.head.fields);
+    let told = source::source(fields, origin, rules.believed);
+    extra.anomalies.extend(told.anomaly.map(|one| Text::Borrowed(one.name())));
     let version = version(exchange).unwrap_or(Version::HTTP_1_1);
     let scheme = if origin.tls.is_some() { version.secure } else { version.protocol };
     let mut telling = Telling { rules, level: policy.level, notes: &mut notes, extra: &mut extra };
@@ -64,6 +70,7 @@ pub(super) fn record<'a>(
         observer: observer.group(Some(origin.side)),
         client: client(origin),
         server: Some(observer::party(&origin.server)).filter(|party| !party.is_empty()),
+        source: told.source,
         network: Some(network(exchange, origin)),
         tls: origin.tls.as_ref().and_then(tls::group),
         url,

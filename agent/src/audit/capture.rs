@@ -4,11 +4,15 @@
 //! Always: `complete` only if nothing of the exchange is missing; nothing here is a value that a peer chose.
 //! Not here: what the messages said (`audit::assemble`).
 
+use std::net::SocketAddr;
+
 use super::record::capture::{Capture, End, Ends, Extra, Gap, Lost, Seen};
 use super::record::http2::{Frame, Reset, Stream};
+use super::record::party::{End as PartyEnd, Proxied};
 use super::record::stream_message;
-use super::record::value::Text;
+use super::record::value::{Address, Text};
 use crate::model::origin::{Origin, Side};
+use crate::model::proxied;
 use crate::protocol::Role;
 use crate::protocol::anomaly::Anomaly;
 use crate::protocol::exchange::{self, Exchange, Message, MessageEnd, Part, StreamRef};
@@ -71,7 +75,7 @@ fn is_whole<H>(message: &Message<H>) -> bool {
 }
 
 /// What was odd about an exchange.
-pub(super) fn extra(exchange: &Exchange) -> Extra<'_> {
+pub(super) fn extra<'a>(exchange: &'a Exchange, origin: &Origin) -> Extra<'a> {
     let ends = Ends {
         request: exchange.request.as_ref().and_then(|message| end(message.end)),
         response: exchange.response.as_ref().and_then(|message| end(message.end)),
@@ -84,8 +88,19 @@ pub(super) fn extra(exchange: &Exchange) -> Extra<'_> {
         end: Some(ends).filter(|ends| *ends != Ends::default()),
         lost: Some(lost).filter(|lost| *lost != Lost::default()),
         http2: exchange.stream.map(stream),
+        proxy: origin.proxied.as_deref().map(said),
         messages: counts(exchange),
         escaped: Vec::new(),
+    }
+}
+
+fn said(said: &proxied::Proxied) -> Proxied<'static> {
+    let end = |end: SocketAddr| PartyEnd { address: Address::Ip(end.ip()), port: end.port() };
+    Proxied {
+        version: said.version,
+        command: said.command,
+        source: said.source.map(end),
+        destination: said.destination.map(end),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod record;
 pub mod redact;
 mod rpc;
 pub mod rule;
+mod source;
 mod stream_message;
 mod tls;
 pub mod token;

@@ -110,6 +110,7 @@ impl Observer {
             observer: self.group(None),
             client: None,
             server: None,
+            source: None,
             network: None,
             tls: None,
             url: None,

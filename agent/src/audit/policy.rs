@@ -24,6 +24,7 @@ use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
 use super::redact::{BodyValues, lists, text};
 use super::rule::{Facts, Level, Rule, RuleConfig, RuleError};
+use super::source::Believed;
 use super::stream_message;
 use super::token::Tokens;
 use super::trusted::{NetworkError, Trusted};
@@ -45,8 +46,8 @@ pub struct Policy {
     rules: Vec<Rule>,
     headers: HeaderTable,
     bodies: BodyRules,
-    trusted: Trusted,
     identity: Identity,
+    believed: Believed,
     body_limit_bytes: usize,
     tokens: Tokens,
     digest: String,
@@ -85,8 +86,9 @@ impl Policy {
         let rules = config.policy.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         let headers = HeaderTable::new(&config.redaction);
         let bodies = BodyRules::new(&config.redaction);
-        let trusted = Trusted::new(&config.identity.trusted_proxies)?;
-        let identity = Identity::new(&config.identity, trusted.clone(), tokens.clone())?;
+        let believed = Believed::new(&config.identity)?;
+        let trusted = believed.trusted().clone();
+        let identity = Identity::new(&config.identity, trusted, tokens.clone())?;
         let digest = digest(config, &headers, &bodies, &identity);
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
@@ -95,8 +97,8 @@ impl Policy {
             rules,
             headers,
             bodies,
-            trusted,
             identity,
+            believed,
             body_limit_bytes,
             tokens,
             digest,
@@ -174,8 +176,8 @@ impl Policy {
         decision: Decision,
     ) -> Option<Record<'a>> {
         let policy = self.named(decision)?;
-        let (headers, identity) = (&self.headers, &self.identity);
-        let rules = Rules { headers, content: self.content_rules(), identity };
+        let (headers, identity, believed) = (&self.headers, &self.identity, &self.believed);
+        let rules = Rules { headers, content: self.content_rules(), identity, believed };
         Some(assemble::record(exchange, origin, clock, rules, &self.observer, policy))
     }
 
@@ -219,7 +221,7 @@ impl Policy {
 
     /// Proxies that are believed.
     pub fn trusted(&self) -> &Trusted {
-        &self.trusted
+        self.believed.trusted()
     }
 
     /// Makes tokens.

@@ -23,7 +23,7 @@ use agent::{Lifecycle, Loss};
 use capture::{Capture, Extra};
 use identity::{Evidence, Principal};
 use message::{Http, Url, UserAgent};
-use party::{Network, Party};
+use party::{Network, Party, Source};
 use rpc::{Graphql, Rpc};
 use stream_message::StreamMessage;
 use tls::Tls;
@@ -55,6 +55,9 @@ pub struct Record<'a> {
     /// The end that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Party<'a>>,
+    /// The client, by what trusted proxies say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source<'a>>,
     /// What carried the exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network<'a>>,

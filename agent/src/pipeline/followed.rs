@@ -277,12 +277,7 @@ impl Followed {
     }
 
     /// `carrier`: the socket that this stream of plaintext came from.
-    pub(super) fn event(
-        &self,
-        output: Output,
-        carrier: Option<&Self>,
-        names: &dyn Names,
-    ) -> Event {
+    pub(super) fn event(&self, output: Output, carrier: Option<&Self>, names: &dyn Names) -> Event {
         let facts = carrier.and_then(Self::facts);
         let mut event = self.event_in(output, facts, names);
         if let Event::Exchange(_, _, origin) | Event::Message(_, _, origin) = &mut event {

@@ -219,8 +219,7 @@ fn version_1(bytes: &[u8]) -> Said {
 
 /// What follows `PROXY `.
 fn line_1(line: &str) -> Option<Proxied> {
-    let proxied =
-        Proxied { version: 1, command: Command::Proxy, source: None, destination: None };
+    let proxied = Proxied { version: 1, command: Command::Proxy, source: None, destination: None };
     if line == "UNKNOWN" || line.starts_with("UNKNOWN ") {
         return Some(proxied);
     }
@@ -276,7 +275,12 @@ fn version_2(bytes: &[u8]) -> Said {
         1 => 12,
         2 => 36,
         // Addresses of unix sockets, or none.
-        3 => return header(if length < UNIX_BYTES { Command::Invalid } else { Command::Proxy }, None),
+        3 => {
+            return header(
+                if length < UNIX_BYTES { Command::Invalid } else { Command::Proxy },
+                None,
+            );
+        }
         0 => return header(Command::Proxy, None),
         _ => return header(Command::Invalid, None),
     };

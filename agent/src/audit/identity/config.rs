@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::carrier;
 use super::jwks::Keys;
 use crate::audit::record::identity::{Evidence, EvidenceKind, Verified};
+use crate::audit::source::ForwardingHeader;
 
 /// Who is taken for the client.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -23,6 +24,9 @@ pub struct IdentityConfig {
     pub trusted_proxies: Vec<String>,
     /// Whether peers on unix sockets are such proxies.
     pub trust_unix: bool,
+    /// Headers in which they are believed. Leave out those that your proxies do not write themselves: they may
+    /// hand on what a client has written. `x-real-ip` counts only where there is none of the others.
+    pub forwarding_headers: Vec<ForwardingHeader>,
     /// Which evidence is believed before which: kinds of evidence (`jwt`, `api_key`), and all that was
     /// checked in a way (`crypto`, `transport`, `asserted`). The first that is there is the principal;
     /// what is not listed never is.
@@ -114,6 +118,7 @@ impl Default for IdentityConfig {
         Self {
             trusted_proxies: Vec::new(),
             trust_unix: false,
+            forwarding_headers: ForwardingHeader::ALL.to_vec(),
             order: ORDER.to_vec(),
             jwks: Vec::new(),
             jwt_headers: owned(carrier::JWT_HEADERS),

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::http2::Stream;
+use super::party::Proxied;
 use super::stream_message::Messages;
 use super::value::Text;
 use crate::model::loss::Reason;
@@ -78,6 +79,9 @@ pub struct Extra<'a> {
     /// Its place on an HTTP/2 connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http2: Option<Stream<'a>>,
+    /// What a proxy has said before the connection's first byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxied<'a>>,
     /// Counts of the messages within it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<Messages>,
@@ -95,6 +99,7 @@ impl Extra<'_> {
             && self.end.is_none()
             && self.lost.is_none()
             && self.http2.is_none()
+            && self.proxy.is_none()
             && self.messages.is_none()
             && self.escaped.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Both ends of an exchange and what carried it: `client`, `server`, `network`.
+//! Both ends of an exchange, for whom it was, and what carried it: `client`, `server`, `source`, `network`.
 //!
 //! In: `model::origin`. Out: groups of a record.
 //! Always: absent where it is not known; a unix socket has a path and no port.
@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::value::{Address, Text};
+use crate::model::proxied::Command;
 
 /// One end of the connection.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -28,6 +29,74 @@ impl Party<'_> {
     pub fn is_empty(&self) -> bool {
         self.address.is_none() && self.port.is_none() && self.process.is_none()
     }
+}
+
+/// The client, by what proxies say that the configuration trusts. Absent where none has said anything: then
+/// `client.address` is all that is known.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Source<'a> {
+    /// The first address, seen from here, that is not of a trusted proxy; the farthest one if all are. Absent
+    /// where the last trusted proxy does not tell whom it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address<'a>>,
+    /// Its port, if that is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// What tells it.
+    pub rule: SourceRule,
+    /// From that address over all trusted proxies to the socket's peer. What a client may have put before it
+    /// is not in here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Address<'a>>,
+    /// Some trusted proxies are left out of `chain`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// What tells who the client is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceRule {
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `X-Real-IP`.
+    XRealIp,
+    /// A header of the PROXY protocol, version 1.
+    ProxyV1,
+    /// A header of the PROXY protocol, version 2.
+    ProxyV2,
+    /// The socket: what the proxy says cannot be read, or is not one thing (`earwitness.anomalies`).
+    Peer,
+}
+
+/// A header of the PROXY protocol, as it was sent, whether or not its sender is trusted.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Proxied<'a> {
+    /// Version of the protocol.
+    pub version: u8,
+    /// What the connection is for.
+    pub command: Command,
+    /// For whom; absent where it is not told, or no address of IP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<End<'a>>,
+    /// What that one has connected to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<End<'a>>,
+}
+
+/// An address with its port.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct End<'a> {
+    /// IP address.
+    pub address: Address<'a>,
+    /// TCP or UDP port.
+    pub port: u16,
 }
 
 /// A process on this host.

@@ -15,7 +15,9 @@ use std::net::IpAddr;
 
 use hop::{Hop, Node};
 
-use super::identity::{ForwardingHeader, IdentityConfig};
+use serde::{Deserialize, Serialize};
+
+use super::identity::IdentityConfig;
 use super::record::party::{Source, SourceRule};
 use super::record::value::Address;
 use super::trusted::{NetworkError, Trusted};
@@ -23,6 +25,24 @@ use crate::model::origin::{self, Origin, Transport};
 use crate::model::proxied::Command;
 use crate::protocol::anomaly::Anomaly;
 use crate::protocol::fields::Fields;
+
+/// A header in which a proxy says for whom it asks.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardingHeader {
+    /// RFC 7239.
+    Forwarded,
+    /// A list of addresses.
+    XForwardedFor,
+    /// One address.
+    XRealIp,
+}
+
+impl ForwardingHeader {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Forwarded, Self::XForwardedFor, Self::XRealIp];
+}
 
 /// Who is believed, and in what.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +78,7 @@ impl Believed {
     fn peer(&self, origin: &Origin) -> Option<Option<Node>> {
         match &origin.client.address {
             Some(origin::Address::Ip(address)) => {
-                let node = Node { address: *address, port: origin.client.port };
+                let node = Node { address: address.to_canonical(), port: origin.client.port };
                 self.trusted.contains(*address).then_some(Some(node))
             }
             _ => (self.unix && origin.transport == Transport::Unix).then_some(None),
