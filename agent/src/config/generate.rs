@@ -60,9 +60,11 @@ fn entries(text: &mut String, schema: &Value, setting: &Value) {
         return;
     }
     for kind in items.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
-        let name = kind.pointer("/properties/type/const").unwrap_or_default();
-        comment(text, "", Some(&format!("With `type = {name}`: {}", about(schema, kind))));
-        keys(text, schema, kind);
+        // A word has no keys.
+        if let Some(name) = kind.pointer("/properties/type/const") {
+            comment(text, "", Some(&format!("With `type = {name}`: {}", about(schema, kind))));
+            keys(text, schema, kind);
+        }
     }
     if properties(items).next().is_some() {
         text.push_str("# Keys of an entry:\n");

@@ -9,12 +9,13 @@ use crate::model::proxied::Proxied;
 
 /// Trusts 10.0.0.0/8 and 2001:db8:1::/48.
 fn believed(headers: &[ForwardingHeader]) -> Believed {
-    let config = IdentityConfig {
-        trusted_proxies: vec!["10.0.0.0/8".into(), "2001:db8:1::/48".into()],
-        trust_unix: true,
-        forwarding_headers: headers.to_vec(),
-        ..IdentityConfig::default()
-    };
+    let mut config: IdentityConfig = toml::from_str(
+        r#"
+        trusted_proxies = ["10.0.0.0/8", "2001:db8:1::/48"]
+        trust_unix = true"#,
+    )
+    .unwrap();
+    config.forwarding_headers = headers.to_vec();
     Believed::new(&config).unwrap()
 }
 
