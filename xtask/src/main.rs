@@ -20,6 +20,7 @@ mod packages;
 mod pip;
 mod privilege;
 mod process;
+mod pyjwt;
 mod report;
 mod run;
 mod rustls;

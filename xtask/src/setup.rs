@@ -11,7 +11,7 @@ use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
 use crate::{
-    aioquic, curl_cffi, go, grpcio, httpx, hypercorn, rustls, toolchain, web_rpc, websockets,
+    aioquic, curl_cffi, go, grpcio, httpx, hypercorn, pyjwt, rustls, toolchain, web_rpc, websockets,
 };
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
@@ -48,6 +48,7 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
             hypercorn::ensure(workspace)?;
             websockets::ensure(workspace)?;
             web_rpc::ensure(workspace)?;
+            pyjwt::ensure(workspace)?;
             rustls::ensure(workspace)
         })?;
     }

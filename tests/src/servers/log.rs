@@ -3,7 +3,7 @@
 //! In: lines with `method`, `target`, `status` and whatever else the program can tell: `port` of the
 //! client, `pid` of the server's process, `body_bytes` (content), `wire_bytes` (content with its
 //! transfer coding), `sent_bytes` (the whole response), `request_bytes` (head and content), `tls`
-//! (version), `stream` (of HTTP/2). Out: `Entry`.
+//! (version), `stream` (of HTTP/2), `user`, `subject` (who asked). Out: `Entry`.
 //! Not here: comparing (`compare`).
 
 use std::path::Path;
@@ -39,6 +39,10 @@ pub struct Entry {
     pub stream: Option<u64>,
     /// Version of TLS, as in `1.3`.
     pub tls: Option<String>,
+    /// Whom the request comes from, as the server understands it; not compared by `line`.
+    pub user: Option<String>,
+    /// Subject of the client's certificate; not compared either.
+    pub subject: Option<String>,
 }
 
 impl Entry {
@@ -46,6 +50,7 @@ impl Entry {
     pub fn parse(line: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(line).with_context(|| format!("log: {line}"))?;
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let some = |key: &str| Some(text(key)).filter(|text| !matches!(text.as_str(), "-" | ""));
         let number = |key: &str| value.get(key).and_then(Value::as_u64);
         Ok(Self {
             method: text("method"),
@@ -59,6 +64,8 @@ impl Entry {
             sent_bytes: number("sent_bytes"),
             request_bytes: number("request_bytes"),
             stream: number("stream").or_else(|| text("stream").parse().ok()),
+            user: some("user"),
+            subject: some("subject"),
             tls: text("tls").strip_prefix("TLSv").map(str::to_owned),
         })
     }
@@ -97,6 +104,8 @@ impl Entry {
             request_bytes: self.request_bytes.map(|_| record.request_bytes()),
             stream: self.stream.map(|_| record.stream()),
             tls: self.tls.as_ref().map(|_| version.unwrap_or("-").to_owned()),
+            user: None,
+            subject: None,
         };
         like.line()
     }

@@ -8,6 +8,7 @@ pub mod app;
 pub mod go;
 pub mod grpc;
 pub mod http2;
+pub mod issuer;
 pub mod java;
 pub mod linked;
 pub mod log;

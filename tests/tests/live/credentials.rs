@@ -175,11 +175,12 @@ fn responses() -> Vec<String> {
 const CANARY: &str = "zq7Xk2wVb9Tn4Rf6";
 /// The canary in base64, as far as it does not depend on what stands around it.
 const CANARY_BASE64: &str = "enE3WGsyd1ZiOVRuNFJm";
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "Authorization: Bearer CANARY",
     "Authorization: Basic enE3WGsyd1ZiOVRuNFJmNg==",
     "authorization: AWS4-HMAC-SHA256 Credential=CANARY/x, Signature=CANARY",
-    "Proxy-Authorization: Digest username=\"CANARY\"",
+    "Authorization: Basic YWxpY2U6enE3WGsyd1ZiOVRuNFJmNg==",
+    "Proxy-Authorization: Digest username=\"alice\", response=\"CANARY\"",
     "Cookie: session=CANARY; theme=dark",
     "X-API-Key: CANARY",
     "X-Auth-Token: CANARY",

@@ -13,6 +13,7 @@ mod faults;
 mod filters;
 mod framing;
 mod hostile;
+mod identity;
 mod load;
 mod modern;
 mod nginx;
@@ -69,6 +70,7 @@ fn all() -> Vec<Test> {
         processes::tests(),
         syscalls::tests(),
         credentials::tests(),
+        identity::tests(),
         hostile::tests(),
         load::tests(),
         filters::tests(),

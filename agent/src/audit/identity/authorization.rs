@@ -52,10 +52,12 @@ fn token<'a>(rest: &'a [u8], source: &'a str, checker: &Checker, findings: &mut 
 
 /// User and password (RFC 7617). Some send a key as the user, with no password.
 fn basic<'a>(rest: &[u8], source: &'a str, findings: &mut Findings<'a>) {
-    let Some(mut pair) = base64(rest) else {
+    let pair = base64(rest).unwrap_or_default();
+    // Without a colon it may be anything.
+    let Some(colon) = pair.iter().position(|&byte| byte == b':') else {
         return findings.push(Evidence::new(EvidenceKind::Basic, source, Verified::Unverified));
     };
-    let colon = pair.iter().position(|&byte| byte == b':').unwrap_or(pair.len());
+    let mut pair = pair;
     let password = pair.get(colon + 1..).unwrap_or_default();
     let no_password = password.len() <= 1 || password == b"x-oauth-basic";
     pair.truncate(colon);

@@ -54,11 +54,19 @@ fn push<'a>(credential: &[u8], source: &'a str, findings: &mut Findings<'a>) {
     let slash = credential.iter().position(|&byte| byte == b'/').unwrap_or(credential.len());
     let (id, scope) = credential.split_at_checked(slash).unwrap_or_default();
     let id = key_id(id);
-    // What follows no access key id may be anything.
-    let scope = scope.get(1..).filter(|scope| id.is_some() && scope.len() <= SCOPE_BYTES);
+    let scope = scope.get(1..).filter(|scope| is_scope(scope));
+    // Without a scope behind it, it may be anything.
+    let id = id.filter(|_| scope.is_some());
     let scope = scope.and_then(public).map(|scope| Text::Owned(scope.into_owned()));
     let evidence = Evidence::new(EvidenceKind::AwsSignature, source, Verified::Unverified);
     findings.push(Evidence { id, scope: scope.into_iter().collect(), ..evidence });
+}
+
+/// A date, names, and the word that ends every scope.
+fn is_scope(scope: &[u8]) -> bool {
+    let date = scope.split(|&byte| byte == b'/').next().unwrap_or_default();
+    let is_date = date.len() == 8 && date.iter().all(u8::is_ascii_digit);
+    scope.len() <= SCOPE_BYTES && is_date && scope.ends_with(b"/aws4_request")
 }
 
 /// Letters and digits: 16 to 128 of IAM, fewer of other servers that take such signatures.

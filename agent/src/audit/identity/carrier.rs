@@ -17,6 +17,8 @@ pub(super) enum Carries {
     ApiKey,
     /// What a proxy says of its client's certificate.
     ForwardedCertificate,
+    /// Subject of a certificate that a proxy's client has shown.
+    ForwardedSubject,
     /// Whom a proxy names.
     User,
     /// Whom a proxy names, behind its issuer and a colon.
@@ -78,7 +80,9 @@ impl<T: Copy> Names<T> {
             }
             if let Some(firsts) = all.firsts.get_mut(name.len()) {
                 *firsts |= name.bytes().next().map_or(0, letter);
-                let source = format!("{group}.{name}").into();
+                // Of a name only the end is known.
+                let place = if is_suffix { group.to_owned() } else { format!("{group}.{name}") };
+                let source = place.into();
                 all.list.push(Carrier { name, is_suffix, source, carries });
             }
         }
@@ -123,6 +127,7 @@ pub(super) fn headers(jwt: &[String], api_keys: &[String]) -> Names<Carries> {
     let all = known(&["authorization", "proxy-authorization"], Carries::Authorization)
         .chain(known(&["cookie"], Carries::Cookies))
         .chain(known(&["x-forwarded-client-cert"], Carries::ForwardedCertificate))
+        .chain(known(SUBJECT_HEADERS, Carries::ForwardedSubject))
         .chain(lower(jwt, Carries::Jwt))
         .chain(lower(api_keys, Carries::ApiKey))
         .chain(known(API_KEY_HEADERS, Carries::ApiKey))
@@ -210,6 +215,16 @@ const API_KEY_HEADERS: &[&str] = &[
     "x-vault-token",
 ];
 
+/// Header fields in which proxies name the subject of their client's certificate.
+const SUBJECT_HEADERS: &[&str] = &[
+    "ssl-client-subject-dn",
+    "x-amzn-mtls-clientcert-subject",
+    "x-client-cert-subject",
+    "x-ssl-client-dn",
+    "x-ssl-client-s-dn",
+    "x-ssl-client-subject-dn",
+];
+
 /// Header fields in which proxies name a user.
 const USER_HEADERS: &[&str] = &[
     "cf-access-authenticated-user-email",
@@ -266,6 +281,14 @@ mod tests {
         }
         let source = names.find(b"X-Api-Key").map(|one| one.source.to_string());
         assert_eq!(source.as_deref(), Some("http.request.header.x-api-key"));
+    }
+
+    /// What carries credentials must never be written as it is.
+    #[test]
+    fn redaction_knows_every_name_that_carries_credentials() {
+        for name in API_KEY_HEADERS.iter().chain(JWT_HEADERS) {
+            assert!(crate::audit::redact::lists::is_never(name), "{name}");
+        }
     }
 
     #[test]

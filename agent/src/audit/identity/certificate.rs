@@ -57,6 +57,19 @@ pub(super) fn push_forwarded<'a>(
     }
 }
 
+/// The subject alone, as other proxies say it.
+pub(super) fn push_subject<'a>(
+    value: &'a [u8],
+    source: &'a str,
+    is_trusted: bool,
+    findings: &mut Findings<'a>,
+) {
+    let Some(subject) = public(value) else { return };
+    let verified = if is_trusted { Verified::Asserted } else { Verified::Unverified };
+    let evidence = Evidence::new(EvidenceKind::ForwardedCertificate, source, verified);
+    findings.push(named(Evidence { subject: Some(subject), ..evidence }));
+}
+
 fn forwarded<'a>(element: &[u8], source: &'a str, verified: Verified) -> Evidence<'a> {
     let mut evidence = Evidence::new(EvidenceKind::ForwardedCertificate, source, verified);
     let mut hash = None;

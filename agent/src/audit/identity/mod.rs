@@ -174,6 +174,9 @@ impl Identity {
             Carries::ForwardedCertificate => {
                 certificate::push_forwarded(value, source, is_trusted, findings);
             }
+            Carries::ForwardedSubject => {
+                certificate::push_subject(value, source, is_trusted, findings);
+            }
             Carries::User => proxy::push(value, source, false, is_trusted, findings),
             Carries::IssuedUser => proxy::push(value, source, true, is_trusted, findings),
         }

@@ -148,6 +148,14 @@ fn signatures_of_aws() {
     check(
         &plain,
         "/",
+        "Authorization: AWS4-HMAC-SHA256 Credential=c4n4ry/c4n4ry/aws4_request, Signature=c4n4ry",
+        expect![[
+            r#"{"kind":"aws_signature","source":"http.request.header.authorization","verified":"unverified"}"#
+        ]],
+    );
+    check(
+        &plain,
+        "/",
         "Authorization: AWS c4n4ry",
         expect![[
             r#"{"kind":"aws_signature","source":"http.request.header.authorization","verified":"unverified"}"#
