@@ -10,19 +10,22 @@ use super::capture;
 use super::content::{self, ContentRules};
 use super::identity::{Identity, Who};
 use super::observer::{self, Observer};
-use super::record::capture::Extra;
+use super::record::capture::{Extra, RouteFrom};
 use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
 use super::record::party::{Family, Network, Party, Protocol, Transport};
+use super::record::trace::Trace;
 use super::record::value::{Headers, Text};
 use super::record::{Action, Event, Kind, Outcome, PolicyRef, Record};
 use super::redact::body::Operations;
 use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
 use super::redact::url::url;
+use super::route::{self, Route, Routes};
 use super::rpc;
 use super::rule::Level;
 use super::source::{self, Believed};
 use super::tls;
+use super::trace::Named;
 use crate::model::origin::{self, Origin};
 use crate::model::time::ClockOffset;
 use crate::protocol::content::Front;
@@ -40,6 +43,8 @@ pub(super) struct Rules<'a> {
     pub identity: &'a Identity,
     /// Who may say for whom an exchange is.
     pub believed: &'a Believed,
+    /// Templates of paths.
+    pub routes: &'a Routes,
 }
 
 /// The record of an exchange, at the level of the policy that it has met.
@@ -60,9 +65,12 @@ pub(super) fn record<'a>(
     let scheme = if origin.tls.is_some() { version.secure } else { version.protocol };
     let mut telling = Telling { rules, level: policy.level, notes: &mut notes, extra: &mut extra };
     let asked = exchange.request.as_ref().map(|message| telling.asked(message, scheme));
-    let Asked { url, user_agent, request, operations } = asked.unwrap_or_default();
+    let Asked { url, user_agent, request, operations, trace } = asked.unwrap_or_default();
     let answered = exchange.response.as_ref().map(|message| telling.answered(message));
     let (response, answers) = answered.unzip();
+    let route = route(exchange, origin, url.as_ref(), rules.routes);
+    extra.route = route.filter(|route| route.is_learned).map(|_| RouteFrom::Learned);
+    let route = route.map(|route| Text::Borrowed(route.template));
     let at_ns = clock.wall_ns(first_ns(exchange));
     let Who { principal, identity } = rules.identity.look(exchange, origin, policy.level, at_ns);
     Record {
@@ -74,10 +82,11 @@ pub(super) fn record<'a>(
         network: Some(network(exchange, origin)),
         tls: origin.tls.as_ref().and_then(tls::group),
         url,
-        http: Some(Http { request, response }),
+        http: Some(Http { route, request, response }),
         rpc: rpc::rpc(exchange, operations.jsonrpc, answers.and_then(|one| one.jsonrpc)),
         graphql: operations.graphql.map(rpc::graphql),
         user_agent,
+        trace,
         principal,
         identity,
         duration_ns: duration_ns(exchange),
@@ -160,6 +169,21 @@ fn version(exchange: &Exchange) -> Option<Version> {
 
 // === what ===
 
+/// The template of the path. What has succeeded teaches others.
+fn route<'a>(
+    exchange: &Exchange,
+    origin: &Origin,
+    url: Option<&Url<'_>>,
+    routes: &'a Routes,
+) -> Option<Route<'a>> {
+    let (url, request) = (url?, exchange.request.as_ref()?);
+    let status = exchange.response.as_ref().and_then(|response| response.head.status);
+    let is_there = matches!(status, Some(101 | 200..=299 | 304));
+    let is_asked = !matches!(request.head.method.as_deref(), None | Some("OPTIONS" | "TRACE"));
+    let teaches = origin.side == origin::Side::Server && is_there && is_asked;
+    routes.route(route::Asked { host: url.domain.as_deref(), path: url.path.as_deref()?, teaches })
+}
+
 /// What a request gives to a record; without one, nothing.
 #[derive(Default)]
 struct Asked<'a> {
@@ -167,6 +191,7 @@ struct Asked<'a> {
     user_agent: Option<UserAgent<'a>>,
     request: Option<Request<'a>>,
     operations: Operations,
+    trace: Option<Trace<'a>>,
 }
 
 /// What messages are told with.
@@ -190,6 +215,8 @@ impl<'a> Telling<'a, '_> {
         let method =
             method.map(|value| named(value, "http.request.method", self.notes, self.extra));
         self.carried(head);
+        let trace = kept.named.as_deref().and_then(Named::trace);
+        self.ids(&kept);
         let (header, mut body) = kept_and_body(kept, message.body_bytes, self.extra);
         let content = message.content.as_ref().filter(|_| self.level.keeps_request());
         let key = "http.request.body.content";
@@ -200,6 +227,7 @@ impl<'a> Telling<'a, '_> {
             user_agent: user_agent.map(|original| UserAgent { original }),
             request: Some(Request { method, header, header_size: message.head_bytes, body }),
             operations,
+            trace,
         }
     }
 
@@ -214,9 +242,19 @@ impl<'a> Telling<'a, '_> {
         }
     }
 
+    /// Ids that proxies give to requests: what the request has counts before what the response has.
+    fn ids(&mut self, kept: &Kept<'a>) {
+        if let Some(named) = &kept.named {
+            let (extra, named) = (&mut *self.extra, &**named);
+            extra.request_id = extra.request_id.take().or_else(|| named.request_id());
+            extra.correlation_id = extra.correlation_id.take().or_else(|| named.correlation_id());
+        }
+    }
+
     fn answered(&mut self, message: &'a Message<ResponseHead>) -> (Response<'a>, Operations) {
         let fields = &message.head.fields;
         let kept = self.rules.headers.keep(fields, Side::Response, self.notes);
+        self.ids(&kept);
         let (header, mut body) = kept_and_body(kept, message.body_bytes, self.extra);
         let content = message.content.as_ref().filter(|_| self.level.keeps_response());
         let key = "http.response.body.content";

@@ -89,6 +89,9 @@ pub(super) fn extra<'a>(exchange: &'a Exchange, origin: &Origin) -> Extra<'a> {
         lost: Some(lost).filter(|lost| *lost != Lost::default()),
         http2: exchange.stream.map(stream),
         proxy: origin.proxied.as_deref().map(said),
+        route: None,
+        request_id: None,
+        correlation_id: None,
         messages: counts(exchange),
         escaped: Vec::new(),
     }

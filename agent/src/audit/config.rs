@@ -1,11 +1,12 @@
 //! The parts of the configuration that decide what records say, together.
 //!
-//! In: `[policy]`, `[redaction]`, `[identity]`, the limit on bodies. Out: `AuditConfig`, which `Policy` is made of.
+//! In: `[policy]`, `[redaction]`, `[identity]`, `[route]`, the limit on bodies. Out: `AuditConfig`, which `Policy` is made of.
 //! Always: whatever decides what a record holds is here, so that the policy's digest can cover it.
-//! Not here: the sections themselves (`rule`, `redact`, `identity`), reading files (`config`), keys (`token`).
+//! Not here: the sections themselves (`rule`, `redact`, `identity`, `route`), reading files (`config`), keys (`token`).
 
 use super::identity::IdentityConfig;
 use super::redact::RedactionConfig;
+use super::route::RouteConfig;
 use super::rule::PolicyConfig;
 
 /// What records say, and of what.
@@ -17,6 +18,8 @@ pub struct AuditConfig {
     pub redaction: RedactionConfig,
     /// Who is taken for the client.
     pub identity: IdentityConfig,
+    /// Templates of paths.
+    pub route: RouteConfig,
     /// Bytes of content that are kept of each message.
     pub body_limit_bytes: u64,
 }
@@ -27,6 +30,7 @@ impl Default for AuditConfig {
             policy: PolicyConfig::default(),
             redaction: RedactionConfig::default(),
             identity: IdentityConfig::default(),
+            route: RouteConfig::default(),
             body_limit_bytes: BODY_LIMIT_BYTES,
         }
     }

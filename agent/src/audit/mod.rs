@@ -18,12 +18,14 @@ pub mod observer;
 pub mod policy;
 pub mod record;
 pub mod redact;
+pub mod route;
 mod rpc;
 pub mod rule;
 mod source;
 mod stream_message;
 mod tls;
 pub mod token;
+pub mod trace;
 pub mod trusted;
 
 #[cfg(test)]

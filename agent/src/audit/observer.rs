@@ -111,6 +111,7 @@ impl Observer {
             client: None,
             server: None,
             source: None,
+            trace: None,
             network: None,
             tls: None,
             url: None,

@@ -23,6 +23,7 @@ use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::target::{Authority, Target};
 use super::redact::{BodyValues, lists, text};
+use super::route::{RouteError, Routes};
 use super::rule::{Facts, Level, Rule, RuleConfig, RuleError};
 use super::source::Believed;
 use super::stream_message;
@@ -48,6 +49,7 @@ pub struct Policy {
     bodies: BodyRules,
     identity: Identity,
     believed: Believed,
+    routes: Routes,
     body_limit_bytes: usize,
     tokens: Tokens,
     digest: String,
@@ -68,6 +70,9 @@ pub enum PolicyError {
     /// A trusted proxy that is none.
     #[error("trusted proxy: {0}")]
     Trusted(#[from] NetworkError),
+    /// A template of a path, or a file of them, that cannot be used.
+    #[error("route: {0}")]
+    Route(#[from] RouteError),
     /// Keys that cannot be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -89,7 +94,8 @@ impl Policy {
         let believed = Believed::new(&config.identity)?;
         let trusted = believed.trusted().clone();
         let identity = Identity::new(&config.identity, trusted, tokens.clone())?;
-        let digest = digest(config, &headers, &bodies, &identity);
+        let routes = Routes::new(&config.route)?;
+        let digest = digest(config, &headers, &bodies, &identity, &routes);
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
         Ok(Self {
@@ -99,6 +105,7 @@ impl Policy {
             bodies,
             identity,
             believed,
+            routes,
             body_limit_bytes,
             tokens,
             digest,
@@ -106,10 +113,11 @@ impl Policy {
         })
     }
 
-    /// Remembers sessions together with the policy that it follows.
+    /// Remembers sessions and templates of paths together with the policy that it follows.
     #[must_use]
     pub fn following(mut self, other: &Self) -> Self {
         self.identity.share_sessions(&other.identity);
+        self.routes.share_learned(&other.routes);
         self
     }
 
@@ -177,7 +185,8 @@ impl Policy {
     ) -> Option<Record<'a>> {
         let policy = self.named(decision)?;
         let (headers, identity, believed) = (&self.headers, &self.identity, &self.believed);
-        let rules = Rules { headers, content: self.content_rules(), identity, believed };
+        let (content, routes) = (self.content_rules(), &self.routes);
+        let rules = Rules { headers, content, identity, believed, routes };
         Some(assemble::record(exchange, origin, clock, rules, &self.observer, policy))
     }
 
@@ -277,6 +286,7 @@ struct Effective<'a> {
     body_allow: Vec<&'a str>,
     identity: &'a IdentityConfig,
     identity_keys: Vec<String>,
+    route: (&'a [String], bool),
 }
 
 fn digest(
@@ -284,6 +294,7 @@ fn digest(
     headers: &HeaderTable,
     bodies: &BodyRules,
     identity: &Identity,
+    routes: &Routes,
 ) -> String {
     let effective = Effective {
         redaction_rules: REDACTION_RULES,
@@ -295,6 +306,7 @@ fn digest(
         body_allow: bodies.kept_entries(),
         identity: &config.identity,
         identity_keys: identity.key_digests(),
+        route: (routes.given(), routes.learns()),
     };
     // Plain structs of text and numbers always serialise.
     let canonical = serde_json::to_vec(&effective).unwrap_or_default();

@@ -15,6 +15,7 @@ pub mod party;
 pub mod rpc;
 pub mod stream_message;
 pub mod tls;
+pub mod trace;
 pub mod value;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ use party::{Network, Party, Source};
 use rpc::{Graphql, Rpc};
 use stream_message::StreamMessage;
 use tls::Tls;
+use trace::Trace;
 use value::{Text, Timestamp};
 
 use crate::model::origin::Side;
@@ -79,6 +81,9 @@ pub struct Record<'a> {
     /// What the client says it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<UserAgent<'a>>,
+    /// The trace that the request belongs to, as it says itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace<'a>>,
     /// Whom the request is taken to come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal<'a>>,

@@ -12,6 +12,7 @@ use super::read::Step::{self, Index, Key};
 use crate::audit::identity::{self, IdentityConfig};
 use crate::audit::redact::body::rules;
 use crate::audit::redact::lists;
+use crate::audit::route::{RouteConfig, Routes};
 use crate::audit::rule::{PolicyConfig, Rule};
 use crate::audit::trusted::Trusted;
 use crate::sink::{self, Mistake};
@@ -36,6 +37,7 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     header_allow(&config.redaction.header_allow, report);
     body_allow(&config.redaction.body_allow, report);
     trusted_proxies(&config.identity.trusted_proxies, report);
+    routes(&config.route, report);
     identity(&config.identity, report);
     sink::check(&config.sink, &mut |index, Mistake { key, text, hint }| {
         report(&[Key("sink"), Index(index), Key(key)], text, hint.map(str::to_owned));
@@ -150,6 +152,21 @@ fn trusted_proxies(networks: &[String], report: Report<'_>) {
         let path = [Key("identity"), Key("trusted_proxies"), Index(index)];
         let hint = "bits behind the prefix have to be 0";
         report(&path, error.to_string(), network.contains('/').then(|| hint.to_owned()));
+    }
+}
+
+fn routes(route: &RouteConfig, report: Report<'_>) {
+    for (index, text) in route.patterns.iter().enumerate() {
+        if let Err(error) = Routes::check_pattern(text) {
+            let hint = "`/v1/users/{id}`, or `api.example.com/files/{path...}`";
+            let path = [Key("route"), Key("patterns"), Index(index)];
+            report(&path, error.to_string(), Some(hint.to_owned()));
+        }
+    }
+    for (index, file) in route.openapi.iter().enumerate() {
+        if let Err(error) = Routes::check_openapi(file) {
+            report(&[Key("route"), Key("openapi"), Index(index)], error.to_string(), None);
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub use journal::JournalSection;
 use crate::audit::config::AuditConfig;
 use crate::audit::identity::IdentityConfig;
 use crate::audit::redact::RedactionConfig;
+use crate::audit::route::RouteConfig;
 use crate::audit::rule::PolicyConfig;
 use crate::sink::SinkConfig;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub redaction: RedactionConfig,
     /// Who is taken for the client.
     pub identity: IdentityConfig,
+    /// Templates of paths: `http.route`.
+    pub route: RouteConfig,
     /// How records are stored on this host.
     pub journal: JournalSection,
     /// Where records are delivered besides the journal. Each sink follows the journal by a cursor of
@@ -74,6 +77,7 @@ impl Config {
             policy: self.policy.clone(),
             redaction: self.redaction.clone(),
             identity: self.identity.clone(),
+            route: self.route.clone(),
             body_limit_bytes: self.capture.body_limit_bytes,
         }
     }

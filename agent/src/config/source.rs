@@ -99,7 +99,8 @@ impl Sources {
 
     fn note_misspelt(&mut self, rest: &str, name: &str) {
         let rest = rest.to_ascii_lowercase();
-        let sections = ["capture_", "policy_", "redaction_", "identity_", "journal_", "sink_"];
+        let sections =
+            ["capture_", "policy_", "redaction_", "identity_", "route_", "journal_", "sink_"];
         if sections.iter().any(|section| rest.starts_with(section)) {
             self.misspelt.push(name.to_owned());
         }

@@ -76,7 +76,7 @@ fn every_mistake_of_form_is_reported_at_once() {
         &[],
         expect![[r#"
             earwitness.toml:1:1: unknown key `colour`
-            hint: known here: capture, policy, redaction, identity, journal, sink
+            hint: known here: capture, policy, redaction, identity, route, journal, sink
             earwitness.toml:3:1: unknown key `includ`
             hint: known here: include, exclude, body_limit_bytes, memory_limit_bytes, ring_bytes, shards
             earwitness.toml:4:20: invalid type: string "many", expected u64
@@ -87,7 +87,7 @@ fn every_mistake_of_form_is_reported_at_once() {
             earwitness.toml:7:11: unknown variant `everything`, expected one of `none`, `metadata`, `request`, `request_response`
             earwitness.toml:8:1: missing key `level`
             earwitness.toml:10:2: unknown key `jurnal`
-            hint: known here: capture, policy, redaction, identity, journal, sink
+            hint: known here: capture, policy, redaction, identity, route, journal, sink
             earwitness.toml:12:1: missing key `name`"#]],
     );
 }
@@ -122,6 +122,9 @@ fn values_that_make_no_sense_are_reported() {
          body_allow = [\"status\", \"sessionToken\", \"email\", \"text/plain\", \"*/*\", \"multipart/*\", \"\"]\n\
          [identity]\n\
          trusted_proxies = [\"10.0.0.0/8\", \"10.1.2.3/8\", \"proxy.example\"]\n\
+         [route]\n\
+         patterns = [\"/v1/{id}\", \"v1\"]\n\
+         openapi = [\"/nowhere/api.yaml\"]\n\
          [journal]\n\
          sync_ms = 600000\n\
          segment_bytes = 0\n",

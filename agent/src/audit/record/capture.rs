@@ -82,6 +82,15 @@ pub struct Extra<'a> {
     /// What a proxy has said before the connection's first byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxied<'a>>,
+    /// Where `http.route` comes from, if nobody has given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteFrom>,
+    /// `X-Request-ID` of the request, or else of the response, if it is plain and harmless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Text<'a>>,
+    /// `X-Correlation-ID`, the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<Text<'a>>,
     /// Counts of the messages within it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<Messages>,
@@ -100,9 +109,21 @@ impl Extra<'_> {
             && self.lost.is_none()
             && self.http2.is_none()
             && self.proxy.is_none()
+            && self.route.is_none()
+            && self.request_id.is_none()
+            && self.correlation_id.is_none()
             && self.messages.is_none()
             && self.escaped.is_empty()
     }
+}
+
+/// Where the template of a path comes from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RouteFrom {
+    /// From the paths of other requests.
+    Learned,
 }
 
 /// How the messages ended that did not end as their framing says.

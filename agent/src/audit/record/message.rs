@@ -33,6 +33,10 @@ pub struct Url<'a> {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Http<'a> {
+    /// Template of the path, such as `/v1/users/{id}`, as the configuration or an API description has it, or
+    /// as it was learned (`earwitness.route`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Text<'a>>,
     /// The request; absent where it was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Request<'a>>,

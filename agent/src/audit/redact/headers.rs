@@ -8,6 +8,7 @@
 
 use super::super::record::value::{Headers, Text};
 use super::super::record::{Action, Sensitive};
+use super::super::trace::{self, Named};
 use super::notes::Notes;
 use super::text::header_text;
 use super::value::{Place, look};
@@ -61,6 +62,7 @@ enum Role {
     UserAgent,
     ContentType,
     ContentEncoding,
+    Named(trace::Name),
 }
 
 /// What one head gave. No `Debug`: some of it is not redacted.
@@ -78,6 +80,8 @@ pub struct Kept<'a> {
     pub content_type: Option<&'a [u8]>,
     /// Value of the first Content-Encoding, not redacted.
     pub content_encoding: Option<&'a [u8]>,
+    /// Values that name a trace or a request, not redacted.
+    pub named: Option<Box<Named<'a>>>,
     /// `Entry::bit` of all names so far.
     seen: u128,
     /// There are several Host fields, and they are not the same.
@@ -109,7 +113,8 @@ impl HeaderTable {
             table.add(&name, if lists::is_never(&name) { Fate::Never } else { Fate::Keep });
         }
         let roles = ["host", "user-agent", "content-type", "content-encoding"];
-        for name in lists::KNOWN.iter().chain(lists::ALLOW).chain(&roles) {
+        let named = trace::Name::ALL.iter().map(|(name, _)| name);
+        for name in lists::KNOWN.iter().chain(lists::ALLOW).chain(&roles).chain(named) {
             table.add(name, Fate::Unlisted);
         }
         table
@@ -204,7 +209,7 @@ impl Entry {
                 "user-agent" => Role::UserAgent,
                 "content-type" => Role::ContentType,
                 "content-encoding" => Role::ContentEncoding,
-                _ => Role::None,
+                _ => trace::Name::of(name).map_or(Role::None, Role::Named),
             },
         }
     }
@@ -226,6 +231,7 @@ impl<'a> Kept<'a> {
             Role::Host => return self.add_host(entry, value, side, notes),
             Role::ContentType => self.content_type = self.content_type.or(Some(value)),
             Role::ContentEncoding => self.content_encoding = self.content_encoding.or(Some(value)),
+            Role::Named(name) => self.named.get_or_insert_default().add(name, value),
             Role::None => {}
         }
         if entry.fate == Fate::Keep {
