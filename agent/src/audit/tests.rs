@@ -1,5 +1,7 @@
 //! Records as a whole: golden records, the JSON Schema, and canaries in every place.
 
+use std::sync::Arc;
+
 use expect_test::{Expect, expect};
 
 use super::config::AuditConfig;
@@ -12,8 +14,10 @@ use super::redact::RedactionConfig;
 use super::testing::{
     CLOCK, encoded, exchange, observer, policy, process, request, response, tcp, tokens, unix,
 };
+use crate::config::Config;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Origin;
+use crate::model::proxied::{Command, Proxied};
 use crate::protocol::anomaly::Anomaly;
 use crate::protocol::exchange::{Exchange, Gap, MessageEnd, Version};
 
@@ -75,19 +79,20 @@ fn a_plain_exchange() {
         exchange(Some(request), Some(response)),
         &tcp(),
         expect![[r#"
-        {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000001000Z","event":{"kind":"exchange","outcome":"success"},"observer":…,
-        "client":{"address":"203.0.113.9","port":51544},
-        "server":{"address":"10.0.0.4","port":8080,"process":{"pid":402,"executable":{"path":"/usr/sbin/nginx"},"user":{"id":33,"name":"www-data"}}},
-        "network":{"transport":"tcp","type":"ipv4","protocol":{"name":"http","version":"1.1"}},
-        "url":{"scheme":"http","domain":"api.example.com","port":8080,"path":"/v1/users/7","query":"page=2"},
-        "http":{"request":{"method":"GET","header":{"host":["api.example.com:8080"],"user-agent":["curl/7.88.1"],"accept":["*/*"]},"header_size":100,"body":{"size":0}},
-        "response":{"status_code":200,"header":{"content-type":["Application/JSON; charset=utf-8"],"content-encoding":["gzip"],"vary":["a","b"]},"header_size":100,"body":{"size":2048,"media_type":"application/json","encoding":"gzip"}}},
-        "user_agent":{"original":"curl/7.88.1"},
-        "duration_ns":2500,"time_to_first_byte_ns":2000,
-        "capture":{"complete":true,"request":{"seen_bytes":100,"captured_bytes":100,"gaps":[]},
-        "response":{"seen_bytes":2148,"captured_bytes":2148,"gaps":[]},"attribution":"socket"},
-        "redactions":[{"path":"http.request.header","type":"unlisted","action":"drop","count":1},{"path":"http.response.header.set-cookie","type":"credential","action":"drop","count":1}],
-        "policy":…}"#]],
+            {"schema":1,"seq":0,"timestamp":"2026-11-22T07:00:00.000001000Z","event":{"kind":"exchange","outcome":"success"},"observer":…,
+            "client":{"address":"203.0.113.9","port":51544},
+            "server":{"address":"10.0.0.4","port":8080,"process":{"pid":402,"executable":{"path":"/usr/sbin/nginx"},"user":{"id":33,"name":"www-data"}}},
+            "network":{"transport":"tcp","type":"ipv4","protocol":{"name":"http","version":"1.1"}},
+            "url":{"scheme":"http","domain":"api.example.com","port":8080,"path":"/v1/users/7","query":"page=2"},
+            "http":{"route":"/v1/users/{id}","request":{"method":"GET","header":{"host":["api.example.com:8080"],"user-agent":["curl/7.88.1"],"accept":["*/*"]},"header_size":100,"body":{"size":0}},
+            "response":{"status_code":200,"header":{"content-type":["Application/JSON; charset=utf-8"],"content-encoding":["gzip"],"vary":["a","b"]},"header_size":100,"body":{"size":2048,"media_type":"application/json","encoding":"gzip"}}},
+            "user_agent":{"original":"curl/7.88.1"},
+            "duration_ns":2500,"time_to_first_byte_ns":2000,
+            "capture":{"complete":true,"request":{"seen_bytes":100,"captured_bytes":100,"gaps":[]},
+            "response":{"seen_bytes":2148,"captured_bytes":2148,"gaps":[]},"attribution":"socket"},
+            "redactions":[{"path":"http.request.header","type":"unlisted","action":"drop","count":1},{"path":"http.response.header.set-cookie","type":"credential","action":"drop","count":1}],
+            "policy":…,
+            "earwitness":{"route":"learned"}}"#]],
     );
 }
 
@@ -164,6 +169,39 @@ fn odd_bytes_are_encoded_and_named() {
         "policy":…,
         "earwitness":{"escaped":["user_agent.original","http.request.header.user-agent","http.request.header.via"]}}"#]],
     );
+}
+
+#[test]
+fn behind_a_proxy_and_within_a_trace() {
+    let fields = b"X-Forwarded-For: 6.6.6.6, 198.51.100.7, 10.7.7.7\nX-Request-Id: req-1\n\
+        traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let exchange = exchange(
+        Some(request("GET", b"/v1/users/7", fields)),
+        Some(response(404, b"X-Request-Id: req-2\nX-Correlation-Id: c-1")),
+    );
+    let mut origin = tcp();
+    origin.proxied = Some(Arc::new(Proxied {
+        version: 2,
+        command: Command::Proxy,
+        source: Some("10.8.8.8:4711".parse().unwrap()),
+        destination: Some("10.0.0.4:8080".parse().unwrap()),
+    }));
+    let config = r#"
+        identity.trusted_proxies = ["203.0.113.9", "10.0.0.0/8"]
+        route.patterns = ["/v1/users/{id}"]"#;
+    let (config, _) = Config::parse("", config, []).unwrap();
+    let policy = Policy::new(&config.audit(), tokens(), observer()).unwrap();
+    let line = encoded(&policy, &exchange, &origin).unwrap().line(0);
+    let line = String::from_utf8(line).unwrap();
+    check_line(&line);
+    let record: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let show = |pointer: &str| record.pointer(pointer).unwrap_or_default().to_string();
+    let text = ["/source", "/trace", "/http/route", "/earwitness"].map(show).join("\n");
+    expect![[r#"
+        {"address":"198.51.100.7","rule":"x-forwarded-for","chain":["198.51.100.7","10.7.7.7","10.8.8.8","203.0.113.9"]}
+        {"id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","sampled":true,"format":"w3c"}
+        "/v1/users/{id}"
+        {"proxy":{"version":2,"command":"proxy","source":{"address":"10.8.8.8","port":4711},"destination":{"address":"10.0.0.4","port":8080}},"request_id":"req-1","correlation_id":"c-1"}"#]].assert_eq(&text);
 }
 
 #[test]

@@ -155,8 +155,11 @@ fn values_that_make_no_sense_are_reported() {
             earwitness.toml:14:34: `10.1.2.3/8` is neither a network (`10.0.0.0/8`) nor an address
             hint: bits behind the prefix have to be 0
             earwitness.toml:14:48: `proxy.example` is neither a network (`10.0.0.0/8`) nor an address
-            earwitness.toml:16:1: 600000 ms, more than 60000
-            earwitness.toml:17:1: 0 bytes, fewer than 4096"#]],
+            earwitness.toml:16:25: `v1` is no template of a path
+            hint: `/v1/users/{id}`, or `api.example.com/files/{path...}`
+            earwitness.toml:17:12: cannot read /nowhere/api.yaml: No such file or directory (os error 2)
+            earwitness.toml:19:1: 600000 ms, more than 60000
+            earwitness.toml:20:1: 0 bytes, fewer than 4096"#]],
     );
 }
 

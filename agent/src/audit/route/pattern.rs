@@ -96,8 +96,7 @@ impl Tree {
         };
         let end = segment.rfind('}').filter(|end| *end > start + 1)?;
         let inner = segment.get(start + 1..end)?;
-        // Between two parts that vary stands what belongs to neither.
-        if inner.split('}').any(|part| part.matches('{').count() > 1) || inner.ends_with("...") {
+        if !has_pairs(segment) || inner.ends_with("...") {
             return None;
         }
         let before = segment.get(..start)?.into();
@@ -141,6 +140,21 @@ impl Varying {
             segment.strip_prefix(&*self.before).and_then(|rest| rest.strip_suffix(&*self.after));
         inner.is_some_and(|inner| !inner.is_empty())
     }
+}
+
+/// Whether every brace has its other one, and none is within a pair.
+fn has_pairs(segment: &str) -> bool {
+    let mut is_open = false;
+    let fits = segment.bytes().all(|byte| {
+        let fits = !matches!((byte, is_open), (b'{', true) | (b'}', false));
+        is_open = match byte {
+            b'{' => true,
+            b'}' => false,
+            _ => is_open,
+        };
+        fits
+    });
+    fits && !is_open
 }
 
 /// All that follows: `{path...}`, `{path*}`, `**`.

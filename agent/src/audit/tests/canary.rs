@@ -11,6 +11,7 @@ use crate::audit::config::AuditConfig;
 use crate::audit::policy::Policy;
 use crate::audit::redact::RedactionConfig;
 use crate::audit::testing::{encoded, exchange, observer, policy, request, response, tcp, tokens};
+use crate::audit::trace;
 
 /// Nothing of these may be in the line; `SECRET` stands for a text that no gate would know.
 const SECRET: &str = "c4n4ry-7Qx";
@@ -86,6 +87,52 @@ fn canaries_in_values_of_allowed_headers_do_not_get_out() {
             assert!(!line.contains("c4n4ry"), "{line}");
             assert!(line.contains(r#""action":"mask""#), "{line}");
         }
+    }
+}
+
+#[test]
+fn canaries_in_traces_ids_and_forwarding_do_not_get_out() {
+    let forwarding = ["forwarded", "x-forwarded-for", "x-real-ip"];
+    let values = [
+        SECRET.to_owned(),
+        format!("for={SECRET}"),
+        format!("for=_{SECRET}, for=10.0.0.1"),
+        format!("00-{SECRET}-00f067aa0ba902b7-01"),
+        format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-{SECRET}"),
+        format!("Root=1-67891233-abcdef012345678912345678;Sampled=1;Self={SECRET}"),
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-4111111111111111-01".to_owned(),
+    ];
+    let config = toml::from_str("trusted_proxies = [\"203.0.113.9\"]").unwrap();
+    let redaction = RedactionConfig { header_allow: Vec::new(), ..RedactionConfig::default() };
+    let config = AuditConfig { identity: config, redaction, ..AuditConfig::default() };
+    let policy = Policy::new(&config, tokens(), observer()).unwrap();
+    let names = trace::Name::ALL.iter().map(|(name, _)| *name).chain(forwarding);
+    // An id of a request is what it is: nothing tells a word in it from a secret.
+    for name in names.filter(|name| !name.ends_with("n-id") && *name != "x-request-id") {
+        for value in &values {
+            let fields = format!("{name}: {value}");
+            let request = request("GET", b"/a", fields.as_bytes());
+            let exchange = exchange(Some(request), Some(response(200, fields.as_bytes())));
+            let line = encoded(&policy, &exchange, &tcp()).unwrap().line(1);
+            let line = String::from_utf8(line).unwrap();
+            check_line(&line);
+            assert!(!line.contains(SECRET) && !line.contains("41111111"), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn canaries_in_paths_do_not_become_routes() {
+    for target in
+        ["/a/bob:c4n4ry@host/b", "/reset/c4n4ry-7Qx9f86d081884c7d65", "/k/AKIAIOSFODNN7EXAMPLE"]
+    {
+        let line = line_of(target.as_bytes(), "", "", &[]);
+        let record: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let route = record["http"]["route"].as_str().unwrap();
+        assert!(
+            route.contains("{id}") && !route.contains("c4n4ry") && !route.contains("AKIA"),
+            "{route}"
+        );
     }
 }
 
