@@ -66,7 +66,7 @@ fn bases<N: Node>(node: &N) -> Option<Vec<String>> {
             }
         }
         let base = base(&url);
-        if !bases.iter().any(|known| *known == base) {
+        if !bases.contains(&base) {
             bases.push(base);
         }
     }
