@@ -21,6 +21,7 @@ mod odd;
 mod places;
 mod processes;
 mod sinks;
+mod source;
 mod syscalls;
 mod tls;
 
@@ -77,6 +78,7 @@ fn all() -> Vec<Test> {
         faults::tests(),
         commands::tests(),
         sinks::tests(),
+        source::tests(),
         tls::tests(),
         modern::tests(),
     ];
