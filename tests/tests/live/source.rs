@@ -137,7 +137,11 @@ fn proxy_protocol_before_http_1(scene: &Scene) -> Result<()> {
         let request = get(&format!("/small?{number}"));
         let whole = [header.as_slice(), request.as_bytes()].concat();
         // In one piece, the header by itself, and cut within it.
-        let cut = [whole.len(), header.len(), header.len() / 2][number % 3];
+        let cut = match number % 3 {
+            0 => whole.len(),
+            1 => header.len(),
+            _ => header.len() / 2,
+        };
         let client = End::connect(nginx.port)?;
         let (front, back) = whole.split_at(cut);
         for piece in [front, back].into_iter().filter(|piece| !piece.is_empty()) {

@@ -17,6 +17,9 @@ pub(super) enum Shape {
 
 /// What a segment looks like.
 pub(super) fn shape(segment: &str) -> Shape {
+    if segment.len() > NAME_BYTES {
+        return Shape::Id;
+    }
     let seen = Seen::over(segment.as_bytes());
     if seen.is_id(segment) {
         return Shape::Id;
@@ -28,44 +31,67 @@ pub(super) fn shape(segment: &str) -> Shape {
 }
 
 /// What one pass over the bytes counts.
-#[derive(Default)]
 struct Seen {
     digits: usize,
     lower: usize,
     upper: usize,
     /// Digits, `a` to `f` and dashes.
     hex: usize,
-    /// `-`, `.`, `_` and `:`.
-    marks: usize,
+    /// Whatever is no letter, no digit, and none of `-`, `.`, `_` and `:`.
     odd: usize,
 }
 
-impl Seen {
-    fn over(segment: &[u8]) -> Self {
-        let mut seen = Self::default();
-        for byte in segment {
-            seen.hex += usize::from(byte.is_ascii_hexdigit() || *byte == b'-');
-            match byte {
-                b'0'..=b'9' => seen.digits += 1,
-                b'a'..=b'z' => seen.lower += 1,
-                b'A'..=b'Z' => seen.upper += 1,
-                b'-' | b'.' | b'_' | b':' => seen.marks += 1,
-                _ => seen.odd += 1,
-            }
+/// Places of the counts in one number, in bits; none counts further than `NAME_BYTES`.
+const DIGITS: u32 = 0;
+const LOWER: u32 = 8;
+const UPPER: u32 = 16;
+const HEX: u32 = 24;
+const ODD: u32 = 32;
+
+/// What each byte adds.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a byte is within 256, and the compiler evaluates this"
+)]
+const COUNTS: [u64; 256] = {
+    let mut counts = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let kind = match byte {
+            b'0'..=b'9' => 1 << DIGITS,
+            b'a'..=b'z' => 1 << LOWER,
+            b'A'..=b'Z' => 1 << UPPER,
+            b'-' | b'.' | b'_' | b':' => 0,
+            _ => 1 << ODD,
+        };
+        let hex = if byte.is_ascii_hexdigit() || byte == b'-' { 1 << HEX } else { 0 };
+        counts[byte as usize] = kind + hex;
+        if byte == u8::MAX {
+            break counts;
         }
-        seen
+        byte += 1;
+    }
+};
+
+impl Seen {
+    /// Of at most `NAME_BYTES`.
+    fn over(segment: &[u8]) -> Self {
+        let count = |byte: &u8| COUNTS.get(usize::from(*byte)).copied().unwrap_or(0);
+        let sum: u64 = segment.iter().map(count).sum();
+        let at = |place: u32| (sum >> place & 0xff) as usize;
+        Self { digits: at(DIGITS), lower: at(LOWER), upper: at(UPPER), hex: at(HEX), odd: at(ODD) }
     }
 
     fn is_id(&self, segment: &str) -> bool {
         let length = segment.len();
         let letters = self.lower + self.upper;
-        // Masked, percent-encoded, with parameters, not ASCII, or too long for a name.
-        if self.odd > 0 || length > NAME_BYTES {
+        // Masked, percent-encoded, with parameters, or not ASCII.
+        if self.odd > 0 {
             return true;
         }
         // Numbers, dates, times and addresses; `1.2` and `1.2.3` are versions.
         if self.digits > 0 && letters == 0 {
-            return self.marks == 0 || !is_version(segment);
+            return self.digits == length || !is_version(segment);
         }
         let is_hex = self.hex == length && self.digits > 0 && length >= HEX_BYTES;
         let is_numbered = self.digits >= ID_DIGITS;
