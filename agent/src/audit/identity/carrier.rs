@@ -1,7 +1,7 @@
 //! Which header fields, parameters and cookies may say who asked, by name.
 //!
 //! In: the names that are known, those of the configuration. Out: what a field of that name carries.
-//! Always: a name that is none of them costs a look at its length and first letter, and no allocation.
+//! Always: a name that is none of them costs a look at its length and two letters, and no allocation.
 //! Not here: reading what they carry (the files beside this one).
 
 /// What a header field carries.
@@ -53,8 +53,6 @@ pub(super) enum Cookie {
 #[derive(Debug)]
 pub(super) struct Carrier<T> {
     name: Box<str>,
-    /// The end of names is compared.
-    is_suffix: bool,
     /// Where evidence of it is found, as records say it.
     pub(super) source: Box<str>,
     /// What it carries.
@@ -64,55 +62,76 @@ pub(super) struct Carrier<T> {
 /// Names that are known.
 #[derive(Debug)]
 pub(super) struct Names<T> {
+    by_length: Vec<Bucket<T>>,
+    /// Those of which only the end is known.
+    ends: Vec<Carrier<T>>,
+}
+
+/// Names of one length.
+#[derive(Debug)]
+struct Bucket<T> {
+    /// First letters that there are, a bit each, and last ones.
+    letters: [u32; 2],
     list: Vec<Carrier<T>>,
-    /// For each length of a name the first letters that there are, a bit each.
-    firsts: [u32; NAME_BYTES + 1],
 }
 
 impl<T: Copy> Names<T> {
     fn new(group: &str, names: impl IntoIterator<Item = (String, T)>) -> Self {
-        let mut all = Self { list: Vec::new(), firsts: [0; NAME_BYTES + 1] };
+        let empty = || Bucket { letters: [0; 2], list: Vec::new() };
+        let by_length = std::iter::repeat_with(empty).take(NAME_BYTES + 1).collect();
+        let mut all = Self { by_length, ends: Vec::new() };
         for (name, carries) in names {
-            let is_suffix = name.starts_with('*');
-            let name: Box<str> = name.trim_start_matches('*').into();
-            if name.is_empty() || all.list.iter().any(|one| one.name.eq_ignore_ascii_case(&name)) {
-                continue;
-            }
-            if let Some(firsts) = all.firsts.get_mut(name.len()) {
-                *firsts |= name.bytes().next().map_or(0, letter);
-                // Of a name only the end is known.
-                let place = if is_suffix { group.to_owned() } else { format!("{group}.{name}") };
-                let source = place.into();
-                all.list.push(Carrier { name, is_suffix, source, carries });
+            match name.strip_prefix('*') {
+                Some(end) => {
+                    all.ends.push(Carrier { name: end.into(), source: group.into(), carries });
+                }
+                None => all.add(name, group, carries),
             }
         }
         all
     }
 
+    /// The first word about a name counts.
+    fn add(&mut self, name: String, group: &str, carries: T) {
+        if name.is_empty() || self.find(name.as_bytes()).is_some() {
+            return;
+        }
+        let source = format!("{group}.{name}").into();
+        if let Some(bucket) = self.by_length.get_mut(name.len()) {
+            let [first, last] = letters(name.as_bytes());
+            let [firsts, lasts] = bucket.letters;
+            bucket.letters = [firsts | first, lasts | last];
+            bucket.list.push(Carrier { name: name.into(), source, carries });
+        }
+    }
+
     /// What a field of that name carries, compared without case; `None`: nothing that is known.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<&Carrier<T>> {
-        let firsts = self.firsts.get(name.len()).copied()?;
-        if firsts & name.first().copied().map_or(0, letter) == 0 {
+        let bucket = self.by_length.get(name.len())?;
+        let ([first, last], [firsts, lasts]) = (letters(name), bucket.letters);
+        if first & firsts == 0 || last & lasts == 0 {
             return None;
         }
-        self.list.iter().find(|one| one.name.as_bytes().eq_ignore_ascii_case(name))
+        bucket.list.iter().find(|one| one.name.as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The same, with the ends of names: for cookies, whose names nobody has agreed on.
     pub(super) fn find_end(&self, name: &[u8]) -> Option<&Carrier<T>> {
         let ends = |one: &&Carrier<T>| {
-            let start = name.len().checked_sub(one.name.len()).filter(|_| one.is_suffix);
+            let start = name.len().checked_sub(one.name.len());
             let end = start.and_then(|start| name.get(start..));
             end.is_some_and(|end| end.eq_ignore_ascii_case(one.name.as_bytes()))
         };
-        self.find(name).or_else(|| self.list.iter().find(ends))
+        self.find(name).or_else(|| self.ends.iter().find(ends))
     }
 }
 
-/// The bit of a first letter, without case.
-fn letter(byte: u8) -> u32 {
-    1 << (byte & 31)
+/// A bit for the first letter and one for the last, without case.
+#[inline]
+fn letters(name: &[u8]) -> [u32; 2] {
+    let bit = |byte: Option<&u8>| byte.map_or(0, |byte| 1 << (byte & 31));
+    [bit(name.first()), bit(name.last())]
 }
 
 /// Header fields, with those of the configuration.
