@@ -148,6 +148,8 @@ impl Explain {
             lines.push(format!("url: {}", serde_json::to_string(&record.url)?));
             let header = request.map(|request| &request.header);
             lines.push(format!("http.request.header: {}", serde_json::to_string(&header)?));
+            lines.push(format!("principal: {}", serde_json::to_string(&record.principal)?));
+            lines.push(format!("identity: {}", serde_json::to_string(&record.identity)?));
             lines.push(format!("redactions: {}", serde_json::to_string(&record.redactions)?));
         }
         Ok(lines.join("\n") + "\n")
@@ -235,7 +237,7 @@ mod tests {
         let config = "[[policy.rule]]\nlevel = \"none\"\npath = \"/health\"\n\
                       [[policy.rule]]\nlevel = \"metadata\"\nmethod = [\"GET\"]\nhost = \"*.example\"";
         let url = "http://u:p@api.example:81/v1/a?token=x";
-        let fields = ["--header", "Authorization: Bearer c", "--header", "Accept: */*"];
+        let fields = ["--header", "Authorization: Basic YWxpY2U6Yw==", "--header", "Accept: */*"];
         expect![[r#"
             level: metadata
             rule: 1
@@ -244,6 +246,8 @@ mod tests {
             digest: sha256:…
             url: {"scheme":"http","domain":"api.example","port":81,"path":"/v1/a","query":"token=***"}
             http.request.header: {"host":["api.example:81"],"accept":["*/*"]}
+            principal: {"kind":"basic","id":"alice","verified":"unverified"}
+            identity: [{"kind":"basic","source":"http.request.header.authorization","id":"alice","verified":"unverified"}]
             redactions: [{"path":"http.request.header.authorization","type":"credential","action":"drop","count":1},{"path":"url.query.token","type":"secret","action":"mask","count":1}]
         "#]]
         .assert_eq(&explain(config, &[&["GET", url][..], &fields].concat()));

@@ -39,6 +39,7 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     trusted_proxies(&config.identity.trusted_proxies, report);
     routes(&config.route, report);
     identity(&config.identity, report);
+    kept_credentials(config, report);
     sink::check(&config.sink, &mut |index, Mistake { key, text, hint }| {
         report(&[Key("sink"), Index(index), Key(key)], text, hint.map(str::to_owned));
     });
@@ -143,6 +144,23 @@ fn identity(identity: &IdentityConfig, report: Report<'_>) {
         let steps = [Some(Key(key)), index.map(Index), inner.map(Key)].into_iter().flatten();
         let path: Vec<_> = std::iter::once(Key("identity")).chain(steps).collect();
         report(&path, text, None);
+    }
+}
+
+/// A field that holds a credential cannot be one that records keep.
+fn kept_credentials(config: &Config, report: Report<'_>) {
+    let lists = [
+        ("jwt_headers", &config.identity.jwt_headers),
+        ("api_key_headers", &config.identity.api_key_headers),
+    ];
+    let kept =
+        |name: &str| config.redaction.header_allow.iter().any(|one| one.eq_ignore_ascii_case(name));
+    for (key, names) in lists {
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| kept(name)) {
+            let path = [Key("identity"), Key(key), Index(index)];
+            let hint = "leave it out of `redaction.header_allow`";
+            report(&path, format!("`{name}` would be recorded as it is"), Some(hint.into()));
+        }
     }
 }
 

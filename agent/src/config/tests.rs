@@ -191,6 +191,7 @@ fn mistakes_in_identity_have_their_places() {
         "[identity]\n\
          order = [\"jwt\", \"guess\"]\n\
          jwt_headers = [\"x-jwt\", \"x jwt\"]\n\
+         api_key_headers = [\"X-Request-Id\"]\n\
          session_cookies = [\"*_sid\", \"*\", \"a;b\"]\n\
          session_hours = 0\n\
          [[identity.jwks]]\n\
@@ -204,13 +205,15 @@ fn mistakes_in_identity_have_their_places() {
         expect![[r#"
             earwitness.toml:2:17: unknown variant `guess`, expected one of `crypto`, `transport`, `asserted`, `jwt`, `basic`, `digest`, `aws_signature`, `hawk`, `ntlm`, `negotiate`, `login`, `session`, `api_key`, `bearer`, `oauth_client`, `process`
             earwitness.toml:3:25: `x jwt` is no name of a header field
-            earwitness.toml:4:29: `*` is no name of a cookie
-            earwitness.toml:4:34: `a;b` is no name of a cookie
-            earwitness.toml:5:1: 0 is not from 1 to 8760
-            earwitness.toml:8:1: key set /nonexistent/jwks.json: No such file or directory (os error 2)
-            earwitness.toml:10:1: `https://idp.example` has keys already
-            earwitness.toml:11:1: /dev/null is no JSON Web Key Set
-            earwitness.toml:12:1: unknown key `colour`
+            earwitness.toml:4:20: `X-Request-Id` would be recorded as it is
+            hint: leave it out of `redaction.header_allow`
+            earwitness.toml:5:29: `*` is no name of a cookie
+            earwitness.toml:5:34: `a;b` is no name of a cookie
+            earwitness.toml:6:1: 0 is not from 1 to 8760
+            earwitness.toml:9:1: key set /nonexistent/jwks.json: No such file or directory (os error 2)
+            earwitness.toml:11:1: `https://idp.example` has keys already
+            earwitness.toml:12:1: /dev/null is no JSON Web Key Set
+            earwitness.toml:13:1: unknown key `colour`
             hint: known here: issuer or file"#]],
     );
 }

@@ -224,15 +224,17 @@ impl Identity {
         let Some(response) = exchange.response.as_ref().filter(|_| !list.is_empty()) else {
             return;
         };
-        if principal::accepted(response.head.status) != Some(true) {
-            return;
+        match principal::accepted(response.head.status) {
+            Some(true) => {}
+            Some(false) if response.head.status == Some(401) => return self.reader().refused(list),
+            _ => return,
         }
         let login = principal::strongest(list, &self.order)
             .filter(|one| names_a_user(one.kind))
             .filter(|one| one.kind != EvidenceKind::Login || login::succeeded(exchange))
             .and_then(|one| {
                 Some(Login {
-                    kind: one.login.unwrap_or(one.kind),
+                    kind: one.kind,
                     id: one.id.as_ref()?.to_string(),
                     issuer: one.issuer.as_ref().map(ToString::to_string),
                     until_s: findings.now_s.saturating_add(self.session_s),
@@ -269,7 +271,9 @@ impl Identity {
 
 /// Whether such evidence names somebody whom a session can be of.
 fn names_a_user(kind: EvidenceKind) -> bool {
-    !matches!(kind, EvidenceKind::Process | EvidenceKind::OauthClient)
+    // A session that comes with a login, or a logout, may be another user's than the one that begins.
+    let begins_none = [EvidenceKind::Session, EvidenceKind::Process, EvidenceKind::OauthClient];
+    !begins_none.contains(&kind)
 }
 
 const NS_PER_S: i64 = 1_000_000_000;

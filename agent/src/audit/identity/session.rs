@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use memchr::memmem;
 use quick_cache::sync::Cache;
 
 use super::bearer;
@@ -93,7 +94,7 @@ impl<'a> Reader<'a> {
     /// Remembers the sessions that a response begins, and forgets those that it ends. `login`: who has asked,
     /// if that is known and was accepted.
     pub(super) fn learn(&self, fields: &Fields, login: Option<&Login>, findings: &Findings<'_>) {
-        let tokens = findings.tokens();
+        let mut is_told = false;
         for field in fields.all("set-cookie").take(MOST_COOKIES) {
             let mut parts = field.split(|&byte| byte == b';');
             let Some((name, value)) = parts.next().and_then(cookie) else { continue };
@@ -101,25 +102,44 @@ impl<'a> Reader<'a> {
             if carrier.carries != Cookie::Session {
                 continue;
             }
+            is_told = true;
             let lives_s = lifetime_s(parts);
             if value.is_empty() || lives_s.is_some_and(|seconds| seconds <= 0) {
-                self.forget(&carrier.source, findings.list());
+                self.forget(findings.list(), |one| one.source == *carrier.source);
             } else if let Some(login) = login {
+                let token = findings.tokens().token(label(EvidenceKind::Session), value);
                 let until_s = findings.now_s.saturating_add(lives_s.unwrap_or(i64::MAX));
-                let login = Login { until_s: login.until_s.min(until_s), ..login.clone() };
-                let token = tokens.token(label(EvidenceKind::Session), value);
-                self.sessions.known.insert(token, Arc::new(login));
+                self.begin(token, login, until_s);
+            }
+        }
+        // Some servers go on under the cookie that they have given before the login.
+        if let Some(login) = login.filter(|login| login.kind == EvidenceKind::Login && !is_told) {
+            for one in sessions(findings.list()) {
+                let token = one.fingerprint.as_deref().unwrap_or_default();
+                self.begin(token.to_owned(), login, i64::MAX);
             }
         }
     }
 
-    /// The session that the request came with is over.
-    fn forget(&self, source: &str, list: &[Evidence<'_>]) {
-        let sessions = list.iter().filter(|one| one.kind == EvidenceKind::Session);
-        for one in sessions.filter(|one| one.source == source) {
+    fn begin(&self, token: String, login: &Login, until_s: i64) {
+        let login = Login { until_s: login.until_s.min(until_s), ..login.clone() };
+        self.sessions.known.insert(token, Arc::new(login));
+    }
+
+    /// The server does not know the sessions that the request came with.
+    pub(super) fn refused(&self, list: &[Evidence<'_>]) {
+        self.forget(list, |_| true);
+    }
+
+    fn forget(&self, list: &[Evidence<'_>], is_over: impl Fn(&Evidence<'_>) -> bool) {
+        for one in sessions(list).filter(|one| is_over(one)) {
             self.sessions.known.remove(one.fingerprint.as_deref().unwrap_or_default());
         }
     }
+}
+
+fn sessions<'e, 'a>(list: &'e [Evidence<'a>]) -> impl Iterator<Item = &'e Evidence<'a>> {
+    list.iter().filter(|one| one.kind == EvidenceKind::Session)
 }
 
 /// Name and value of a cookie.
@@ -133,12 +153,16 @@ fn cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// How long the attributes let a cookie live, in seconds; `None`: they do not say.
 fn lifetime_s<'a>(attributes: impl Iterator<Item = &'a [u8]>) -> Option<i64> {
-    let max_age = |(name, value): (&[u8], &[u8])| {
-        let value =
-            name.eq_ignore_ascii_case(b"max-age").then(|| std::str::from_utf8(value).ok())?;
-        value?.parse().ok()
+    let lifetime = |(name, value): (&[u8], &[u8])| {
+        if name.eq_ignore_ascii_case(b"max-age") {
+            return std::str::from_utf8(value).ok()?.parse().ok();
+        }
+        // The one date that everybody takes to end a cookie; others are not read.
+        let is_over =
+            name.eq_ignore_ascii_case(b"expires") && memmem::find(value, b"1970").is_some();
+        is_over.then_some(0)
     };
-    attributes.filter_map(cookie).find_map(max_age)
+    attributes.filter_map(cookie).find_map(lifetime)
 }
 
 /// Sessions that are remembered: some 500 bytes each.

@@ -90,21 +90,33 @@ fn sessions_end() {
     assert!(holder(&identity, "sid=x", later(2)).starts_with("hmac:"));
     login(&identity, JSON, LOGIN, 200, BEGINS);
     let request = request("POST", b"/logout", b"Cookie: JSESSIONID=abc123");
-    let over = response(302, b"Set-Cookie: JSESSIONID=; Max-Age=0");
+    let over = response(302, b"Set-Cookie: JSESSIONID=no; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
     let (over, origin) = (exchange(Some(request), Some(over)), tcp());
     look(&identity, &over, &origin);
     assert!(holder(&identity, "JSESSIONID=abc123", NOW_NS).starts_with("hmac:"));
 }
 
 #[test]
-fn a_session_goes_on_under_another_cookie() {
+fn a_new_cookie_is_not_the_old_users() {
     let identity = identity(|_| ());
     login(&identity, JSON, LOGIN, 200, BEGINS);
-    let request = request("GET", b"/", b"Cookie: JSESSIONID=abc123");
+    // Another login, of which the content is not seen, or a logout.
+    let request = request("POST", b"/login", b"Cookie: JSESSIONID=abc123");
     let answer = response(200, b"Set-Cookie: JSESSIONID=def456");
     let (renewed, origin) = (exchange(Some(request), Some(answer)), tcp());
     look(&identity, &renewed, &origin);
-    assert_eq!(holder(&identity, "JSESSIONID=def456", NOW_NS), "alice@example.com");
+    assert!(holder(&identity, "JSESSIONID=def456", NOW_NS).starts_with("hmac:"));
+}
+
+#[test]
+fn a_login_under_the_cookie_that_was_there_before() {
+    let identity = identity(|_| ());
+    login(&identity, &format!("{JSON}\nCookie: sid=kept"), LOGIN, 200, "");
+    assert_eq!(holder(&identity, "sid=kept", NOW_NS), "alice@example.com");
+    // The server says that it does not know it any more.
+    let (refused, origin) = (asked("/", "Cookie: sid=kept", 401), tcp());
+    look(&identity, &refused, &origin);
+    assert!(holder(&identity, "sid=kept", NOW_NS).starts_with("hmac:"));
 }
 
 #[test]
