@@ -11,6 +11,7 @@ mod config;
 mod conn;
 mod daemon;
 pub mod discover;
+pub mod export;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod journal;

@@ -1,9 +1,9 @@
-//! `earwitness cat`: records from the journal as JSON lines.
+//! `earwitness cat`: records from the journal as lines.
 //!
 //! In: the journal of a data directory, a time range, a `FILTER`. Out: its lines on standard output,
-//! byte for byte; places that are no record on standard error.
+//! byte for byte or in another format; places that are no record on standard error.
 //! Always: exit code 0, or 1 if there were such places; a reader that goes away ends it quietly.
-//! Not here: finding lines (`journal::reader`), choosing them (`audit::filter`).
+//! Not here: finding lines (`journal::reader`), choosing them (`audit::filter`), formats (`export`).
 
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
@@ -15,11 +15,12 @@ use jiff::Timestamp;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use crate::audit::filter::Filter;
+use crate::export::Format;
 use crate::journal::directory;
 use crate::journal::moment::{self, MomentError};
 use crate::journal::reader::{Bounds, Item, ReadError, Reader};
 
-/// Prints records of the journal as JSON lines.
+/// Prints records of the journal, one a line.
 ///
 /// A FILTER compares keys of the record, joined with dots:
 /// = == != < <= > >= ~ (regular expression) !~ in [a, b] exists, and or not ( ).
@@ -39,6 +40,9 @@ pub struct Args {
     /// Only records whose timestamp is before this
     #[arg(long, value_name = "T", value_parser = moment)]
     pub until: Option<Timestamp>,
+    /// What a record is printed as
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
     /// Only records for which this expression is true
     #[arg(value_name = "FILTER", allow_negative_numbers = true)]
     pub filter: Vec<String>,
@@ -53,7 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bounds = Bounds { since: args.since, until: args.until };
     let reader = Reader::open(&args.data_dir, &bounds)?;
     let out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
-    let mut cat = Cat { reader, filter, out, bad_places: 0 };
+    let mut cat = Cat { reader, filter, format: args.format, out, bad_places: 0 };
     match cat.run(args.follow) {
         Ok(()) => Ok(ExitCode::from(u8::from(cat.bad_places > 0))),
         Err(Stop::Read(error)) => Err(error.into()),
@@ -84,6 +88,7 @@ fn moment(text: &str) -> Result<Timestamp, MomentError> {
 struct Cat<W> {
     reader: Reader,
     filter: Option<Filter>,
+    format: Format,
     out: W,
     bad_places: u64,
 }
@@ -110,8 +115,10 @@ impl<W: Write> Cat<W> {
         match self.reader.read().map_err(Stop::Read)? {
             None => return Ok(false),
             Some(Item::Record { line, .. }) if chosen(self.filter.as_ref(), line) => {
-                let written = self.out.write_all(line).and_then(|()| self.out.write_all(b"\n"));
-                written.map_err(Stop::Write)?;
+                if let Some(line) = self.format.convert(line) {
+                    let written = self.out.write_all(&line);
+                    written.and_then(|()| self.out.write_all(b"\n")).map_err(Stop::Write)?;
+                }
             }
             Some(Item::Record { .. }) => {}
             Some(Item::Notice(notice)) => {
@@ -165,7 +172,8 @@ mod tests {
         let bounds = Bounds { since: args.since, until: args.until };
         let reader = Reader::open(data_dir, &bounds).unwrap();
         let filter = parse_filter(&args.filter).unwrap();
-        let mut cat = Cat { reader, filter, out: Vec::new(), bad_places: 0 };
+        let format = args.format;
+        let mut cat = Cat { reader, filter, format, out: Vec::new(), bad_places: 0 };
         cat.run(false).unwrap();
         (String::from_utf8(cat.out).unwrap(), cat.bad_places)
     }
@@ -188,6 +196,8 @@ mod tests {
         assert_eq!(of_kind("loss").lines().count(), 1);
         let (all, bad_places) = print(directory.path(), &[]);
         assert!(all.starts_with(&expected) && bad_places == 0);
+        let (log, _) = print(directory.path(), &["--format", "clf", "url.path", "=", "/1"]);
+        assert!(log.contains("\"GET /1 HTTP/1.1\"") && log.lines().count() == 1, "{log}");
         let (later, _) = print(directory.path(), &["--since", "2026-11-22T07:00:02Z"]);
         assert_eq!(later.lines().count(), 1);
     }
@@ -209,6 +219,7 @@ mod tests {
     fn wrong_usage_is_told() {
         assert!(args(&["--since", "yesterday"]).is_err());
         assert!(args(&["--no-such"]).is_err());
+        assert!(args(&["--format", "xml"]).is_err());
         let words = args(&["seq", ">", "-1", "or"]).unwrap().filter;
         assert_eq!(parse_filter(&words).unwrap_err(), ExitCode::from(2));
     }

@@ -4,6 +4,7 @@
 //! Always: a batch is durable in the journal before it leaves, or a loss of power could give its
 //! numbers to other records; the cursor moves only after the sink has said `Ok`; what is not
 //! delivered comes again, for as long as it takes; memory is one batch.
+//! Each line is converted once, here, so that a kind of sink needs to know no format.
 //! Not here: how a batch is delivered (one file a sink), the thread (`daemon::sinks`).
 
 use std::convert::Infallible;
@@ -14,6 +15,7 @@ use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::cursor::Cursor;
 use super::{NotDelivered, Sink, SinkConfig};
+use crate::export::Format;
 use crate::journal::reader::{Bounds, Item, ReadError, Reader};
 
 /// How long to wait for more.
@@ -27,29 +29,62 @@ const END: Duration = Duration::from_secs(5);
 /// Bytes at which a batch is full; the last record may exceed them.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Records that are delivered together. In order, never empty when it reaches a sink.
+/// Records that are delivered together, in the sink's format. In order, never empty when it reaches a
+/// sink.
 #[derive(Debug, Default)]
 pub struct Batch {
+    format: Format,
     lines: Vec<u8>,
-    /// Behind its last record.
+    /// Bytes of the journal that it was made of, also of records that the format has nothing for.
+    read_bytes: usize,
+    /// Behind the last record that was read for it.
     next_seq: u64,
 }
 
 impl Batch {
-    /// All records as JSON lines, each with its newline.
+    /// An empty one.
+    pub(super) fn new(format: Format) -> Self {
+        Self { format, ..Self::default() }
+    }
+
+    /// What its records are written as.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// All records as lines of the format, each with its newline.
     pub fn lines(&self) -> &[u8] {
         &self.lines
     }
 
-    /// The records one by one, as JSON.
+    /// The records one by one, as lines of the format without newline.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         self.lines.split(|&byte| byte == b'\n').filter(|record| !record.is_empty())
     }
 
+    /// Adds a line of the journal.
     pub(super) fn push(&mut self, seq: u64, line: &[u8]) {
-        self.lines.extend_from_slice(line);
-        self.lines.push(b'\n');
+        if let Some(line) = self.format.convert(line) {
+            self.lines.extend_from_slice(&line);
+            self.lines.push(b'\n');
+        }
+        self.read_bytes += line.len();
         self.next_seq = seq.saturating_add(1);
+    }
+
+    /// Whether nothing was read for it.
+    fn is_unread(&self) -> bool {
+        self.read_bytes == 0
+    }
+
+    /// Whether it has reached its size, as read or as written.
+    fn is_full(&self) -> bool {
+        self.read_bytes.max(self.lines.len()) >= BATCH_BYTES
+    }
+
+    fn clear(&mut self) {
+        self.lines.clear();
+        self.read_bytes = 0;
     }
 }
 
@@ -88,7 +123,8 @@ impl Delivery {
             }
         };
         let (name, sink) = (settings.name().to_owned(), settings.open());
-        Ok(Self { name, reader, cursor, sink, batch: Batch::default(), retry: None })
+        let batch = Batch::new(settings.format());
+        Ok(Self { name, reader, cursor, sink, batch, retry: None })
     }
 
     /// Delivers until the channel's other end is gone; then what is left, as far as that can be done
@@ -122,13 +158,15 @@ impl Delivery {
         };
         self.cursor.settle().map_err(|error| unsaved(self.cursor.path(), error))?;
         let more = self.fill().map_err(|error| NotDelivered(error.to_string()))?;
-        if self.batch.lines.is_empty() {
+        if self.batch.is_unread() {
             return Ok(more);
         }
         self.reader.sync().map_err(|error| NotDelivered(error.to_string()))?;
-        self.sink.deliver(&self.batch)?;
+        if !self.batch.lines.is_empty() {
+            self.sink.deliver(&self.batch)?;
+        }
         let next_seq = self.batch.next_seq;
-        self.batch.lines.clear();
+        self.batch.clear();
         if self.retry.take().is_some() {
             // As loud as that it did not: whoever has read the one looks for the other.
             tracing::warn!(sink = self.name, "delivers again");
@@ -140,8 +178,8 @@ impl Delivery {
     /// Reads until the batch is full or there is nothing more. Whether there may be more.
     fn fill(&mut self) -> Result<bool, ReadError> {
         // One that was not delivered goes as it is.
-        while self.batch.lines.is_empty() || self.retry.is_none() {
-            if self.batch.lines.len() >= BATCH_BYTES {
+        while self.batch.is_unread() || self.retry.is_none() {
+            if self.batch.is_full() {
                 break;
             }
             match self.reader.read()? {

@@ -1,4 +1,4 @@
-//! `type = "file"`: appends records to a file, one JSON object a line.
+//! `type = "file"`: appends records to a file, one a line.
 //!
 //! In: batches. Out: lines at the end of a file, synced.
 //! Always: a batch is on the disk before it counts as delivered; a file that was moved away is begun
@@ -7,8 +7,8 @@
 //! Not here: rotating; which records (`deliver`).
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::libc;
@@ -27,7 +27,8 @@ pub struct FileConfig {
     pub name: String,
     /// The file, from the root; made with mode 0640 if there is none. Symbolic links are not followed.
     pub path: PathBuf,
-    /// What a record is delivered as: `native`, as it is in the journal.
+    /// What a record is delivered as: `native` (as it is in the journal), `otel` (OTLP/JSON), `ocsf`
+    /// (1.7.0), `ecs`, `clf` (combined log format, exchanges only), `cef`.
     #[serde(default)]
     pub format: Format,
 }
@@ -35,6 +36,10 @@ pub struct FileConfig {
 impl Settings for FileConfig {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn format(&self) -> Format {
+        self.format
     }
 
     fn check(&self) -> Vec<Mistake> {
@@ -62,7 +67,7 @@ struct FileSink {
 
 impl Sink for FileSink {
     fn deliver(&mut self, batch: &Batch) -> Result<(), NotDelivered> {
-        self.append(batch.lines()).map_err(|error| {
+        self.append(batch).map_err(|error| {
             NotDelivered(format!("cannot append to {}: {error}", self.path.display()))
         })
     }
@@ -70,14 +75,14 @@ impl Sink for FileSink {
 
 impl FileSink {
     /// After an error the file is opened anew.
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, batch: &Batch) -> io::Result<()> {
         let mut file = match self.open.take().filter(|file| is_at(file, &self.path)) {
             Some(file) => file,
-            None => open(&self.path)?,
+            None => open(&self.path, batch)?,
         };
-        if let Err(error) = file.write_all(lines).and_then(|()| file.sync_data()) {
+        if let Err(error) = file.write_all(batch.lines()).and_then(|()| file.sync_data()) {
             // Not before more can be written: whoever reads the file meanwhile sees whole lines.
-            let _ = mend_end(&file);
+            let _ = mend_end(&file, batch);
             return Err(error);
         }
         self.open = Some(file);
@@ -92,7 +97,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     open.ok().zip(named.ok()).is_some_and(|(open, named)| open == named)
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path, batch: &Batch) -> io::Result<File> {
     let mut options = OpenOptions::new();
     // A pipe without a reader would hold us up; who may write its folder could lead us elsewhere.
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
@@ -105,33 +110,42 @@ fn open(path: &Path) -> io::Result<File> {
     if found.len() == 0 {
         sync_parent(path)?;
     }
-    mend_end(&file)?;
+    mend_end(&file, batch)?;
     Ok(file)
 }
 
 /// A last line without an end: of ours, as a crash or a full disk leaves it, nothing stays, since its
 /// record comes again; anything else is left, and gets an end.
-fn mend_end(mut file: &File) -> io::Result<()> {
+fn mend_end(mut file: &File, batch: &Batch) -> io::Result<()> {
     let end = last_newline(file)?;
     if file.metadata()?.len() == end {
         return Ok(());
     }
-    let mut start = [0; LINE_START.len()];
-    let length = file.read_at(&mut start, end)?;
-    let ours = start.get(..length).is_some_and(|start| LINE_START.starts_with(start));
-    if ours { file.set_len(end) } else { file.write_all(b"\n") }
+    let mut torn = Vec::new();
+    file.seek(SeekFrom::Start(end))?;
+    file.take(TORN_BYTES).read_to_end(&mut torn)?;
+    if is_ours(&torn, batch) { file.set_len(end) } else { file.write_all(b"\n") }
+}
+
+/// Whether it is the beginning of a line of ours: it begins as all lines of the format do, or as one that
+/// is to come again. Of a format that was changed meanwhile neither may be so, and the half line stays.
+fn is_ours(torn: &[u8], batch: &Batch) -> bool {
+    let start = batch.format().line_start();
+    let begins = !start.is_empty() && (start.starts_with(torn) || torn.starts_with(start));
+    begins || batch.records().any(|line| line.starts_with(torn))
 }
 
 /// Owner and group read: what a log collector of the host's group can have.
 const MODE: u32 = 0o640;
-/// What every record begins with.
-const LINE_START: &[u8] = b"{\"schema\":";
+/// As much of a torn line is looked at.
+const TORN_BYTES: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::journal::testing::exchange;
 
     fn batch(seqs: std::ops::Range<u64>) -> Batch {
         let mut batch = Batch::default();
@@ -203,6 +217,37 @@ mod tests {
         fs::write(&path, "notes\nof a person").unwrap();
         sink(&path).deliver(&batch(0..1)).unwrap();
         assert_eq!(read(&path), format!("notes\nof a person\n{}", text(0..1)));
+    }
+
+    #[test]
+    fn a_torn_last_line_of_any_format_never_merges_with_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        for format in Format::ALL {
+            let mut whole = Batch::new(format);
+            (0..2).for_each(|seq| whole.push(seq, &exchange(seq).line(seq)));
+            let text = String::from_utf8(whole.lines().to_vec()).unwrap();
+            for cut in 1..text.lines().next().unwrap().len() {
+                fs::write(&path, &text[..cut]).unwrap();
+                sink(&path).deliver(&whole).unwrap();
+                assert_eq!(read(&path), text, "{format:?} cut at {cut}");
+            }
+            fs::write(&path, "note").unwrap();
+            sink(&path).deliver(&whole).unwrap();
+            assert_eq!(read(&path), format!("note\n{text}"));
+        }
+    }
+
+    #[test]
+    fn a_torn_line_of_another_format_gets_an_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        let mut batch = Batch::new(Format::Cef);
+        batch.push(0, &exchange(0).line(0));
+        fs::write(&path, "{\"schema\":1,\"se").unwrap();
+        sink(&path).deliver(&batch).unwrap();
+        let lines = read(&path);
+        assert!(lines.starts_with("{\"schema\":1,\"se\nCEF:0|"), "{lines}");
     }
 
     #[test]

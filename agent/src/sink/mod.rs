@@ -1,9 +1,9 @@
 //! Sinks: records of the journal, delivered somewhere else.
 //!
-//! In: `[[sink]]`, the journal's lines. Out: the same lines at a receiver, in order, at least once.
+//! In: `[[sink]]`, the journal's lines. Out: the same records at a receiver, in its format, in order, at least once.
 //! Always: this file is the one list of kinds; a kind is a file beside it, with its keys, what can be
 //! wrong with them, and its tests; `seq` tells a record that comes twice.
-//! Not here: reading and cursors (`deliver`, `cursor`), threads (`daemon::sinks`).
+//! Not here: reading and cursors (`deliver`, `cursor`), formats (`export`), threads (`daemon::sinks`).
 
 mod cursor;
 pub mod deliver;
@@ -11,6 +11,7 @@ pub mod file;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::export::Format;
 pub use deliver::{Batch, Delivery};
 
 /// Where records are delivered.
@@ -37,6 +38,8 @@ impl SinkConfig {
 pub trait Settings {
     /// Its cursor is kept under this name.
     fn name(&self) -> &str;
+    /// What its records are delivered as: batches come to it in this format.
+    fn format(&self) -> Format;
     /// What is wrong with its own keys. No disk, no network: the configuration is checked anywhere.
     fn check(&self) -> Vec<Mistake>;
     /// The sink, not connected yet: a receiver that is away keeps nobody from starting.
@@ -54,16 +57,6 @@ pub trait Sink: Send {
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotDelivered(pub String);
-
-/// What a record is delivered as.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// The line as it is in the journal.
-    #[default]
-    Native,
-}
 
 /// A mistake in the settings of a sink.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -20,6 +20,7 @@ const LAYERS: [(&str, u8); 19] = [
     ("audit", 3),
     ("pipeline", 4),
     ("journal", 4),
+    ("export", 4),
     ("verify", 4),
     ("sink", 5),
     ("keys", 5),

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::{Sender, bounded};
 
 use super::*;
-use crate::journal::testing::{exchange, sequence, text};
+use crate::journal::testing::{exchange, loss, sequence, text};
 use crate::journal::{Journal, JournalConfig};
-use crate::sink::Format;
 use crate::sink::file::FileConfig;
 
 /// A receiver that refuses as often as it is told to; every batch that reached it.
@@ -166,6 +165,42 @@ fn a_journal_that_begins_anew_is_delivered_from_its_beginning() {
     run_to_the_end(scene.delivery(5));
     assert_eq!(scene.receiver.take(), sequence(5));
     assert_eq!(scene.cursor(), Some(5));
+}
+
+#[test]
+fn what_a_format_has_nothing_for_is_passed_by() {
+    let scene = Scene::new();
+    let mut journal = scene.journal();
+    append(&mut journal, 0..2);
+    journal.append(&loss());
+    journal.flush().unwrap();
+    let mut delivery = scene.delivery(3);
+    delivery.sink = Box::new(Lines(scene.receiver.clone()));
+    delivery.batch = Batch::new(Format::Clf);
+    run_to_the_end(delivery);
+    let got = scene.receiver.take();
+    assert_eq!(got.len(), 2, "{got:?}");
+    assert!(got[1].contains("\"GET /1 HTTP/1.1\""), "{}", got[1]);
+    assert_eq!(scene.cursor(), Some(3), "it moves behind the loss");
+
+    journal.append(&loss());
+    journal.flush().unwrap();
+    let mut delivery = scene.delivery(4);
+    delivery.batch = Batch::new(Format::Clf);
+    run_to_the_end(delivery);
+    assert!(scene.receiver.take().is_empty());
+    assert_eq!(scene.cursor(), Some(4), "also where nothing is delivered");
+}
+
+/// A receiver that takes what comes as text.
+struct Lines(Receiver);
+
+impl Sink for Lines {
+    fn deliver(&mut self, batch: &Batch) -> Result<(), NotDelivered> {
+        let text = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
+        self.0.got.lock().unwrap().push(batch.records().map(text).collect());
+        Ok(())
+    }
 }
 
 #[test]
