@@ -67,7 +67,9 @@ fn of_any(extension: &mut Extension, record: &Record) {
     extension.number("externalId", record.number("seq"));
     extension.text("dvchost", record.text("observer.host.name"));
     extension.text("deviceExternalId", record.text("observer.host.id"));
-    extension.custom(["cs1", "exchange"], Some(&record.exchange_uid()));
+    if matches!(record.kind(), "exchange" | "message") {
+        extension.custom(["cs1", "exchange"], Some(&record.exchange_uid()));
+    }
 }
 
 fn of_exchange(extension: &mut Extension, record: &Record) {

@@ -89,6 +89,8 @@ fn escape(line: &mut Vec<u8>, text: &str, bare: bool) {
             b'\t' => line.extend(b"\\t"),
             0x0b => line.extend(b"\\v"),
             b' ' if !bare => line.push(b' '),
+            // It begins the date.
+            b'[' if bare => line.extend(b"\\x5b"),
             0x21..0x7f => line.push(byte),
             _ => drop(write!(line, "\\x{byte:02x}")),
         }

@@ -20,6 +20,11 @@ pub(super) fn line(mut record: Record) -> Option<Vec<u8>> {
     document.set("@timestamp", timestamp);
     document.set("ecs.version", VERSION);
     document.set("message", record.summary());
+    document.set("agent.type", "earwitness");
+    if record.at("k8s.pod").is_some() {
+        document.set("orchestrator.type", "kubernetes");
+        document.set("orchestrator.resource.type", "pod");
+    }
     event(&mut document, &mut record);
     network(&mut document, &mut record);
     end(&mut document, &record, "client", "source");
@@ -49,7 +54,6 @@ fn event(document: &mut Tree, record: &mut Record) {
     document.put("event.sequence", record.take("seq"));
     let action = record.text("loss.reason").or_else(|| record.text("lifecycle.action"));
     document.put("event.action", action);
-    record.take("event");
 }
 
 /// Kind, categories and types.
@@ -109,7 +113,6 @@ fn http(document: &mut Tree, record: &mut Record) {
         // As base64 it is not the content.
         let body = format!("http.{message}.body");
         if record.text(&format!("{body}.content_encoding")) == Some("utf-8") {
-            record.take(&format!("{body}.content_encoding"));
             document.put(&format!("{body}.content"), record.take(&format!("{body}.content")));
         }
         document.put(&format!("{body}.bytes"), record.take(&format!("{body}.size")));
@@ -143,6 +146,7 @@ fn user(document: &mut Tree, record: &mut Record) {
 }
 
 fn rest(document: &mut Tree, mut record: Record) {
+    record.take("event");
     // Its keys go beside the others.
     let own = record.take("earwitness");
     for (key, value) in record.into_rest() {

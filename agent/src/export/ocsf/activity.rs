@@ -10,20 +10,20 @@ use serde_json::{Value, json};
 
 use super::super::record::{Record, is_ip};
 use super::super::tree::Tree;
-use super::common::{Class, OTHER, classify};
+use super::common::{Class, Common, OTHER, classify};
 use super::endpoint;
 
 /// Puts the attributes of the class.
-pub(super) fn put(event: &mut Tree, record: &mut Record, host: Option<&str>) {
+pub(super) fn put(event: &mut Tree, record: &mut Record, common: &Common) {
     let (activity, name) = activity(record);
     classify(event, &API_ACTIVITY, (activity, &name));
     event.put("observables", observables(record));
-    event.set("api", api(record));
+    event.set("api", api(record, common.exchange()));
     event.put("http_request", request(record));
     event.put("http_response", response(record));
     event.set("actor", endpoint::actor(record));
-    event.set("src_endpoint", endpoint::source(record, host));
-    event.put("dst_endpoint", endpoint::destination(record, host));
+    event.set("src_endpoint", endpoint::source(record, common.host()));
+    event.put("dst_endpoint", endpoint::destination(record, common.host()));
     if record.kind() == "exchange" {
         event.put("trace.uid", record.take("trace.id"));
     }
@@ -56,13 +56,13 @@ fn activity(record: &Record) -> (u64, String) {
 }
 
 /// What was called, with both contents.
-fn api(record: &mut Record) -> Tree {
+fn api(record: &mut Record, exchange: &str) -> Tree {
     let mut api = Tree::default();
     api.set("operation", operation(record));
     let service = ["rpc.service", "url.domain", "tls.server_name"];
     api.put("service.name", service.into_iter().find_map(|key| record.text(key)));
     api.put("service.version", record.text("rpc.jsonrpc.version"));
-    api.set("request.uid", record.exchange_uid());
+    api.set("request.uid", exchange);
     api.put("request.data", content(record, "request"));
     api.put("response.code", record.number("http.response.status_code"));
     let error = record.text("rpc.response.status_code").filter(|status| *status != "OK");
@@ -103,7 +103,7 @@ fn request(record: &mut Record) -> Option<Value> {
     request.put("user_agent", record.take("user_agent.original"));
     request.put("referrer", record.header("request", "referer").map(str::to_owned));
     request.put("version", record.take("network.protocol.version"));
-    common(&mut request, record, "request");
+    size_and_fields(&mut request, record, "request");
     request.some()
 }
 
@@ -112,12 +112,12 @@ fn response(record: &mut Record) -> Option<Value> {
     response.set("code", record.take_number("http.response.status_code")?);
     response.put("content_type", record.take("http.response.body.media_type"));
     response.put("latency", record.number("time_to_first_byte_ns").map(|ns| ns / NS_PER_MS));
-    common(&mut response, record, "response");
+    size_and_fields(&mut response, record, "response");
     response.some()
 }
 
 /// What both messages have. The length is that on the wire.
-fn common(tree: &mut Tree, record: &mut Record, message: &str) {
+fn size_and_fields(tree: &mut Tree, record: &mut Record, message: &str) {
     tree.put("length", record.number(&format!("capture.{message}.seen_bytes")));
     tree.put("body_length", record.take(&format!("http.{message}.body.size")));
     let fields = record.take(&format!("http.{message}.header"));

@@ -42,6 +42,8 @@ pub(super) fn product(record: &Record) -> Tree {
 pub(super) struct Common {
     event: Tree,
     host: Option<String>,
+    /// The same in all records of an exchange.
+    exchange: String,
 }
 
 /// Reads what is in every record, and takes what then stands for it.
@@ -58,16 +60,22 @@ pub(super) fn take(record: &mut Record) -> Common {
     severity(&mut event, record.gravity());
     status(&mut event, record);
     event.set("message", record.summary());
-    metadata(&mut event, record);
+    let exchange = record.exchange_uid();
+    metadata(&mut event, record, &exchange);
     let host = record.text("observer.host.name").map(str::to_owned);
     device(&mut event, record);
-    Common { event, host }
+    Common { event, host, exchange }
 }
 
 impl Common {
     /// Name of the host.
     pub(super) fn host(&self) -> Option<&str> {
         self.host.as_deref()
+    }
+
+    /// What names the exchange.
+    pub(super) fn exchange(&self) -> &str {
+        &self.exchange
     }
 
     /// Puts it, and what is left of the record.
@@ -107,8 +115,7 @@ fn status(event: &mut Tree, record: &Record) {
     event.put("status_code", code.map(|code| code.to_string()));
 }
 
-fn metadata(event: &mut Tree, record: &mut Record) {
-    let exchange = record.exchange_uid();
+fn metadata(event: &mut Tree, record: &mut Record, exchange: &str) {
     let mut metadata = Tree::default();
     metadata.set("version", "1.7.0");
     metadata.set("product", product(record));

@@ -24,7 +24,7 @@ pub(super) fn line(mut record: Record) -> Option<Vec<u8>> {
     match record.kind() {
         "lifecycle" => lifecycle(&mut event, &mut record),
         "loss" => common::classify(&mut event, &ERROR, (1, "General Error")),
-        _ => activity::put(&mut event, &mut record, common.host()),
+        _ => activity::put(&mut event, &mut record, &common),
     }
     common.put(&mut event, record);
     event.into_line()
