@@ -10,7 +10,7 @@ use super::source::File;
 use super::{Finding, rust};
 
 /// The layer of each module of the agent; numbers rise along the data's path.
-const LAYERS: [(&str, u8); 19] = [
+const LAYERS: &[(&str, u8)] = &[
     ("model", 0),
     ("kernel", 1),
     ("discover", 1),
