@@ -77,8 +77,11 @@ fn unescape_clf(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The seven fields of a CEF header, then the extension's keys and values.
-pub(super) fn cef(line: &str) -> Option<(Vec<String>, Vec<(String, String)>)> {
+/// Keys and values in order.
+pub(super) type Pairs = Vec<(String, String)>;
+
+/// The six fields of a CEF header behind its version, then the extension's keys and values.
+pub(super) fn cef(line: &str) -> Option<(Vec<String>, Pairs)> {
     let mut header = vec![String::new()];
     let mut chars = line.strip_prefix("CEF:0|")?.chars();
     while header.len() < 7 {
@@ -93,8 +96,8 @@ pub(super) fn cef(line: &str) -> Option<(Vec<String>, Vec<(String, String)>)> {
 }
 
 /// A key is the word before a `=` that is not escaped.
-fn extension(text: &str) -> Option<Vec<(String, String)>> {
-    let mut pairs: Vec<(String, String)> = Vec::new();
+fn extension(text: &str) -> Option<Pairs> {
+    let mut pairs = Pairs::new();
     let mut text_so_far = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
