@@ -229,7 +229,7 @@ fn mistakes_in_sinks_have_their_places() {
          name = \"a\"\n\
          type = \"file\"\n\
          path = \"out.jsonl\"\n\
-         format = \"ocsf\"\n\
+         format = \"xml\"\n\
          [[sink]]\n\
          name = \"a\"\n\
          path = \"/out\"\n\
@@ -248,7 +248,7 @@ fn mistakes_in_sinks_have_their_places() {
         expect![[r#"
             earwitness.toml:3:8: unknown variant `http`, expected `file`
             earwitness.toml:8:1: path is not absolute
-            earwitness.toml:9:10: unknown variant `ocsf`, expected `native`
+            earwitness.toml:9:10: unknown variant `xml`, expected one of `native`, `otel`, `ocsf`, `ecs`, `clf`, `cef`
             earwitness.toml:10:1: missing key `type`
             earwitness.toml:13:1: missing key `path`
             earwitness.toml:16:8: invalid type: integer `5`, expected path string
