@@ -1,6 +1,6 @@
 //! Patterns of paths: `*` within a segment, `**` across segments.
 //!
-//! In: a pattern, then text. Out: whether the whole text matches.
+//! In: a pattern, then text, byte by byte. Out: whether the whole text matches.
 //! Always: time linear in the text, whatever the pattern: a peer chooses the text.
 //! Not here: what is matched (`audit::rule`).
 
@@ -28,6 +28,9 @@ pub enum GlobError {
     /// Nothing in it.
     #[error("pattern is empty")]
     Empty,
+    /// No pattern of a media type.
+    #[error("no media type: type and subtype are parted by `/`, as in `text/*`")]
+    MediaType,
 }
 
 /// Most characters of a pattern: one bit each, and one for the end.
@@ -70,10 +73,10 @@ impl Glob {
     }
 
     /// Whether the whole text matches.
-    pub fn matches(&self, text: &[u8]) -> bool {
+    pub fn matches(&self, text: impl IntoIterator<Item = u8>) -> bool {
         // One bit for each place of the pattern that the text so far can have reached.
         let mut reached = self.pass_stars(1);
-        for &byte in text {
+        for byte in text {
             let literal = self.literal.get(usize::from(byte)).copied().unwrap_or(0);
             let stay = if byte == b'/' { self.double_stars } else { self.stars };
             reached = self.pass_stars(((reached & literal) << 1) | (reached & stay));
@@ -122,10 +125,10 @@ mod tests {
             ("*", "*", true),
         ] {
             let glob = Glob::new(pattern).unwrap();
-            assert_eq!(glob.matches(text.as_bytes()), expected, "{pattern} {text}");
+            assert_eq!(glob.matches(text.bytes()), expected, "{pattern} {text}");
         }
         assert_eq!(Glob::new("").unwrap_err(), GlobError::Empty);
         assert_eq!(Glob::new(&"a".repeat(128)).unwrap_err(), GlobError::Long(128));
-        assert!(Glob::new(&"*a".repeat(60)).unwrap().matches(&b"a".repeat(65_536)));
+        assert!(Glob::new(&"*a".repeat(60)).unwrap().matches(b"a".repeat(65_536)));
     }
 }

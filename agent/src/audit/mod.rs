@@ -10,6 +10,7 @@ mod capture;
 pub mod config;
 mod content;
 pub mod encode;
+pub mod facts;
 pub mod filter;
 pub mod glob;
 pub mod identity;

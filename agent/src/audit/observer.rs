@@ -7,13 +7,14 @@
 use sha2::{Digest, Sha256};
 
 use super::encode::EncodedRecord;
-use super::record::agent::{Lifecycle, Loss};
+use super::record::agent::{Lifecycle, LifecycleAction, Loss};
 use super::record::party::{self, Party};
 use super::record::value::{Address, Text, Timestamp};
 use super::record::{self, Event, Host, Kind, Record, SCHEMA};
 use super::tls;
 use crate::model::loss;
 use crate::model::origin::{self, Side};
+use crate::model::time::format_rfc3339;
 
 /// Who watches: the same in every record of a run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -39,6 +40,21 @@ pub struct Concerns<'a> {
     pub client: Option<&'a origin::Party>,
     /// TLS that cannot be read.
     pub tls: Option<&'a origin::Tls>,
+}
+
+/// What one rule of a policy has left out.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut<'a> {
+    /// Exchanges.
+    pub exchanges: u64,
+    /// Messages within exchanges that were left out.
+    pub messages: u64,
+    /// Position of the rule; `None`: the default.
+    pub rule: Option<u32>,
+    /// Digest of the policy.
+    pub digest: &'a str,
+    /// When the first was, in nanoseconds since the Unix epoch.
+    pub since_ns: i64,
 }
 
 /// Identifies a host without giving its machine id away: the first 32 hexadecimal digits of
@@ -88,6 +104,22 @@ impl Observer {
     /// A `lifecycle` record. `at_ns`: nanoseconds since the Unix epoch.
     pub fn lifecycle(&self, lifecycle: Lifecycle<'_>, at_ns: i64) -> EncodedRecord {
         Record { lifecycle: Some(lifecycle), ..self.record(Kind::Lifecycle, at_ns) }.encode(None)
+    }
+
+    /// The `lifecycle` record of what a policy has left out. `until_ns`: when the last was, in nanoseconds
+    /// since the Unix epoch.
+    pub fn left_out(&self, left_out: LeftOut<'_>, until_ns: i64) -> EncodedRecord {
+        let mut told = Lifecycle::new(LifecycleAction::LeftOut)
+            .with("exchanges", left_out.exchanges)
+            .with("policy_digest", left_out.digest)
+            .with("since", format_rfc3339(left_out.since_ns));
+        if let Some(rule) = left_out.rule {
+            told = told.with("rule", u64::from(rule));
+        }
+        if left_out.messages > 0 {
+            told = told.with("messages", left_out.messages);
+        }
+        self.lifecycle(told, until_ns)
     }
 
     /// The group `observer`.

@@ -1,9 +1,10 @@
 //! The only way from an exchange to a record.
 //!
-//! In: an exchange, or a message within one; where it took place; the clock's offset. Out: an encoded,
-//! redacted record, or nothing where the policy says `none`; and what was decided.
+//! In: an exchange, or a message within one; where it took place; the clock's offset. Out: what is decided
+//! of it, and by that an encoded, redacted record, or nothing where the policy says `none`.
 //! Always: nothing of an exchange leaves this module but through redaction; every record names the
-//! rule it met and the digest of the whole effective policy.
+//! rule it met and the digest of the whole effective policy, the one that has decided; deciding
+//! allocates nothing.
 //! Not here: rules (`audit::rule`), what is hidden (`audit::redact`), losses (`audit::observer`).
 
 use std::sync::Arc;
@@ -15,16 +16,16 @@ use super::assemble::{self, Rules};
 use super::config::AuditConfig;
 use super::content::ContentRules;
 use super::encode::{EncodedRecord, ExchangeId, Link};
+use super::facts::Facts;
 use super::identity::{Identity, IdentityConfig, IdentityError};
 use super::observer::{Observer, hex};
 use super::record::value::Text;
 use super::record::{PolicyRef, Record};
 use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
-use super::redact::target::{Authority, Target};
-use super::redact::{BodyValues, lists, text};
+use super::redact::{BodyValues, lists};
 use super::route::{RouteError, Routes};
-use super::rule::{Facts, Level, Rule, RuleConfig, RuleError};
+use super::rule::{Level, Rule, RuleConfig, RuleError};
 use super::source::Believed;
 use super::stream_message;
 use super::token::Tokens;
@@ -52,7 +53,7 @@ pub struct Policy {
     routes: Routes,
     body_limit_bytes: usize,
     tokens: Tokens,
-    digest: String,
+    digest: Arc<str>,
     observer: Arc<Observer>,
 }
 
@@ -95,7 +96,7 @@ impl Policy {
         let trusted = believed.trusted().clone();
         let identity = Identity::new(&config.identity, trusted, tokens.clone())?;
         let routes = Routes::new(&config.route)?;
-        let digest = digest(config, &headers, &bodies, &identity, &routes);
+        let digest = digest(config, &headers, &bodies, &identity, &routes).into();
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
         Ok(Self {
@@ -121,6 +122,12 @@ impl Policy {
         self
     }
 
+    fn record_rules(&self) -> Rules<'_> {
+        let (headers, identity, believed) = (&self.headers, &self.identity, &self.believed);
+        let (content, routes) = (self.content_rules(), &self.routes);
+        Rules { headers, content, identity, believed, routes }
+    }
+
     fn content_rules(&self) -> ContentRules<'_> {
         ContentRules { body: &self.bodies, limit_bytes: self.body_limit_bytes }
     }
@@ -133,94 +140,22 @@ impl Policy {
         limits.response_body_bytes = wanted(levels().any(Level::keeps_response));
     }
 
-    /// The record of an exchange on this connection, ready for the journal (`None`: the policy says
-    /// `none`), and what was decided, which holds for the messages within it too.
-    pub fn apply(
-        &self,
-        exchange: &Exchange,
-        conn: ConnId,
-        origin: &Origin,
-        clock: ClockOffset,
-    ) -> (Option<EncodedRecord>, Decision) {
-        let decision = self.decide(exchange, origin);
-        let record = self.record_at(exchange, origin, clock, decision);
-        let link = Link::of(exchange.part, conn);
-        (record.map(|record| record.encode(link)), decision)
+    /// What is to become of an exchange.
+    pub fn decide(self: &Arc<Self>, exchange: &Exchange, origin: &Origin) -> Decision<'_> {
+        let facts = (!self.rules.is_empty()).then(|| Facts::of(exchange, origin));
+        let first = facts.and_then(|facts| self.rules.iter().position(|rule| rule.matches(&facts)));
+        Decision { policy: self, met: self.meet(first) }
     }
 
-    /// The record of a message within an exchange for which that was decided.
-    pub fn apply_message(
-        &self,
-        message: &StreamMessage,
-        exchange: ExchangeId,
-        decision: Decision,
-        origin: &Origin,
-        clock: ClockOffset,
-    ) -> Option<EncodedRecord> {
-        let (rules, policy) = (self.content_rules(), self.named(decision)?);
-        let record = stream_message::record(message, origin, clock, rules, &self.observer, policy);
-        let link = match message.is_last {
-            true => Link::Closes(exchange),
-            false => Link::Belongs(exchange),
-        };
-        Some(record.encode(Some(link)))
+    fn meet(&self, rule: Option<usize>) -> Met {
+        let level = rule.and_then(|index| self.rules.get(index)).map(|rule| rule.level);
+        let rule = rule.and_then(|index| u32::try_from(index).ok());
+        Met { level: level.unwrap_or(self.default), rule }
     }
 
-    /// The record of an exchange as a typed value that borrows from it.
-    pub fn record<'a>(
-        &'a self,
-        exchange: &'a Exchange,
-        origin: &'a Origin,
-        clock: ClockOffset,
-    ) -> Option<Record<'a>> {
-        self.record_at(exchange, origin, clock, self.decide(exchange, origin))
-    }
-
-    fn record_at<'a>(
-        &'a self,
-        exchange: &'a Exchange,
-        origin: &'a Origin,
-        clock: ClockOffset,
-        decision: Decision,
-    ) -> Option<Record<'a>> {
-        let policy = self.named(decision)?;
-        let (headers, identity, believed) = (&self.headers, &self.identity, &self.believed);
-        let (content, routes) = (self.content_rules(), &self.routes);
-        let rules = Rules { headers, content, identity, believed, routes };
-        Some(assemble::record(exchange, origin, clock, rules, &self.observer, policy))
-    }
-
-    /// Which level an exchange meets, and by which rule.
-    pub fn decide(&self, exchange: &Exchange, origin: &Origin) -> Decision {
-        let rule = if self.rules.is_empty() { None } else { self.first_match(exchange, origin) };
-        match rule {
-            Some((index, rule)) => Decision { level: rule.level, rule: u32::try_from(index).ok() },
-            None => Decision { level: self.default, rule: None },
-        }
-    }
-
-    /// A decision as a record names it; `None`: there is to be no record.
-    fn named(&self, decision: Decision) -> Option<PolicyRef<'_>> {
-        let Decision { level, rule } = decision;
-        let digest = Text::Borrowed(self.digest.as_str());
-        (level != Level::None).then_some(PolicyRef { level, rule, digest })
-    }
-
-    fn first_match(&self, exchange: &Exchange, origin: &Origin) -> Option<(usize, &Rule)> {
-        with_facts(exchange, origin, |facts| {
-            self.rules.iter().enumerate().find(|(_, rule)| rule.matches(facts))
-        })
-    }
-
-    /// For each rule its level, and the key of the first condition that does not hold.
-    pub fn explain(
-        &self,
-        exchange: &Exchange,
-        origin: &Origin,
-    ) -> Vec<(Level, Option<&'static str>)> {
-        with_facts(exchange, origin, |facts| {
-            self.rules.iter().map(|rule| (rule.level, rule.mismatch(facts))).collect()
-        })
+    /// For each rule its level, and of its conditions the keys and whether they hold.
+    pub fn explain(&self, facts: &Facts<'_>) -> Vec<(Level, Vec<(&'static str, bool)>)> {
+        self.rules.iter().map(|rule| (rule.level, rule.explain(facts))).collect()
     }
 
     /// `sha256:` and the hexadecimal digest of the effective policy.
@@ -244,34 +179,112 @@ impl Policy {
     }
 }
 
-/// What was decided of an exchange.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Decision {
-    /// How much is kept.
-    pub level: Level,
-    /// Position of the rule that says so; `None`: the default.
-    pub rule: Option<u32>,
+/// What was decided of an exchange, and by which policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'p> {
+    policy: &'p Arc<Policy>,
+    met: Met,
 }
 
-/// Calls with what rules look at.
-fn with_facts<T>(exchange: &Exchange, origin: &Origin, call: impl FnOnce(&Facts<'_>) -> T) -> T {
-    let head = exchange.request.as_ref().map(|request| &request.head);
-    let target =
-        head.and_then(|head| Some(Target::parse(head.target.as_deref()?, head.is_connect())));
-    let path = target.and_then(|target| target.path).map(|path| text::decode(path, false));
-    let authority = target.and_then(|target| target.authority).or_else(|| {
-        let named = head.and_then(|head| head.authority.as_deref());
-        let host = || head.and_then(|head| head.fields.all("host").next());
-        named.or_else(host).map(Authority::parse)
-    });
-    let host = authority.and_then(|one| one.host).map(str::to_ascii_lowercase);
-    call(&Facts {
-        method: head.and_then(|head| head.method.as_deref()),
-        path: path.as_deref(),
-        host: host.as_deref(),
-        status: exchange.response.as_ref().and_then(|response| response.head.status),
-        origin,
-    })
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    level: Level,
+    rule: Option<u32>,
+}
+
+impl<'p> Decision<'p> {
+    /// How much is kept.
+    pub fn level(&self) -> Level {
+        self.met.level
+    }
+
+    /// Position of the rule that says so; `None`: the default.
+    pub fn rule(&self) -> Option<u32> {
+        self.met.rule
+    }
+
+    /// Digest of the policy that has decided.
+    pub fn digest(&self) -> &'p Arc<str> {
+        &self.policy.digest
+    }
+
+    /// The same for as long as the exchange goes on, whatever becomes the policy meanwhile.
+    pub fn keep(&self) -> KeptDecision {
+        KeptDecision { policy: Arc::clone(self.policy), met: self.met }
+    }
+
+    /// The record of the exchange on this connection, ready for the journal; `None`: the policy says
+    /// `none`.
+    pub fn record(
+        &self,
+        exchange: &Exchange,
+        conn: ConnId,
+        origin: &Origin,
+        clock: ClockOffset,
+    ) -> Option<EncodedRecord> {
+        let record = self.typed(exchange, origin, clock)?;
+        Some(record.encode(Link::of(exchange.part, conn)))
+    }
+
+    /// The record of the exchange as a typed value that borrows from it.
+    pub fn typed<'a>(
+        &self,
+        exchange: &'a Exchange,
+        origin: &'a Origin,
+        clock: ClockOffset,
+    ) -> Option<Record<'a>>
+    where
+        'p: 'a,
+    {
+        let (policy, named) = (self.policy, self.named()?);
+        Some(assemble::record(
+            exchange,
+            origin,
+            clock,
+            policy.record_rules(),
+            &policy.observer,
+            named,
+        ))
+    }
+
+    /// The record of a message within the exchange.
+    pub fn message(
+        &self,
+        message: &StreamMessage,
+        exchange: ExchangeId,
+        origin: &Origin,
+        clock: ClockOffset,
+    ) -> Option<EncodedRecord> {
+        let (policy, named) = (self.policy, self.named()?);
+        let rules = policy.content_rules();
+        let record = stream_message::record(message, origin, clock, rules, &policy.observer, named);
+        let link = match message.is_last {
+            true => Link::Closes(exchange),
+            false => Link::Belongs(exchange),
+        };
+        Some(record.encode(Some(link)))
+    }
+
+    /// As a record names it; `None`: there is to be no record.
+    fn named(&self) -> Option<PolicyRef<'p>> {
+        let Met { level, rule } = self.met;
+        let digest = Text::Borrowed(&*self.policy.digest);
+        (level != Level::None).then_some(PolicyRef { level, rule, digest })
+    }
+}
+
+/// A decision that is kept while an exchange goes on.
+#[derive(Clone, Debug)]
+pub struct KeptDecision {
+    policy: Arc<Policy>,
+    met: Met,
+}
+
+impl KeptDecision {
+    /// The decision.
+    pub fn decision(&self) -> Decision<'_> {
+        Decision { policy: &self.policy, met: self.met }
+    }
 }
 
 /// What the digest is over: everything that decides what a record holds, in a fixed order.
@@ -287,6 +300,7 @@ struct Effective<'a> {
     identity: &'a IdentityConfig,
     identity_keys: Vec<String>,
     route: (&'a [String], bool),
+    body_limit_bytes: u64,
 }
 
 fn digest(
@@ -307,6 +321,7 @@ fn digest(
         identity: &config.identity,
         identity_keys: identity.key_digests(),
         route: (routes.given(), routes.learns()),
+        body_limit_bytes: config.body_limit_bytes,
     };
     // Plain structs of text and numbers always serialise.
     let canonical = serde_json::to_vec(&effective).unwrap_or_default();

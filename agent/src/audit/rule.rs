@@ -1,14 +1,18 @@
 //! Which exchange gets which level: the rules of `[policy]`.
 //!
-//! In: `PolicyConfig`, then the facts of one exchange. Out: the level and the rule that gave it.
-//! Always: the first rule whose every condition holds; the default if none does.
-//! Not here: what a level keeps (`audit::assemble`), refusing what this version does not have
-//! (`config::available`).
+//! In: `PolicyConfig`, then the facts of one exchange. Out: whether a rule matches.
+//! Always: read once; a rule matches if its every condition holds.
+//! Not here: which rule decides (`audit::policy`), what a level keeps (`audit::assemble`), refusing what
+//! this version does not have (`config::available`).
+
+mod condition;
 
 use serde::{Deserialize, Serialize};
 
-use super::glob::{Glob, GlobError};
-use crate::model::origin::{Origin, Party, Side};
+use super::facts::Facts;
+use super::glob::GlobError;
+use crate::model::origin::Side;
+use condition::Condition;
 
 /// How much of an exchange is kept.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -97,7 +101,8 @@ pub struct RuleConfig {
     /// Kubernetes namespace. Not available in this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Media type of either body. Not available in this version.
+    /// Pattern of the media type of either body, in lower case and without parameters: `*` within
+    /// type or subtype. Example: `application/*+json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
 }
@@ -128,139 +133,28 @@ impl RuleError {
     }
 }
 
-/// What rules look at. No `Debug`: it is not redacted.
-#[derive(Clone, Copy)]
-pub struct Facts<'a> {
-    /// `None` where the request was lost.
-    pub method: Option<&'a str>,
-    /// Percent-decoded, not redacted.
-    pub path: Option<&'a [u8]>,
-    /// In lower case.
-    pub host: Option<&'a str>,
-    /// `None` without a response.
-    pub status: Option<u16>,
-    /// Both ends.
-    pub origin: &'a Origin,
-}
-
 /// A rule, ready to be matched.
 #[derive(Debug)]
 pub struct Rule {
     /// Its level.
     pub level: Level,
-    method: Vec<String>,
-    path: Option<Glob>,
-    host: Option<Glob>,
-    port: Option<u16>,
-    status: Vec<std::ops::RangeInclusive<u16>>,
-    executable: Option<String>,
-    user: Option<String>,
-    side: Option<Side>,
+    conditions: Vec<Condition>,
 }
 
 impl Rule {
     /// Reads a rule. Errors: patterns and status codes that mean nothing.
     pub fn new(config: &RuleConfig) -> Result<Self, RuleError> {
-        let glob = |key, pattern: &Option<String>| {
-            let read = |text: &String| Glob::new(text);
-            pattern
-                .as_ref()
-                .map(read)
-                .transpose()
-                .map_err(|error| RuleError::Pattern { key, error })
-        };
-        Ok(Self {
-            level: config.level,
-            method: config.method.clone(),
-            path: glob("path", &config.path)?,
-            host: glob("host", &config.host)?,
-            port: config.port,
-            status: config.status.iter().map(|text| status(text)).collect::<Result<_, _>>()?,
-            executable: config.executable.clone(),
-            user: config.user.clone(),
-            side: config.side,
-        })
+        Ok(Self { level: config.level, conditions: Condition::of(config)? })
     }
 
     /// Whether every condition holds. A condition on something unknown does not.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
-        self.mismatch(facts).is_none()
+        self.conditions.iter().all(|condition| condition.holds(facts))
     }
 
-    /// Key of the first condition that does not hold; `None`: all do.
-    pub fn mismatch(&self, facts: &Facts<'_>) -> Option<&'static str> {
-        self.request_mismatch(facts).or_else(|| self.origin_mismatch(facts.origin))
-    }
-
-    fn request_mismatch(&self, facts: &Facts<'_>) -> Option<&'static str> {
-        let method = |sent: &str| self.method.iter().any(|method| method == sent);
-        let status = |sent: u16| self.status.iter().any(|wanted| wanted.contains(&sent));
-        let host = |glob: &Glob, host: &str| glob.matches(host.as_bytes());
-        first_failed([
-            ("method", self.method.is_empty() || facts.method.is_some_and(method)),
-            ("path", holds(self.path.as_ref(), facts.path, Glob::matches)),
-            ("host", holds(self.host.as_ref(), facts.host, host)),
-            ("status", self.status.is_empty() || facts.status.is_some_and(status)),
-        ])
-    }
-
-    fn origin_mismatch(&self, origin: &Origin) -> Option<&'static str> {
-        let ends = [&origin.client, &origin.server];
-        let any = |test: &dyn Fn(&Party) -> bool| ends.iter().any(|end| test(end));
-        let executable = self.executable.as_deref();
-        let user = self.user.as_deref();
-        first_failed([
-            ("side", self.side.is_none_or(|wanted| wanted == origin.side)),
-            ("port", self.port.is_none_or(|port| origin.server.port == Some(port))),
-            ("executable", executable.is_none_or(|path| any(&|end| runs(end, path)))),
-            ("user", user.is_none_or(|user| any(&|end| runs_as(end, user)))),
-        ])
-    }
-}
-
-fn first_failed<const N: usize>(conditions: [(&'static str, bool); N]) -> Option<&'static str> {
-    conditions.into_iter().find(|(_, holds)| !holds).map(|(key, _)| key)
-}
-
-fn holds<C, F>(condition: Option<C>, fact: Option<F>, test: impl Fn(C, F) -> bool) -> bool {
-    match (condition, fact) {
-        (None, _) => true,
-        (Some(condition), Some(fact)) => test(condition, fact),
-        (Some(_), None) => false,
-    }
-}
-
-fn runs(end: &Party, path: &str) -> bool {
-    end.process.as_ref().is_some_and(|process| process.executable.as_deref() == Some(path))
-}
-
-fn runs_as(end: &Party, user: &str) -> bool {
-    end.process.as_ref().is_some_and(|process| {
-        process.user_name.as_deref() == Some(user)
-            || process.user_id.is_some_and(|id| user.parse() == Ok(id))
-    })
-}
-
-fn status(text: &str) -> Result<std::ops::RangeInclusive<u16>, RuleError> {
-    let class = text.strip_suffix("xx").filter(|digit| digit.len() == 1);
-    let (first, last) = if class.is_some() { ("00", "99") } else { ("", "") };
-    let number = |end: &str| format!("{}{end}", class.unwrap_or(text)).parse::<u16>();
-    match (number(first), number(last)) {
-        (Ok(first), Ok(last)) if (100..1_000).contains(&first) => Ok(first..=last),
-        _ => Err(RuleError::Status(text.to_owned())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn status_codes_and_classes() {
-        assert_eq!(status("404"), Ok(404..=404));
-        assert_eq!(status("5xx"), Ok(500..=599));
-        for text in ["", "xx", "0xx", "40", "4x", "1000", "ok"] {
-            assert_eq!(status(text), Err(RuleError::Status(text.into())), "{text}");
-        }
+    /// The key of each condition, and whether it holds.
+    pub fn explain(&self, facts: &Facts<'_>) -> Vec<(&'static str, bool)> {
+        let told = |condition: &Condition| (condition.key(), condition.holds(facts));
+        self.conditions.iter().map(told).collect()
     }
 }

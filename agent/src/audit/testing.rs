@@ -137,15 +137,15 @@ pub(super) fn tokens() -> Tokens {
     Tokens::new("k1", &[7; KEY_BYTES])
 }
 
-pub(super) fn policy() -> Policy {
-    Policy::new(&AuditConfig::default(), tokens(), observer()).unwrap()
+pub(super) fn policy() -> Arc<Policy> {
+    Arc::new(Policy::new(&AuditConfig::default(), tokens(), observer()).unwrap())
 }
 
 /// The record of an exchange as the journal gets it; `None`: the policy says `none`.
 pub(super) fn encoded(
-    policy: &Policy,
+    policy: &Arc<Policy>,
     exchange: &Exchange,
     origin: &Origin,
 ) -> Option<EncodedRecord> {
-    policy.apply(exchange, ConnId(1), origin, CLOCK).0
+    policy.decide(exchange, origin).record(exchange, ConnId(1), origin, CLOCK)
 }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::config::AuditConfig;
+use super::facts::Facts;
 use super::identity::IdentityConfig;
 use super::observer::{Concerns, host_id};
 use super::policy::Policy;
 use super::record::agent::{Lifecycle, LifecycleAction};
 use super::record::{Record, SCHEMA};
 use super::redact::RedactionConfig;
+use super::rule::{Level, PolicyConfig, RuleConfig};
 use super::testing::{
     CLOCK, encoded, exchange, observer, policy, process, request, response, tcp, tokens, unix,
 };
@@ -25,7 +28,7 @@ use crate::protocol::exchange::{Exchange, Gap, MessageEnd, Version};
 /// has alike are left out for comparing.
 fn check(exchange: Exchange, origin: &Origin, expected: Expect) {
     let policy = policy();
-    let record = policy.record(&exchange, origin, CLOCK).unwrap();
+    let record = policy.decide(&exchange, origin).typed(&exchange, origin, CLOCK).unwrap();
     let by_serde = serde_json::to_string(&record).unwrap();
     let line = String::from_utf8(encoded(&policy, &exchange, origin).unwrap().line(0)).unwrap();
     assert_eq!(line, by_serde);
@@ -190,7 +193,7 @@ fn behind_a_proxy_and_within_a_trace() {
         identity.trusted_proxies = ["203.0.113.9", "10.0.0.0/8"]
         route.patterns = ["/v1/users/{id}"]"#;
     let (config, _) = Config::parse("", config, []).unwrap();
-    let policy = Policy::new(&config.audit(), tokens(), observer()).unwrap();
+    let policy = Arc::new(Policy::new(&config.audit(), tokens(), observer()).unwrap());
     let line = encoded(&policy, &exchange, &origin).unwrap().line(0);
     let line = String::from_utf8(line).unwrap();
     check_line(&line);
@@ -211,7 +214,7 @@ fn times_never_run_backwards() {
     let exchange = exchange(Some(request), Some(response(100, b"")));
     let policy = policy();
     let origin = tcp();
-    let record = policy.record(&exchange, &origin, CLOCK).unwrap();
+    let record = policy.decide(&exchange, &origin).typed(&exchange, &origin, CLOCK).unwrap();
     assert_eq!((record.duration_ns, record.time_to_first_byte_ns), (Some(0), Some(0)));
 }
 
@@ -220,8 +223,9 @@ fn complete_means_that_nothing_is_missing() {
     let complete = |change: &dyn Fn(&mut Exchange)| {
         let mut exchange = exchange(Some(request("GET", b"/", b"")), Some(response(200, b"")));
         change(&mut exchange);
-        let record = policy().record(&exchange, &tcp(), CLOCK).map(|record| record.capture);
-        record.flatten().unwrap().complete
+        let (policy, origin) = (policy(), tcp());
+        let record = policy.decide(&exchange, &origin).typed(&exchange, &origin, CLOCK);
+        record.and_then(|record| record.capture).unwrap().complete
     };
     assert!(complete(&|_| ()));
     assert!(complete(&|exchange| exchange.anomalies = vec![Anomaly::ObsFold]));
@@ -279,9 +283,10 @@ fn host_ids_do_not_show_the_machine_id() {
 
 // === policy ===
 
-fn with_rules(rules: &str) -> Policy {
+fn with_rules(rules: &str) -> Arc<Policy> {
     let policy = toml::from_str(rules).unwrap();
-    Policy::new(&AuditConfig { policy, ..AuditConfig::default() }, tokens(), observer()).unwrap()
+    let config = AuditConfig { policy, ..AuditConfig::default() };
+    Arc::new(Policy::new(&config, tokens(), observer()).unwrap())
 }
 
 #[test]
@@ -299,7 +304,7 @@ fn the_first_rule_that_matches_decides() {
     let met = |target: &[u8], host: &[u8], status, origin: &Origin| {
         let request = request("GET", target, &[b"Host: ", host].concat());
         let met = exchange(Some(request), Some(response(status, b"")));
-        policy.decide(&met, origin).rule
+        policy.decide(&met, origin).rule()
     };
     assert_eq!(met(b"/health/x", b"a.example", 200, &tcp()), Some(0));
     assert_eq!(met(b"/%68ealth/x", b"a.example", 200, &tcp()), Some(0));
@@ -309,6 +314,86 @@ fn the_first_rule_that_matches_decides() {
     origin.server.port = Some(1);
     assert_eq!(met(b"/v1", b"", 404, &origin), Some(2));
     assert_eq!(met(b"/v1", b"", 404, &unix()), Some(3));
+}
+
+#[test]
+fn a_rule_may_ask_for_the_media_type_of_either_body() {
+    let policy = with_rules(
+        r#"rule = [
+            { level = "none", media_type = "text/*" },
+            { level = "request", media_type = "application/*+json" },
+        ]"#,
+    );
+    let met = |asked: &[u8], answered: &[u8]| {
+        let request = request("POST", b"/", asked);
+        let met = exchange(Some(request), Some(response(200, answered)));
+        policy.decide(&met, &tcp()).rule()
+    };
+    assert_eq!(met(b"Content-Type: Text/Html; charset=utf-8", b""), Some(0));
+    assert_eq!(met(b"", b"content-type: application/problem+JSON"), Some(1));
+    assert_eq!(met(b"Content-Type: application/json", b"Content-Type: text"), None);
+    assert_eq!(met(b"", b""), None);
+}
+
+proptest! {
+    /// What is explained is what is decided, and it is the first rule all of whose conditions hold.
+    #[test]
+    fn explaining_agrees_with_deciding(
+        rules in proptest::collection::vec(any_rule(), 0..6),
+        host in "[ab]\\.[Aa]",
+        target in "/[a%]{0,2}[61]{0,2}/?b?",
+        status in 198..206_u16,
+        media_type in "(a/b)?(\\+c)?",
+    ) {
+        let config = PolicyConfig { rule: rules, ..PolicyConfig::default() };
+        let config = AuditConfig { policy: config, ..AuditConfig::default() };
+        let policy = Arc::new(Policy::new(&config, tokens(), observer()).unwrap());
+        let request = request("GET", target.as_bytes(), format!("Host: {host}").as_bytes());
+        let answer = response(status, format!("Content-Type: {media_type}").as_bytes());
+        let (exchange, origin) = (exchange(Some(request), Some(answer)), tcp());
+        let told = policy.explain(&Facts::of(&exchange, &origin));
+        let first = told.iter().position(|(_, list)| list.iter().all(|(_, holds)| *holds));
+        let decision = policy.decide(&exchange, &origin);
+        prop_assert_eq!(decision.rule(), first.map(|index| index as u32));
+        let level = first.map_or(config.policy.default, |index| told[index].0);
+        prop_assert_eq!(decision.level(), level);
+        for (rule, (level, list)) in config.policy.rule.iter().zip(&told) {
+            let given = serde_json::to_value(rule).unwrap().as_object().unwrap().len() - 1;
+            prop_assert_eq!((rule.level, given), (*level, list.len()));
+        }
+    }
+}
+
+fn any_rule() -> impl Strategy<Value = RuleConfig> {
+    let some = |list: &'static [&'static str]| {
+        proptest::option::weighted(0.3, proptest::sample::select(list))
+    };
+    (
+        some(&["GET", "PUT"]),
+        some(&["/**", "/a*", "/*/b"]),
+        some(&["*.a", "b.*"]),
+        some(&["2xx", "200", "204"]),
+        some(&["a/*", "a/*+c"]),
+        some(&["/usr/sbin/nginx", "/bin/x"]),
+        some(&["33", "www-data", "root"]),
+        proptest::option::weighted(0.3, 8_080..8_082_u16),
+    )
+        .prop_map(|(method, path, host, status, media_type, executable, user, port)| {
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            let list = |one: Option<&str>| one.into_iter().map(str::to_owned).collect();
+            RuleConfig {
+                level: port.map_or(Level::Request, |_| Level::None),
+                method: list(method),
+                path: text(path),
+                host: text(host),
+                port,
+                status: list(status),
+                media_type: text(media_type),
+                executable: text(executable),
+                user: text(user),
+                ..RuleConfig::default()
+            }
+        })
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Subcommand;
 
+use crate::audit::facts::Facts;
 use crate::audit::observer::Observer;
 use crate::audit::policy::Policy;
 use crate::audit::redact::target::Target;
@@ -125,25 +126,28 @@ impl Explain {
             return Ok(ExitCode::from(MISTAKE));
         };
         let tokens = super::tokens(self.data_dir.as_deref())?;
-        let policy = Policy::new(&config.audit(), tokens, Arc::new(Observer::default()))?;
+        let observer = Arc::new(Observer::default());
+        let policy = Arc::new(Policy::new(&config.audit(), tokens, observer)?);
         print(&self.report(&policy, fields)?)
     }
 
-    fn report(&self, policy: &Policy, fields: Fields) -> anyhow::Result<String> {
+    fn report(&self, policy: &Arc<Policy>, fields: Fields) -> anyhow::Result<String> {
         let origin = self.origin();
         let exchange = self.exchange(fields);
         let decision = policy.decide(&exchange, &origin);
-        let mut lines = vec![format!("level: {}", decision.level.name())];
-        lines.push(match decision.rule {
+        let mut lines = vec![format!("level: {}", decision.level().name())];
+        lines.push(match decision.rule() {
             Some(index) => format!("rule: {index}"),
             None => "rule: none matched, the default applies".into(),
         });
-        for (index, (level, mismatch)) in policy.explain(&exchange, &origin).iter().enumerate() {
+        let facts = Facts::of(&exchange, &origin);
+        for (index, (level, conditions)) in policy.explain(&facts).iter().enumerate() {
+            let mismatch = conditions.iter().find(|(_, holds)| !holds).map(|(key, _)| key);
             let why = mismatch.map_or("matches".into(), |key| format!("`{key}` does not match"));
             lines.push(format!("  rule {index} ({}): {why}", level.name()));
         }
         lines.push(format!("digest: {}", policy.digest()));
-        if let Some(record) = policy.record(&exchange, &origin, ClockOffset::default()) {
+        if let Some(record) = decision.typed(&exchange, &origin, ClockOffset::default()) {
             let request = record.http.as_ref().and_then(|http| http.request.as_ref());
             lines.push(format!("url: {}", serde_json::to_string(&record.url)?));
             let header = request.map(|request| &request.header);
@@ -226,8 +230,8 @@ mod tests {
         };
         let (config, _) = Config::parse("test", config, []).unwrap();
         let observer = Arc::new(Observer::default());
-        let policy =
-            Policy::new(&config.audit(), crate::cli::tokens(None).unwrap(), observer).unwrap();
+        let tokens = crate::cli::tokens(None).unwrap();
+        let policy = Arc::new(Policy::new(&config.audit(), tokens, observer).unwrap());
         let report = explain.report(&policy, explain.fields().unwrap()).unwrap();
         report.replace(policy.digest(), "sha256:…")
     }

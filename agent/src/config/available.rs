@@ -53,7 +53,7 @@ fn rule_conditions(read: &Read<'_>, refuse: &mut impl FnMut(&[Step<'_>], &str)) 
         }
     }
     for index in 0..read.config.policy.rule.len() {
-        for key in ["container", "namespace", "media_type"] {
+        for key in ["container", "namespace"] {
             refuse(&[Key("policy"), Key("rule"), Index(index), Key(key)], key);
         }
     }

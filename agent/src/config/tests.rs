@@ -172,14 +172,14 @@ fn keys_of_later_versions_are_refused() {
          default = \"request_response\"\n\
          [[policy.rule]]\n\
          level = \"request\"\n\
-         media_type = \"text/*\"\n\
+         media_type = \"text\"\n\
          [journal]\n\
          encrypt_to = [\"age1x\"]\n\
          witness_policy = { file = \"/etc/earwitness/witness-policy\" }\n",
         &[],
         expect![[r#"
             earwitness.toml:2:14: `container` is not available in this version
-            earwitness.toml:7:1: `media_type` is not available in this version
+            earwitness.toml:7:1: `media_type`: no media type: type and subtype are parted by `/`, as in `text/*`
             earwitness.toml:9:1: `journal.encrypt_to` is not available in this version
             earwitness.toml:10:1: `journal.witness_policy` is not available in this version"#]],
     );

@@ -228,7 +228,7 @@ impl Control<'_> {
         }
         self.rules = rules;
         self.write_rules();
-        let digest = policy.digest().to_owned();
+        let digest = policy.digest().to_string();
         self.policy = Arc::new(policy.following(&self.policy));
         self.shards.tell_all(&Command::Policy(Arc::clone(&self.policy)));
         self.config = config;

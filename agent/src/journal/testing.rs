@@ -35,16 +35,13 @@ pub fn exchange(n: u64) -> EncodedRecord {
 
 /// An exchange with this time and path.
 pub fn exchange_at(timestamp: &str, path: &str) -> EncodedRecord {
-    static POLICY: LazyLock<Policy> = LazyLock::new(|| {
-        Policy::new(
-            &AuditConfig::default(),
-            Tokens::ephemeral().unwrap(),
-            Arc::new(Observer::default()),
-        )
-        .unwrap()
+    static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| {
+        let (tokens, observer) = (Tokens::ephemeral().unwrap(), Arc::new(Observer::default()));
+        Arc::new(Policy::new(&AuditConfig::default(), tokens, observer).unwrap())
     });
     let clock = ClockOffset { offset_ns: wall_ns(timestamp) };
-    POLICY.apply(&get(path), ConnId(1), &origin(), clock).0.unwrap()
+    let (exchange, origin) = (get(path), origin());
+    POLICY.decide(&exchange, &origin).record(&exchange, ConnId(1), &origin, clock).unwrap()
 }
 
 /// A loss at 07:00.

@@ -16,6 +16,7 @@
 pub mod event;
 mod followed;
 mod kept;
+mod left_out;
 pub mod losses;
 pub mod origin;
 mod quic;
@@ -25,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::audit::encode::{EncodedRecord, ExchangeId};
-use crate::audit::policy::{Decision, Policy};
+use crate::audit::policy::{KeptDecision, Policy};
 use crate::model::limits::Limits;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Process;
@@ -33,6 +34,7 @@ use crate::model::sample::{ConnId, ProcessEvent, Sample};
 use crate::model::time::ClockOffset;
 use crate::protocol::exchange::Part;
 use event::{Event, Signals};
+use left_out::LeftOuts;
 use losses::Losses;
 use quic::Quic;
 use tracker::Tracker;
@@ -63,9 +65,10 @@ pub struct Pipeline {
     names: Arc<dyn Names>,
     clock: ClockOffset,
     losses: Losses,
+    left_out: LeftOuts,
     quic: Quic,
     /// What was decided of exchanges that go on.
-    open: BTreeMap<ExchangeId, Decision>,
+    open: BTreeMap<ExchangeId, KeptDecision>,
 }
 
 impl Pipeline {
@@ -84,6 +87,7 @@ impl Pipeline {
             names,
             clock,
             losses: Losses::default(),
+            left_out: LeftOuts::default(),
             quic: Quic::default(),
             open: BTreeMap::new(),
         }
@@ -125,7 +129,9 @@ impl Pipeline {
         self.tracker.tick(now_ns);
         self.settle(now_ns, out);
         self.quic.tick(now_ns, &mut self.losses);
-        self.losses.flush(now_ns, self.clock, self.policy.observer(), &mut out.records);
+        let (clock, observer) = (self.clock, self.policy.observer());
+        self.losses.flush(now_ns, clock, observer, &mut out.records);
+        self.left_out.flush(now_ns, clock, observer, &mut out.records);
     }
 
     /// A connection is known to be gone although nothing said so.
@@ -144,10 +150,12 @@ impl Pipeline {
         self.tracker.stop(now_ns);
         self.settle(now_ns, out);
         self.quic.stop(now_ns, &mut self.losses);
-        self.losses.flush_all(now_ns, self.clock, self.policy.observer(), &mut out.records);
+        let (clock, observer) = (self.clock, self.policy.observer());
+        self.losses.flush_all(now_ns, clock, observer, &mut out.records);
+        self.left_out.flush_all(clock, observer, &mut out.records);
     }
 
-    /// The policy from the next exchange on.
+    /// The policy from the next exchange on. What was decided of exchanges that go on stays.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
         self.tracker.set_limits(|limits| policy.bound(limits));
         self.policy = policy;
@@ -165,36 +173,42 @@ impl Pipeline {
 
     /// Takes what the tracker gave: makes records, and hands on what is to be done.
     fn settle(&mut self, time_ns: u64, out: &mut Outcome) {
-        for event in self.tracker.events() {
+        // As a whole, so that its parts can be borrowed one by one.
+        let Self { tracker, policy, open, left_out, losses, clock, .. } = self;
+        let clock = *clock;
+        for event in tracker.events() {
             match event {
                 Event::Exchange(exchange, conn, origin) => {
-                    let (record, decision) =
-                        self.policy.apply(&exchange, conn, &origin, self.clock);
-                    out.records.extend(record);
-                    match exchange.part {
-                        Part::Open(number) | Part::Leads(number) => {
-                            self.open.insert(ExchangeId { conn, number }, decision)
-                        }
-                        Part::Close(number) => self.open.remove(&ExchangeId { conn, number }),
-                        Part::Whole => None,
+                    let id = |number| ExchangeId { conn, number };
+                    let kept = match exchange.part {
+                        Part::Close(number) => open.remove(&id(number)),
+                        _ => None,
                     };
+                    let decision = match &kept {
+                        Some(kept) => kept.decision(),
+                        None => policy.decide(&exchange, &origin),
+                    };
+                    if kept.is_none() {
+                        left_out.exchange(decision, time_ns);
+                    }
+                    if let Part::Open(number) | Part::Leads(number) = exchange.part {
+                        open.insert(id(number), decision.keep());
+                    }
+                    out.records.extend(decision.record(&exchange, conn, &origin, clock));
                 }
                 Event::Message(message, conn, origin) => {
                     let exchange = ExchangeId { conn, number: message.exchange };
-                    if let Some(&decision) = self.open.get(&exchange) {
-                        let (policy, clock) = (&self.policy, self.clock);
-                        let record =
-                            policy.apply_message(&message, exchange, decision, &origin, clock);
-                        out.records.extend(record);
+                    if let Some(kept) = open.get(&exchange) {
+                        let decision = kept.decision();
+                        left_out.message(decision, time_ns);
+                        out.records.extend(decision.message(&message, exchange, &origin, clock));
                     }
                     if message.is_last {
-                        self.open.remove(&exchange);
+                        open.remove(&exchange);
                     }
                 }
-                Event::Loss(loss, concerned) => {
-                    self.losses.add(&loss, concerned.as_deref(), time_ns);
-                }
-                Event::GivenUp(conn) => forget(&mut self.open, conn),
+                Event::Loss(loss, concerned) => losses.add(&loss, concerned.as_deref(), time_ns),
+                Event::GivenUp(conn) => forget(open, conn),
             }
         }
         self.tracker.signals(&mut out.signals);
@@ -202,7 +216,7 @@ impl Pipeline {
 }
 
 /// A connection is given up: nothing more comes of its exchanges that go on.
-fn forget(open: &mut BTreeMap<ExchangeId, Decision>, conn: ConnId) {
+fn forget(open: &mut BTreeMap<ExchangeId, KeptDecision>, conn: ConnId) {
     if open.is_empty() {
         return;
     }
@@ -212,3 +226,6 @@ fn forget(open: &mut BTreeMap<ExchangeId, Decision>, conn: ConnId) {
         open.remove(&exchange);
     }
 }
+
+#[cfg(test)]
+mod tests;

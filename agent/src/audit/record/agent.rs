@@ -78,6 +78,9 @@ pub enum LifecycleAction {
     Unseen,
     /// A segment of the journal was removed.
     Pruned,
+    /// What the policy has left out (`none`) since it was last told, by rule; without `rule`: by its
+    /// default. Exchanges that took place are those recorded, left out and lost together.
+    LeftOut,
     /// A key was handed over.
     Key,
 }

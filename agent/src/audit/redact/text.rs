@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use super::super::record::value::Text;
 
 /// How often a value is decoded at most: values are encoded once, and twice inside of another URL.
-const MAX_DECODINGS: usize = 3;
+pub(in crate::audit) const DECODINGS: usize = 3;
 
 /// Text of a header field. Control characters except the tab, and bytes outside UTF-8, become
 /// `%XX`; where there are any, `%` becomes `%25` as well, so the bytes can be had back, and the
@@ -66,7 +66,7 @@ fn push_escaped(bytes: &[u8], text: &mut String) {
 /// Takes percent-encoding away, as often as there is any. `plus`: `+` means a space.
 pub fn decode(value: &[u8], plus: bool) -> Cow<'_, [u8]> {
     let mut decoded = Cow::Borrowed(value);
-    for round in 0..MAX_DECODINGS {
+    for round in 0..DECODINGS {
         let plus = plus && round == 0;
         match decode_once(&decoded, plus) {
             Some(next) => decoded = Cow::Owned(next),

@@ -4,6 +4,8 @@
 //! Always: the line is valid whatever a peer sent.
 //! Not here: what is told about the secret (`redact`'s own tests).
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::check_line;
@@ -20,7 +22,7 @@ fn line_of(target: &[u8], request_fields: &str, response_fields: &str, allow: &[
     let mut redaction = RedactionConfig::default();
     redaction.header_allow.extend(allow.iter().map(|name| (*name).to_owned()));
     let config = AuditConfig { redaction, ..AuditConfig::default() };
-    let policy = Policy::new(&config, tokens(), observer()).unwrap();
+    let policy = Arc::new(Policy::new(&config, tokens(), observer()).unwrap());
     let exchange = exchange(
         Some(request("GET", target, request_fields.as_bytes())),
         Some(response(200, response_fields.as_bytes())),
@@ -105,7 +107,7 @@ fn canaries_in_traces_ids_and_forwarding_do_not_get_out() {
     let config = toml::from_str("trusted_proxies = [\"203.0.113.9\"]").unwrap();
     let redaction = RedactionConfig { header_allow: Vec::new(), ..RedactionConfig::default() };
     let config = AuditConfig { identity: config, redaction, ..AuditConfig::default() };
-    let policy = Policy::new(&config, tokens(), observer()).unwrap();
+    let policy = Arc::new(Policy::new(&config, tokens(), observer()).unwrap());
     let names = trace::Name::ALL.iter().map(|(name, _)| *name).chain(forwarding);
     // An id of a request is what it is: nothing tells a word in it from a secret.
     for name in names.filter(|name| !name.ends_with("n-id") && *name != "x-request-id") {
