@@ -15,7 +15,7 @@ use super::record::message::{Body, Http, Request, Response, Url, UserAgent};
 use super::record::party::{Family, Network, Party, Protocol, Transport};
 use super::record::trace::Trace;
 use super::record::value::{Headers, Text};
-use super::record::{Action, Event, Kind, Outcome, PolicyRef, Record};
+use super::record::{Event, Kind, Outcome, PolicyRef, Record};
 use super::redact::body::Operations;
 use super::redact::headers::{HeaderTable, Kept, Side, Value};
 use super::redact::notes::Notes;
@@ -56,7 +56,7 @@ pub(super) fn record<'a>(
     observer: &'a Observer,
     policy: PolicyRef<'a>,
 ) -> Record<'a> {
-    let mut notes = Notes::default();
+    let mut notes = Notes::new(rules.content.actions);
     let mut extra = capture::extra(exchange, origin);
     let fields = exchange.request.as_ref().map(|message| &message.head.fields);
     let told = source::source(fields, origin, rules.believed);
@@ -210,10 +210,13 @@ impl<'a> Telling<'a, '_> {
         let url = url(head.target.as_deref(), scheme, head.is_connect(), host, self.notes);
         let agent = kept.user_agent.take();
         let user_agent =
-            agent.map(|value| named(value, "user_agent.original", self.notes, self.extra));
-        let method = head.method.as_deref().map(|method| Value::new(method.as_bytes()));
+            agent.and_then(|value| named(value, "user_agent.original", self.notes, self.extra));
+        let method = head
+            .method
+            .as_deref()
+            .map(|method| Value::new(method.as_bytes(), self.notes.actions()));
         let method =
-            method.map(|value| named(value, "http.request.method", self.notes, self.extra));
+            method.and_then(|value| named(value, "http.request.method", self.notes, self.extra));
         self.carried(head);
         let trace = kept.named.as_deref().and_then(Named::trace);
         self.ids(&kept);
@@ -233,8 +236,8 @@ impl<'a> Telling<'a, '_> {
 
     /// What an extended CONNECT asks for.
     fn carried(&mut self, head: &'a RequestHead) {
-        let protocol = head.protocol.as_deref().map(|value| {
-            let value = Value::new(value.as_bytes());
+        let protocol = head.protocol.as_deref().and_then(|value| {
+            let value = Value::new(value.as_bytes(), self.notes.actions());
             named(value, "earwitness.http2.protocol", self.notes, self.extra)
         });
         if let Some(stream) = &mut self.extra.http2 {
@@ -284,9 +287,9 @@ fn named<'a>(
     key: &'static str,
     notes: &mut Notes<'a>,
     extra: &mut Extra<'a>,
-) -> Text<'a> {
-    if let Some(kind) = value.kind {
-        notes.add(key, kind, Action::Mask);
+) -> Option<Text<'a>> {
+    if let Some((kind, action)) = value.hidden {
+        notes.add(key, kind, action);
     }
     if value.escaped {
         extra.escaped.push(Text::Borrowed(key));

@@ -3,7 +3,8 @@
 //! In: the front of the content as sent, the fields of its head. Out: `content` of the record's body or
 //! message, and what operation a body asks for.
 //! Always: content codings are taken off within bounds; nothing is written but what
-//! `redact::body` lets through; where a coding is not known, nothing is.
+//! `redact::body` lets through; where a coding is not known, nothing is. Of what is not written there is a token,
+//! if it is all there.
 //! Not here: whether content is wanted (`audit::policy`).
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 use super::record::message::{Body, ContentEncoding};
 use super::record::value::Text;
 use super::record::{Action, Sensitive};
+use super::redact::action::{Actions, TokenKind};
 use super::redact::body::rules::BodyRules;
 use super::redact::body::{self, Content, Encoding, Operations};
 use super::redact::notes::Notes;
@@ -24,6 +26,8 @@ use crate::protocol::fields::Fields;
 pub(super) struct ContentRules<'r> {
     /// What of it may be written.
     pub body: &'r BodyRules,
+    /// What stands in place of the rest.
+    pub actions: &'r Actions,
     /// Most bytes of it, decoded.
     pub limit_bytes: usize,
 }
@@ -55,6 +59,7 @@ pub(super) fn tell(
 ) -> Told {
     let Some(decoded) = decode(front, fields, rules.limit_bytes) else {
         notes.add(key, Sensitive::Unlisted, Action::Drop);
+        told.digest = digest(front, rules.actions).map(Text::Owned);
         return Told::default();
     };
     let media_type = fields.all("content-type").next();
@@ -63,8 +68,16 @@ pub(super) fn tell(
         told.content = Some(Text::Owned(kept.text));
         told.content_encoding = Some(encoding(kept.encoding));
         told.truncated = kept.truncated;
+    } else {
+        told.digest = digest(front, rules.actions).map(Text::Owned);
     }
     Told { operations: body::operations(&content), anomaly: decoded.anomaly }
+}
+
+/// The token of content of which nothing may be written; `None`: it is not all there, or there is none.
+pub(super) fn digest(front: &Front, actions: &Actions) -> Option<String> {
+    let tokens = actions.tokens().filter(|_| !front.is_cut && !front.bytes.is_empty())?;
+    Some(TokenKind::Body.token(tokens, &front.bytes))
 }
 
 /// How the record names it.

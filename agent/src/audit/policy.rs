@@ -20,7 +20,8 @@ use super::facts::Facts;
 use super::identity::{Identity, IdentityConfig, IdentityError};
 use super::observer::{Observer, hex};
 use super::record::value::Text;
-use super::record::{PolicyRef, Record};
+use super::record::{Action, PolicyRef, Record};
+use super::redact::action::Actions;
 use super::redact::body::rules::BodyRules;
 use super::redact::headers::HeaderTable;
 use super::redact::{BodyValues, lists};
@@ -39,7 +40,7 @@ use crate::protocol::stream_message::StreamMessage;
 
 /// Number of the built-in redaction rules; part of the digest. Raised with every change that makes
 /// the same exchange give another record.
-const REDACTION_RULES: u32 = 3;
+const REDACTION_RULES: u32 = 4;
 
 /// How much of which exchange is recorded, and without what.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ pub struct Policy {
     believed: Believed,
     routes: Routes,
     body_limit_bytes: usize,
+    actions: Actions,
     tokens: Tokens,
     digest: Arc<str>,
     observer: Arc<Observer>,
@@ -96,7 +98,8 @@ impl Policy {
         let trusted = believed.trusted().clone();
         let identity = Identity::new(&config.identity, trusted, tokens.clone())?;
         let routes = Routes::new(&config.route)?;
-        let digest = digest(config, &headers, &bodies, &identity, &routes).into();
+        let actions = Actions::new(&config.redaction.actions, tokens.clone());
+        let digest = digest(config, &headers, &bodies, &actions, &identity, &routes).into();
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
         Ok(Self {
@@ -108,6 +111,7 @@ impl Policy {
             believed,
             routes,
             body_limit_bytes,
+            actions,
             tokens,
             digest,
             observer,
@@ -129,7 +133,11 @@ impl Policy {
     }
 
     fn content_rules(&self) -> ContentRules<'_> {
-        ContentRules { body: &self.bodies, limit_bytes: self.body_limit_bytes }
+        ContentRules {
+            body: &self.bodies,
+            actions: &self.actions,
+            limit_bytes: self.body_limit_bytes,
+        }
     }
 
     /// What the parsers have to keep so that every rule can be followed.
@@ -297,6 +305,7 @@ struct Effective<'a> {
     header_never: [&'a [&'a str]; 3],
     body_values: BodyValues,
     body_allow: Vec<&'a str>,
+    actions: Vec<(&'static str, Action)>,
     identity: &'a IdentityConfig,
     identity_keys: Vec<String>,
     route: (&'a [String], bool),
@@ -307,6 +316,7 @@ fn digest(
     config: &AuditConfig,
     headers: &HeaderTable,
     bodies: &BodyRules,
+    actions: &Actions,
     identity: &Identity,
     routes: &Routes,
 ) -> String {
@@ -318,6 +328,7 @@ fn digest(
         header_never: [lists::NEVER, lists::NEVER_PARTS, lists::NEVER_ENDS],
         body_values: bodies.values(),
         body_allow: bodies.kept_entries(),
+        actions: actions.by_name().collect(),
         identity: &config.identity,
         identity_keys: identity.key_digests(),
         route: (routes.given(), routes.learns()),

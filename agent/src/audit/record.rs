@@ -288,6 +288,10 @@ pub enum Action {
     Drop,
     /// Replaced by `***`.
     Mask,
+    /// Some of it is shown, and `*` in place of the rest.
+    Partial,
+    /// Replaced by a keyed digest: `hmac:`, the key's id, `:` and 16 bytes of HMAC-SHA256 in base64url.
+    Token,
 }
 
 /// The policy that an exchange met.

@@ -5,7 +5,7 @@
 //! Not here: the exchange (`audit::assemble`).
 
 use super::capture::{end, gap};
-use super::content::{self, ContentRules};
+use super::content::{self, ContentRules, digest};
 use super::observer::Observer;
 use super::record::capture::{Capture, Ends, Extra, Seen};
 use super::record::stream_message as group;
@@ -18,6 +18,7 @@ use crate::model::origin::Origin;
 use crate::model::time::ClockOffset;
 use crate::protocol::Role;
 use crate::protocol::anomaly::Anomaly;
+use crate::protocol::content::Front;
 use crate::protocol::stream_message::{StreamKind, StreamMessage};
 
 /// The record of a message.
@@ -25,16 +26,18 @@ pub(super) fn record<'a>(
     message: &'a StreamMessage,
     origin: &'a Origin,
     clock: ClockOffset,
-    rules: ContentRules<'_>,
+    rules: ContentRules<'a>,
     observer: &'a Observer,
     policy: PolicyRef<'a>,
 ) -> Record<'a> {
-    let mut notes = Notes::default();
-    let kept = content(message, rules, policy.level, &mut notes);
+    let mut notes = Notes::new(rules.actions);
+    let front = wanted(message, policy.level);
+    let kept = front.and_then(|front| content(message.kind, front, rules, &mut notes));
+    let digest = front.filter(|_| kept.is_none()).and_then(|front| digest(front, rules.actions));
     let extra = extra(message);
     Record {
         observer: observer.group(Some(origin.side)),
-        message: Some(group(message, kept)),
+        message: Some(group(message, kept, digest)),
         capture: Some(capture(message, origin)),
         redactions: notes.into_list(),
         policy: Some(policy),
@@ -43,8 +46,12 @@ pub(super) fn record<'a>(
     }
 }
 
-/// The group `message`. `kept`: what may be written of its content.
-fn group(message: &StreamMessage, kept: Option<Kept>) -> group::StreamMessage<'static> {
+/// The group `message`. `kept`: what may be written of its content. `digest`: what stands for all of it.
+fn group(
+    message: &StreamMessage,
+    kept: Option<Kept>,
+    digest: Option<String>,
+) -> group::StreamMessage<'static> {
     let (kind, opcode) = match message.kind {
         StreamKind::WebSocketText => (group::Type::Websocket, Some(group::Opcode::Text)),
         StreamKind::WebSocketBinary => (group::Type::Websocket, Some(group::Opcode::Binary)),
@@ -65,22 +72,27 @@ fn group(message: &StreamMessage, kept: Option<Kept>) -> group::StreamMessage<'s
         content_encoding: kept.as_ref().map(|kept| content::encoding(kept.encoding)),
         truncated: kept.as_ref().is_some_and(|kept| kept.truncated),
         content: kept.map(|kept| Text::Owned(kept.text)),
+        digest: digest.map(Text::Owned),
     }
 }
 
-/// What may be written of its content, at this level.
-fn content(
-    message: &StreamMessage,
-    rules: ContentRules<'_>,
-    level: Level,
-    notes: &mut Notes<'_>,
-) -> Option<Kept> {
+/// Its content, if that is wanted at this level.
+fn wanted(message: &StreamMessage, level: Level) -> Option<&Front> {
     let is_kept = match message.role {
         Role::Request => level.keeps_request(),
         Role::Response => level.keeps_response(),
     };
-    let front = message.content.as_ref().filter(|_| is_kept)?;
-    let media_type = Some(media_type(message.kind, &front.bytes));
+    message.content.as_ref().filter(|_| is_kept)
+}
+
+/// What may be written of its content.
+fn content(
+    kind: StreamKind,
+    front: &Front,
+    rules: ContentRules<'_>,
+    notes: &mut Notes<'_>,
+) -> Option<Kept> {
+    let media_type = Some(media_type(kind, &front.bytes));
     let content = Content { media_type, bytes: &front.bytes, cut: front.is_cut };
     body::redact(&content, rules.body, "message.content", notes)
 }

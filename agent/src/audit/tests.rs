@@ -423,4 +423,5 @@ fn the_digest_changes_with_what_is_recorded_only() {
     assert_ne!(trusting(&[]), trusting(&["10.0.0.0/8"]));
 }
 
+mod actions;
 mod canary;

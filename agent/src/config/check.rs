@@ -36,6 +36,10 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     policy(&config.policy, report);
     header_allow(&config.redaction.header_allow, report);
     body_allow(&config.redaction.body_allow, report);
+    for (name, error) in config.redaction.actions.check() {
+        let path = [Key("redaction"), Key("actions"), Key(name)];
+        report(&path, error.to_string(), Some(error.hint()));
+    }
     trusted_proxies(&config.identity.trusted_proxies, report);
     routes(&config.route, report);
     identity(&config.identity, report);

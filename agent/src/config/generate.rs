@@ -115,6 +115,11 @@ fn comment(text: &mut String, indent: &str, about: Option<&str>) {
 
 /// A value as TOML. Lists that do not fit a line are written over several.
 fn toml_text(value: &Value) -> String {
+    if let Value::Object(entries) = value {
+        let entries: Vec<_> =
+            entries.iter().map(|(key, value)| format!("{key} = {}", toml_text(value))).collect();
+        return format!("{{ {} }}", entries.join(", "));
+    }
     let Value::Array(values) = value else { return value.to_string() };
     let flat = value.to_string().replace(',', ", ");
     if flat.len() <= LINE_CHARS / 2 {

@@ -101,6 +101,10 @@ pub struct Body<'a> {
     /// `content` is not all of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// Where the policy asks for content and nothing of it may be written: token of the type `body` over the
+    /// content as sent, its codings on it; absent where not all of it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Text<'a>>,
 }
 
 impl Body<'_> {

@@ -42,6 +42,10 @@ pub struct StreamMessage<'a> {
     /// `content` is not all of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// Where the policy asks for content and nothing of it may be written: token of the type `body` over the
+    /// message, decompressed; absent where not all of it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Text<'a>>,
 }
 
 /// What kind of message.

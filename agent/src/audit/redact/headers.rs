@@ -3,16 +3,17 @@
 //! In: `Fields` of a head, the names that the configuration allows. Out: the record's `header`,
 //! and the values that have a key of their own in a record.
 //! Always: fail closed: a name that is not allowed is left out; one that carries credentials is
-//! left out and named; the value of an allowed one is masked where it looks secret.
+//! left out and named; the value of an allowed one is replaced where it looks secret.
 //! Not here: the lists (`redact::lists`), judging names and values (`name`, `value`).
 
 use super::super::record::value::{Headers, Text};
 use super::super::record::{Action, Sensitive};
 use super::super::trace::{self, Named};
+use super::action::{Actions, Replaced};
 use super::notes::Notes;
 use super::text::header_text;
 use super::value::{Place, look};
-use super::{MASK, RedactionConfig, lists, name};
+use super::{RedactionConfig, lists, name};
 use crate::protocol::fields::Fields;
 
 /// Longest name that is looked up, in bytes; longer ones are never allowed.
@@ -91,10 +92,10 @@ pub struct Kept<'a> {
 /// A value that may be written.
 #[derive(Clone, Debug)]
 pub struct Value<'a> {
-    /// The value, or `***`.
-    pub text: Text<'a>,
-    /// Why it is hidden.
-    pub kind: Option<Sensitive>,
+    /// The value, or what replaces it; `None`: nothing does.
+    pub text: Option<Text<'a>>,
+    /// Why it is hidden, and what was done.
+    pub hidden: Option<(Sensitive, Action)>,
     /// It is written percent-encoded.
     pub escaped: bool,
 }
@@ -166,7 +167,7 @@ impl HeaderTable {
             kept.add(entry, value, side, notes);
             match entry.fate {
                 Fate::Keep => {}
-                Fate::Never => notes.add(entry.path(side), Sensitive::Credential, Action::Drop),
+                Fate::Never => kept.never(entry, value, side, notes),
                 Fate::Unlisted => unlisted += 1,
             }
         }
@@ -235,7 +236,18 @@ impl<'a> Kept<'a> {
             Role::None => {}
         }
         if entry.fate == Fate::Keep {
-            self.push(entry, Value::new(value), side, notes);
+            self.push(entry, Value::new(value, notes.actions()), side, notes);
+        }
+    }
+
+    /// A field that carries credentials: left out, unless there is to be a token of it.
+    fn never(&mut self, entry: &'a Entry, value: &'a [u8], side: Side, notes: &mut Notes<'a>) {
+        let kind = Sensitive::Credential;
+        match notes.actions().replace(kind, Some(value)) {
+            token if token.action == Action::Token => {
+                self.push(entry, Value::replaced(kind, token), side, notes);
+            }
+            _ => notes.add(entry.path(side), kind, Action::Drop),
         }
     }
 
@@ -246,8 +258,8 @@ impl<'a> Kept<'a> {
         side: Side,
         notes: &mut Notes<'a>,
     ) {
-        let value = Value::new(value);
-        if self.user_agent.is_none() && !value.text.is_empty() {
+        let value = Value::new(value, notes.actions());
+        if self.user_agent.is_none() && value.text.as_ref().is_none_or(|text| !text.is_empty()) {
             self.user_agent = Some(value.clone());
         }
         if entry.fate == Fate::Keep {
@@ -264,26 +276,27 @@ impl<'a> Kept<'a> {
         }
         // A Host field has no user: what stands there may be anything.
         let value = match value.contains(&b'@') {
-            true => Value::masked(Sensitive::UserInfo),
-            false => Value::new(value),
+            true => Value::hidden(Sensitive::UserInfo, value, notes.actions()),
+            false => Value::new(value, notes.actions()),
         };
         self.push(entry, value, side, notes);
     }
 
     fn push(&mut self, entry: &'a Entry, value: Value<'a>, side: Side, notes: &mut Notes<'a>) {
         let path = entry.path(side);
-        if let Some(kind) = value.kind {
-            notes.add(path, kind, Action::Mask);
+        if let Some((kind, action)) = value.hidden {
+            notes.add(path, kind, action);
         }
+        let Some(text) = value.text else { return };
         if value.escaped && self.escaped.last().is_none_or(|last| last != path) {
             self.escaped.push(Text::Borrowed(path));
         }
         let name = Text::Borrowed(&*entry.name);
         if self.seen & entry.bit == 0 {
             self.seen |= entry.bit;
-            return self.headers.push_new(name, value.text);
+            return self.headers.push_new(name, text);
         }
-        self.headers.push(name, value.text);
+        self.headers.push(name, text);
     }
 }
 
@@ -291,19 +304,24 @@ impl<'a> Kept<'a> {
 
 impl<'a> Value<'a> {
     /// Looks at a value.
-    pub fn new(value: &'a [u8]) -> Self {
+    pub fn new(value: &'a [u8], actions: &Actions) -> Self {
         let look = look(value, Place::Header);
         match look.kind {
-            Some(kind) => Self::masked(kind),
+            Some(kind) => Self::hidden(kind, value, actions),
             None => {
                 let (text, escaped) = header_text(value, look.plain);
-                Self { text, kind: None, escaped }
+                Self { text: Some(text), hidden: None, escaped }
             }
         }
     }
 
-    fn masked(kind: Sensitive) -> Self {
-        Self { text: Text::Borrowed(MASK), kind: Some(kind), escaped: false }
+    fn hidden(kind: Sensitive, value: &[u8], actions: &Actions) -> Self {
+        Self::replaced(kind, actions.replace(kind, Some(value)))
+    }
+
+    fn replaced(kind: Sensitive, replaced: Replaced) -> Self {
+        let hidden = Some((kind, replaced.action));
+        Self { text: replaced.into_text(), hidden, escaped: false }
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: heads and bodies of messages, `RedactionConfig`. Out: text that may be written, and `Notes` of
 //! what was removed from it.
 //! Always: headers only by allow-list; credential headers never, whatever the list says; values and
-//! names that look secret become `***`; nothing here is logged.
+//! names that look secret are replaced (`action`); nothing here is logged.
 //! Not here: whether an exchange is recorded at all (`audit::policy`).
 
 pub mod action;
@@ -21,6 +21,8 @@ pub mod url;
 pub mod value;
 
 use serde::{Deserialize, Serialize};
+
+use self::action::ActionConfig;
 
 /// What stands in place of a sensitive value.
 pub const MASK: &str = "***";
@@ -44,6 +46,14 @@ pub struct RedactionConfig {
     /// Names that say that their values are secret or personal are never kept: to list one is a mistake.
     /// The list replaces the default one.
     pub body_allow: Vec<String>,
+    /// What is done to sensitive values, by their type as `redactions` of a record name it; `default` stands for
+    /// the types that have no other action here or below. `drop` leaves the value empty (`null` in JSON), `mask`
+    /// writes `***`, `token` a keyed digest, which is the same for the same value (`earwitness keys token`).
+    /// `partial` shows the first six and last four digits of a payment card number (`payment_card`) or the first
+    /// letter and the domain of an e-mail address (`personal`); all other types are shown in no part. A value of
+    /// which no token or part can be made is masked. Header fields that carry credentials are left out, unless
+    /// `credential` is `token`.
+    pub actions: ActionConfig,
 }
 
 /// Which values of bodies records keep.
@@ -65,6 +75,7 @@ impl Default for RedactionConfig {
             header_allow: owned(lists::ALLOW),
             body_values: BodyValues::default(),
             body_allow: owned(body::rules::ALLOW),
+            actions: ActionConfig::default(),
         }
     }
 }

@@ -1,24 +1,49 @@
 //! What was removed from one record, added up by place and type.
 //!
-//! In: one call for each value removed. Out: the record's `redactions`.
+//! In: one call for each value removed. Out: what stands in its place; the record's `redactions`.
 //! Always: at most `MAX_NOTES` places; what is beyond is counted under the group's own key.
-//! Not here: deciding what is removed.
+//! Not here: deciding what is removed, and by what (`action`).
 
 use super::super::record::value::Text;
 use super::super::record::{Action, Redaction, Sensitive};
+use super::action::{Actions, Replaced};
 
 /// Most places that one record names; a client chooses names and could send thousands.
 const MAX_NOTES: usize = 32;
 /// Longest name of a parameter or field that is repeated in a note, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-/// What was removed from one record.
-#[derive(Debug, Default)]
+/// What was removed from one record, and what is done to what is removed.
+#[derive(Debug)]
 pub struct Notes<'a> {
     list: Vec<Redaction<'a>>,
+    actions: &'a Actions,
+}
+
+impl Default for Notes<'_> {
+    fn default() -> Self {
+        Self::new(Actions::MASK_ALL)
+    }
 }
 
 impl<'a> Notes<'a> {
+    /// Nothing yet.
+    pub fn new(actions: &'a Actions) -> Self {
+        Self { list: Vec::new(), actions }
+    }
+
+    /// What is done to what is removed.
+    pub fn actions(&self) -> &'a Actions {
+        self.actions
+    }
+
+    /// Replaces one value at a place that has a fixed name. `value`: as `Actions::replace` takes it.
+    pub fn replace(&mut self, path: &'a str, kind: Sensitive, value: Option<&[u8]>) -> Replaced {
+        let replaced = self.actions.replace(kind, value);
+        self.add(path, kind, replaced.action);
+        replaced
+    }
+
     /// One value at a place that has a fixed name.
     pub fn add(&mut self, path: &'a str, kind: Sensitive, action: Action) {
         self.add_many(path, kind, action, 1);

@@ -1,7 +1,7 @@
 //! The request target without its secrets: `url`.
 //!
 //! In: `Target`, the Host field. Out: the record's `Url`, notes of what was hidden.
-//! Always: a segment or parameter is judged as decoded and written as sent, or as `***`.
+//! Always: a segment or parameter is judged as decoded and written as sent, or as what replaces it.
 //! Not here: taking the target apart (`redact::target`), names and values (`name`, `value`).
 
 use std::borrow::Cow;
@@ -9,11 +9,12 @@ use std::borrow::Cow;
 use super::super::record::message::Url;
 use super::super::record::value::Text;
 use super::super::record::{Action, Sensitive};
+use super::action::Replaced;
+use super::name;
 use super::notes::Notes;
 use super::target::{Authority, Target};
 use super::text::{decode, target_text};
 use super::value::{Place, inspect, is_opaque, look};
-use super::{MASK, name};
 
 /// The record's `url`. `target`: `None` if it is not known. `host`: `:authority`, or the value of the Host
 /// field, if there is exactly one.
@@ -36,7 +37,7 @@ pub fn url<'a>(
     let authority = parts.authority.or(host).unwrap_or_default();
     Url {
         scheme: self::scheme(&parts, scheme, connect),
-        domain: authority.host.map(|host| domain(host, notes)),
+        domain: authority.host.and_then(|host| domain(host, notes)),
         port: authority.port,
         path: parts.path.map(|path| self::path(path, notes)),
         query: parts.query.filter(|query| !query.is_empty()).map(|query| self::query(query, notes)),
@@ -58,13 +59,10 @@ fn lower(text: &str) -> Text<'_> {
     Text::Borrowed(text)
 }
 
-fn domain<'a>(host: &'a str, notes: &mut Notes) -> Text<'a> {
+fn domain<'a>(host: &'a str, notes: &mut Notes) -> Option<Text<'a>> {
     match inspect(host.as_bytes(), Place::Header) {
-        Some(kind) => {
-            notes.add("url.domain", kind, Action::Mask);
-            Text::Borrowed(MASK)
-        }
-        None => lower(host),
+        Some(kind) => notes.replace("url.domain", kind, Some(host.as_bytes())).into_text(),
+        None => Some(lower(host)),
     }
 }
 
@@ -76,20 +74,20 @@ fn path<'a>(path: &'a [u8], notes: &mut Notes) -> Text<'a> {
     let mut previous: &[u8] = b"";
     masked(path, b'/', |segment| {
         let before = std::mem::replace(&mut previous, segment);
-        let kind = segment_kind(before, segment)?;
-        notes.add("url.path", kind, Action::Mask);
-        Some(Cow::Borrowed(MASK.as_bytes()))
+        let (kind, value) = segment_kind(before, segment)?;
+        Some(bytes(notes.replace("url.path", kind, Some(&value))))
     })
 }
 
-/// A segment is secret by itself, or because the one before names it: `/reset-password/9f…`.
-fn segment_kind(before: &[u8], segment: &[u8]) -> Option<Sensitive> {
+/// A segment is secret by itself, or because the one before names it: `/reset-password/9f…`. With what it means.
+fn segment_kind<'s>(before: &[u8], segment: &'s [u8]) -> Option<(Sensitive, Cow<'s, [u8]>)> {
     if segment.len() < SHORTEST_SECRET_BYTES {
         return None;
     }
     let value = decode(segment, false);
     let named = || if is_opaque(&value) { name::classify(before) } else { None };
-    inspect(&value, Place::Path).or_else(named)
+    let kind = inspect(&value, Place::Path).or_else(named)?;
+    Some((kind, value))
 }
 
 /// Shorter segments and names hold no secret that could be told: `u:p@h`, `sid=1`.
@@ -106,20 +104,31 @@ fn query<'a>(query: &'a [u8], notes: &mut Notes) -> Text<'a> {
         let kind =
             if name.len() < SHORTEST_SECRET_BYTES { None } else { inspect(&decoded, Place::Query) };
         if let Some(kind) = kind {
-            notes.add("url.query", kind, Action::Mask);
-            return Some(Cow::Borrowed(MASK.as_bytes()));
+            // Its value goes with it, so the name is not all that is replaced.
+            let meant = Some(&*decoded).filter(|_| value.is_empty());
+            return Some(bytes(notes.replace("url.query", kind, meant)));
         }
-        let kind = parameter_kind(&decoded, value)?;
-        notes.add_named("url.query", &decoded, kind, Action::Mask);
-        Some(Cow::Owned([name, b"=", MASK.as_bytes()].concat()))
+        let (kind, meant) = parameter_kind(&decoded, value)?;
+        let replaced = notes.actions().replace(kind, Some(&meant));
+        notes.add_named("url.query", &decoded, kind, replaced.action);
+        Some(Cow::Owned([name, b"=", replaced.text.as_bytes()].concat()))
     })
 }
 
-fn parameter_kind(name: &[u8], value: &[u8]) -> Option<Sensitive> {
+fn parameter_kind<'v>(name: &[u8], value: &'v [u8]) -> Option<(Sensitive, Cow<'v, [u8]>)> {
     if value.is_empty() {
         return None;
     }
-    name::classify(name).or_else(|| inspect(&decode(value, true), Place::Query))
+    let meant = decode(value, true);
+    let kind = name::classify(name).or_else(|| inspect(&meant, Place::Query))?;
+    Some((kind, meant))
+}
+
+fn bytes(replaced: Replaced) -> Cow<'static, [u8]> {
+    match replaced.text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
 }
 
 /// The text with some of its parts replaced; without a copy where none is.

@@ -85,8 +85,8 @@ impl Seen {
     fn is_id(&self, segment: &str) -> bool {
         let length = segment.len();
         let letters = self.lower + self.upper;
-        // Masked, percent-encoded, with parameters, or not ASCII.
-        if self.odd > 0 {
+        // Masked, a keyed token, percent-encoded, with parameters, or not ASCII.
+        if self.odd > 0 || segment.starts_with("hmac:") {
             return true;
         }
         // Numbers, dates, times and addresses; `1.2` and `1.2.3` are versions.
@@ -152,6 +152,7 @@ mod tests {
             "order-123456",
             "17.json",
             "***",
+            "hmac:k1:abcdefghijklmnopqrstuv",
             "a%20b",
             "caf\u{e9}",
             "x;jsessionid=1",

@@ -87,7 +87,8 @@ fn canaries_in_values_of_allowed_headers_do_not_get_out() {
             let field = format!("{name}: {value}");
             let line = line_of(b"/", &field, &field, &[]);
             assert!(!line.contains("c4n4ry"), "{line}");
-            assert!(line.contains(r#""action":"mask""#), "{line}");
+            let actions = [r#""action":"mask""#, r#""action":"token""#];
+            assert!(actions.iter().any(|action| line.contains(action)), "{line}");
         }
     }
 }

@@ -9,7 +9,6 @@
 
 use std::borrow::Cow;
 
-use super::super::MASK;
 use super::super::text::decode;
 use super::places::{Place, Places};
 use super::scalar;
@@ -64,8 +63,9 @@ fn write_value(
     match kept {
         Ok(text) => out.push_str(text),
         Err(kind) => {
-            places.count(place, kind);
-            out.push_str(MASK);
+            let meant = decoded(value).filter(|_| !cut);
+            let meant = meant.as_ref().map(|text| text.as_bytes());
+            out.push_str(&places.hide(place, kind, meant).text);
         }
     }
 }

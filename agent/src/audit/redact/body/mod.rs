@@ -119,8 +119,8 @@ fn by_kind(
         Kind::Text(markup) if terms.all => {
             let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
             let text = String::from_utf8_lossy(&bytes);
-            plain::redact(&text, markup, content.cut, &mut |kind| {
-                notes.add(terms.key, kind, Action::Mask);
+            plain::redact(&text, markup, content.cut, &mut |kind, value| {
+                notes.replace(terms.key, kind, value)
             })
         }
         Kind::Other if terms.listed => binary::redact(content.bytes, content.cut),
@@ -140,7 +140,7 @@ fn by_fields(
     redact: Redact,
 ) -> Result<Kept, Sensitive> {
     let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
-    let mut places = Places::new(terms.rules, terms.all);
+    let mut places = Places::new(terms.rules, notes.actions(), terms.all);
     let mut text = String::with_capacity(bytes.len());
     let whole = redact(&bytes, content.cut, &mut places, &mut text);
     if text.is_empty() {

@@ -3,7 +3,8 @@
 //! In: names of fields as they come, values that are hidden. Out: whether values are kept, names as
 //! they may be written, notes.
 //! Always: what a name that is secret or personal holds is hidden at every depth; a name is judged
-//! once; at most `NODES` places are told apart, what is beyond counts under the body's own key.
+//! once; at most `NODES` places are told apart, what is beyond counts under the body's own key; at most `TOKENS`
+//! values get a token, what is beyond is masked.
 //! Not here: reading bodies (`json`, `form`), judging values (`scalar`).
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 
 use rustc_hash::FxBuildHasher;
 
+use super::super::action::{Actions, Replaced};
 use super::super::notes::Notes;
 use super::super::{MASK, name};
 use super::names::{NAME_BYTES, reads_as_name};
@@ -21,6 +23,9 @@ use crate::audit::record::{Action, Sensitive};
 /// The places of one body.
 pub(super) struct Places<'r, 'b> {
     rules: &'r BodyRules,
+    actions: &'r Actions,
+    /// How many more values may get a token.
+    tokens_left: u32,
     /// Values under any name are kept.
     all: bool,
     /// By parent, and name as sent.
@@ -52,7 +57,7 @@ struct Node {
     /// The nodes of fields below whose names are hidden, by why their values are.
     nameless: Vec<(Option<Sensitive>, u32)>,
     /// What was hidden here.
-    counts: Vec<(Sensitive, u64)>,
+    counts: Vec<(Sensitive, Action, u64)>,
 }
 
 /// The body itself.
@@ -63,13 +68,22 @@ const BEYOND: u32 = 1;
 const NODES: usize = 512;
 /// Most names that are remembered.
 const NAMES: usize = 2_048;
+/// Most tokens in one body; a token is longer than many a value.
+const TOKENS: u32 = 4_096;
 /// Longest path in a note, in bytes; what is deeper counts for the last place within.
 const PATH_BYTES: usize = 256;
 
 impl<'r, 'b> Places<'r, 'b> {
-    pub(super) fn new(rules: &'r BodyRules, all: bool) -> Self {
+    pub(super) fn new(rules: &'r BodyRules, actions: &'r Actions, all: bool) -> Self {
         let nodes = [ROOT, BEYOND].map(|_| Node::new(ROOT, ""));
-        Self { rules, all, known: HashMap::default(), nodes: nodes.into() }
+        Self {
+            rules,
+            actions,
+            tokens_left: TOKENS,
+            all,
+            known: HashMap::default(),
+            nodes: nodes.into(),
+        }
     }
 
     /// Where a value without a name is.
@@ -99,13 +113,27 @@ impl<'r, 'b> Places<'r, 'b> {
         (known.place, self.written(parent, &known, shown))
     }
 
-    /// A value was hidden.
-    pub(super) fn count(&mut self, place: Place, kind: Sensitive) {
+    /// Hides a value: what stands in its place. `value`: as `Actions::replace` takes it.
+    pub(super) fn hide(&mut self, place: Place, kind: Sensitive, value: Option<&[u8]>) -> Replaced {
+        let is_token = self.actions.chosen(kind) == Action::Token;
+        let replaced = match (is_token, self.tokens_left.checked_sub(1)) {
+            (true, None) => Actions::MASK_ALL.replace(kind, None),
+            (true, Some(left)) => {
+                self.tokens_left = left;
+                self.actions.replace(kind, value)
+            }
+            (false, _) => self.actions.replace(kind, value),
+        };
+        self.count(place, kind, replaced.action);
+        replaced
+    }
+
+    fn count(&mut self, place: Place, kind: Sensitive, action: Action) {
         let node = self.nodes.get_mut(place.node as usize);
         let Some(counts) = node.map(|node| &mut node.counts) else { return };
-        match counts.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((kind, 1)),
+        match counts.iter_mut().find(|(known, done, _)| (*known, *done) == (kind, action)) {
+            Some((.., count)) => *count += 1,
+            None => counts.push((kind, action, 1)),
         }
     }
 
@@ -114,9 +142,9 @@ impl<'r, 'b> Places<'r, 'b> {
     pub(super) fn tell(&self, key: &'static str, notes: &mut Notes<'_>) {
         for unlisted in [false, true] {
             for (node, index) in self.nodes.iter().zip(0..) {
-                for &(kind, count) in &node.counts {
+                for &(kind, action, count) in &node.counts {
                     if (kind == Sensitive::Unlisted) == unlisted {
-                        notes.add_path(key, &self.path(index), kind, Action::Mask, count);
+                        notes.add_path(key, &self.path(index), kind, action, count);
                     }
                 }
             }
@@ -178,7 +206,7 @@ impl<'r, 'b> Places<'r, 'b> {
         shown: Option<Cow<'s, str>>,
     ) -> Cow<'s, str> {
         if let Some(kind) = known.hidden {
-            self.count(parent, kind);
+            self.count(parent, kind, Action::Mask);
             return Cow::Borrowed(MASK);
         }
         let node = || self.nodes.get(known.place.node as usize);

@@ -3,7 +3,7 @@
 //! In: JSON texts, the places in them. Out: the same structure, compact, with names and values that
 //! may be written.
 //! Always: in one pass, without recursion and without a tree; after a fault nothing more is written;
-//! at most three bytes are written for each that is read, and a few.
+//! at most three bytes are written for each that is read, and a few, and those of tokens (`places`).
 //! Not here: grammar (`scan`), escapes (`text`), what may be written (`places`, `scalar`).
 //! Source: RFC 8259, RFC 7464 (text sequences).
 
@@ -58,9 +58,6 @@ pub(super) fn redact_lines<'b>(
     whole
 }
 
-/// `MASK` as a string.
-const MASKED: &str = "\"***\"";
-
 /// Stands before each text of a sequence (RFC 7464 section 2.2).
 const RECORD_SEPARATOR: u8 = 0x1e;
 
@@ -111,7 +108,7 @@ impl<'b> Writer<'_, '_, 'b> {
         self.separate();
         match self.judge(place, raw, scalar::suspicion) {
             Ok(text) => push_string(&text, self.out),
-            Err(kind) => self.mask(place, kind),
+            Err(kind) => self.hide(place, kind, raw),
         }
     }
 
@@ -120,7 +117,7 @@ impl<'b> Writer<'_, '_, 'b> {
         self.separate();
         match self.judge(place, raw, scalar::suspicion_of_number) {
             Ok(text) => self.out.push_str(&text),
-            Err(kind) => self.mask(place, kind),
+            Err(kind) => self.hide(place, kind, raw),
         }
     }
 
@@ -139,9 +136,13 @@ impl<'b> Writer<'_, '_, 'b> {
         suspicion(&text).map_or(Ok(text), Err)
     }
 
-    fn mask(&mut self, place: Place, kind: Sensitive) {
-        self.places.count(place, kind);
-        self.out.push_str(MASKED);
+    fn hide(&mut self, place: Place, kind: Sensitive, raw: &[u8]) {
+        let meant = decoded(raw);
+        let meant = meant.as_ref().map(|text| text.as_bytes());
+        match self.places.hide(place, kind, meant).into_text() {
+            Some(text) => push_string(&text, self.out),
+            None => self.out.push_str("null"),
+        }
     }
 
     /// The place of a value: of its field, or of the array it is in.

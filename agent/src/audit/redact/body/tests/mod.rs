@@ -1,5 +1,6 @@
 //! Bodies as a whole: what is kept, and that nothing else is.
 
+mod actions;
 mod canary;
 mod detected;
 mod json;
