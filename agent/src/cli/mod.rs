@@ -12,6 +12,7 @@ mod doctor;
 mod keys;
 mod live;
 mod log;
+mod private;
 mod record;
 mod replay;
 mod run;
@@ -64,6 +65,7 @@ enum Command {
 pub fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     log::start(cli.verbose, cli.log_json);
+    private::start();
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Watch(args) => match watch::run(&args)? {

@@ -4,6 +4,8 @@
 //! Always: what is left of a span is never longer than what came; a `Piece` gives back what it was made of.
 //! Not here: which bytes are missing (`conn`), what waits for what (`held`).
 
+use std::fmt;
+
 use crate::model::loss::Reason;
 
 /// One step of the input of one direction.
@@ -18,7 +20,7 @@ pub enum Input<'a> {
 }
 
 /// Bytes that moved and were captured, as far as they are not used yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Span<'a> {
     /// What is not used yet.
     pub rest: &'a [u8],
@@ -48,7 +50,6 @@ pub struct Hole {
 }
 
 /// An input that owns its bytes.
-#[derive(Debug)]
 pub struct Piece {
     /// Its bytes, if it has any, are in `bytes`.
     input: Input<'static>,
@@ -121,5 +122,19 @@ impl From<Input<'_>> for Piece {
             Input::Hole(hole) => Self { input: Input::Hole(hole), bytes: Box::default() },
             Input::End(time_ns) => Self { input: Input::End(time_ns), bytes: Box::default() },
         }
+    }
+}
+
+// === impl Debug: sizes, never bytes ===
+
+impl fmt::Debug for Span<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Span({} bytes at {} ns)", self.rest.len(), self.time_ns)
+    }
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Piece({} bytes)", self.bytes.len())
     }
 }
