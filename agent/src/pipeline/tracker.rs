@@ -475,3 +475,6 @@ impl Tracker {
         self.signals.verdicts.push((conn, Verdict::Ignore));
     }
 }
+
+#[cfg(test)]
+mod tests;
