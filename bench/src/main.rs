@@ -1,4 +1,4 @@
-//! `bench`: what the agent costs, what it loses and how fast it is, measured on this machine.
+//! `bench`: what the agent costs, what it loses, what it hides and how fast it is, on this machine.
 //!
 //! In: the name of a benchmark. Out: tables on standard output, the same figures as JSON in a file
 //! if asked; what is being done goes to standard error.
@@ -20,6 +20,7 @@ mod nginx;
 mod overhead;
 mod pipeline;
 mod progress;
+mod redaction;
 mod report;
 mod setting;
 mod tcpdump;
@@ -69,6 +70,8 @@ enum Name {
     Http2,
     /// Samples to records from memory, on one core.
     Pipeline,
+    /// What is found in bodies, what is hidden without need, and how fast.
+    Redaction,
     /// All of them.
     All,
 }
@@ -90,6 +93,10 @@ fn measure(name: Name, effort: Effort) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
     if wanted(Name::Pipeline) {
         sections.push(pipeline::measure(effort)?);
+    }
+    // Its bodies are made by `xtask bench redaction` alone.
+    if name == Name::Redaction {
+        sections.extend(redaction::measure(effort)?);
     }
     if wanted(Name::Overhead) {
         sections.extend(overhead::measure(effort)?);

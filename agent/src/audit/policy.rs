@@ -23,6 +23,7 @@ use super::record::value::Text;
 use super::record::{Action, PolicyRef, Record};
 use super::redact::action::Actions;
 use super::redact::body::rules::BodyRules;
+use super::redact::detect::custom::DetectorConfig;
 use super::redact::headers::HeaderTable;
 use super::redact::{BodyValues, lists};
 use super::route::{RouteError, Routes};
@@ -310,6 +311,7 @@ struct Effective<'a> {
     identity_keys: Vec<String>,
     route: (&'a [String], bool),
     body_limit_bytes: u64,
+    detector: &'a [DetectorConfig],
 }
 
 fn digest(
@@ -333,6 +335,7 @@ fn digest(
         identity_keys: identity.key_digests(),
         route: (routes.given(), routes.learns()),
         body_limit_bytes: config.body_limit_bytes,
+        detector: bodies.detector_configs(),
     };
     // Plain structs of text and numbers always serialise.
     let canonical = serde_json::to_vec(&effective).unwrap_or_default();

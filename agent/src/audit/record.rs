@@ -238,6 +238,20 @@ pub enum Sensitive {
     ApiKey,
     /// A payment card number.
     PaymentCard,
+    /// An e-mail address.
+    Email,
+    /// An international telephone number.
+    Phone,
+    /// An international bank account number.
+    Iban,
+    /// The number of a bank of the United States.
+    RoutingNumber,
+    /// A social security or taxpayer number of the United States.
+    Ssn,
+    /// Another number that a state gave a person or company.
+    NationalId,
+    /// What a detector of the configuration finds.
+    Custom,
     /// User and password in a URL.
     UserInfo,
     /// What follows `#` in a request target, where it must not be.
@@ -256,6 +270,13 @@ impl Sensitive {
         Self::PrivateKey,
         Self::ApiKey,
         Self::PaymentCard,
+        Self::Email,
+        Self::Phone,
+        Self::Iban,
+        Self::RoutingNumber,
+        Self::Ssn,
+        Self::NationalId,
+        Self::Custom,
         Self::UserInfo,
         Self::Fragment,
         Self::Unlisted,
@@ -271,6 +292,13 @@ impl Sensitive {
             Self::PrivateKey => "private_key",
             Self::ApiKey => "api_key",
             Self::PaymentCard => "payment_card",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Iban => "iban",
+            Self::RoutingNumber => "routing_number",
+            Self::Ssn => "ssn",
+            Self::NationalId => "national_id",
+            Self::Custom => "custom",
             Self::UserInfo => "user_info",
             Self::Fragment => "fragment",
             Self::Unlisted => "unlisted",

@@ -11,6 +11,7 @@ use super::capture::{CaptureConfig, CaptureRule};
 use super::read::Step::{self, Index, Key};
 use crate::audit::identity::{self, IdentityConfig};
 use crate::audit::redact::body::rules;
+use crate::audit::redact::detect::custom::{Detector, DetectorConfig};
 use crate::audit::redact::lists;
 use crate::audit::route::{RouteConfig, Routes};
 use crate::audit::rule::{PolicyConfig, Rule};
@@ -44,6 +45,7 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
     routes(&config.route, report);
     identity(&config.identity, report);
     kept_credentials(config, report);
+    detectors(&config.redaction.detector, report);
     sink::check(&config.sink, &mut |index, Mistake { key, text, hint }| {
         report(&[Key("sink"), Index(index), Key(key)], text, hint.map(str::to_owned));
     });
@@ -188,6 +190,15 @@ fn routes(route: &RouteConfig, report: Report<'_>) {
     for (index, file) in route.openapi.iter().enumerate() {
         if let Err(error) = Routes::check_openapi(file) {
             report(&[Key("route"), Key("openapi"), Index(index)], error.to_string(), None);
+        }
+    }
+}
+
+fn detectors(detectors: &[DetectorConfig], report: Report<'_>) {
+    for (index, config) in detectors.iter().enumerate() {
+        if let Err(error) = Detector::new(config) {
+            let path = [Key("redaction"), Key("detector"), Index(index), Key(error.key())];
+            report(&path, error.to_string(), None);
         }
     }
 }

@@ -125,6 +125,9 @@ fn values_that_make_no_sense_are_reported() {
          [route]\n\
          patterns = [\"/v1/{id}\", \"v1\"]\n\
          openapi = [\"/nowhere/api.yaml\"]\n\
+         [[redaction.detector]]\n\
+         name = \"own\"\n\
+         pattern = \"(a\"\n\
          [journal]\n\
          sync_ms = 600000\n\
          segment_bytes = 0\n",

@@ -205,14 +205,14 @@ fn normal(kind: Sensitive, value: &[u8]) -> Cow<'_, [u8]> {
 
 /// Whether some values of this type may be shown in part.
 fn has_parts(kind: Sensitive) -> bool {
-    matches!(kind, Sensitive::PaymentCard | Sensitive::Personal)
+    matches!(kind, Sensitive::PaymentCard | Sensitive::Email | Sensitive::Personal)
 }
 
 /// What may be shown of a value; `None`: nothing.
 fn part(kind: Sensitive, value: &[u8]) -> Option<String> {
     match kind {
         Sensitive::PaymentCard => part_of_card(&normal(kind, value)),
-        Sensitive::Personal => part_of_address(std::str::from_utf8(value).ok()?),
+        Sensitive::Email | Sensitive::Personal => part_of_address(std::str::from_utf8(value).ok()?),
         _ => None,
     }
 }

@@ -19,6 +19,8 @@ pub(super) const CAPITAL_J: u32 = 1 << 28;
 pub(super) const PERCENT: u32 = 1 << 29;
 /// Not printable ASCII.
 pub(super) const ODD: u32 = 1 << 30;
+/// `+`
+pub(super) const PLUS: u32 = 1 << 31;
 /// Low bits, so that adding the classes up counts: first digits, then dashes.
 const DIGIT: u32 = 1;
 const DASH: u32 = 1 << 23;
@@ -48,6 +50,7 @@ const fn class(byte: u8) -> u32 {
         b':' => COLON,
         b'J' => CAPITAL_J,
         b'%' => PERCENT,
+        b'+' => PLUS,
         ..b' ' | 0x7f.. => ODD,
         _ => 0,
     }

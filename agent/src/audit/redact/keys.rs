@@ -32,6 +32,8 @@ const KEYS: &[(&str, usize)] = &[
     ("rk_test_", 16),
     ("SG.", 20),
     ("shpat_", 30),
+    ("shpca_", 30),
+    ("shppa_", 30),
     ("shpss_", 30),
     ("sk-", 20),
     ("sk_live_", 16),
@@ -65,8 +67,18 @@ fn starts_with_key(text: &[u8], index: usize) -> bool {
     KEYS.iter().any(|(prefix, follow)| {
         // The third character tells most of them apart, and spares comparing the rest.
         prefix.as_bytes().get(2) == word.get(2)
-            && word.strip_prefix(prefix.as_bytes()).is_some_and(|rest| token_bytes(rest) >= *follow)
+            && word.strip_prefix(prefix.as_bytes()).is_some_and(|rest| {
+                token_bytes(rest) >= *follow && (prefix.len() != 4 || is_aws(prefix, rest))
+            })
     })
+}
+
+/// What follows four capitals is 16 capitals and digits, no more; words go on otherwise.
+fn is_aws(prefix: &str, rest: &[u8]) -> bool {
+    let part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let length = rest.iter().position(|byte| !part(byte)).unwrap_or(rest.len());
+    let next = rest.get(length).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    !prefix.bytes().all(|byte| byte.is_ascii_uppercase()) || (length == 16 && !next)
 }
 
 /// How many characters of a token stand at the front.

@@ -9,6 +9,7 @@
 pub mod action;
 pub mod body;
 pub mod card;
+pub mod detect;
 mod gate;
 pub mod headers;
 pub mod keys;
@@ -50,10 +51,13 @@ pub struct RedactionConfig {
     /// the types that have no other action here or below. `drop` leaves the value empty (`null` in JSON), `mask`
     /// writes `***`, `token` a keyed digest, which is the same for the same value (`earwitness keys token`).
     /// `partial` shows the first six and last four digits of a payment card number (`payment_card`) or the first
-    /// letter and the domain of an e-mail address (`personal`); all other types are shown in no part. A value of
+    /// letter and the domain of an e-mail address (`email`, `personal`); all other types are shown in no part. A value of
     /// which no token or part can be made is masked. Header fields that carry credentials are left out, unless
     /// `credential` is `token`.
     pub actions: ActionConfig,
+    /// Detectors of your own, besides the built-in ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub detector: Vec<detect::custom::DetectorConfig>,
 }
 
 /// Which values of bodies records keep.
@@ -76,6 +80,7 @@ impl Default for RedactionConfig {
             body_values: BodyValues::default(),
             body_allow: owned(body::rules::ALLOW),
             actions: ActionConfig::default(),
+            detector: Vec::new(),
         }
     }
 }

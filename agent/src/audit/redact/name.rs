@@ -59,18 +59,27 @@ fn is_secret(word: &str) -> bool {
 fn is_personal(word: &str) -> bool {
     matches!(
         word,
-        "card"
+        "birth"
+            | "birthdate"
+            | "birthday"
+            | "card"
             | "cardnumber"
             | "ccnumber"
             | "creditcard"
+            | "dateofbirth"
             | "dob"
             | "email"
+            | "emailaddress"
+            | "fax"
             | "iban"
             | "mail"
+            | "mobile"
             | "msisdn"
             | "passport"
             | "phone"
+            | "phonenumber"
             | "ssn"
+            | "telephone"
     )
 }
 
@@ -166,6 +175,129 @@ fn is_description(word: &str) -> bool {
             | "type"
             | "version"
     )
+}
+
+/// How sure a name makes it that its values are what it says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Strength {
+    /// Whatever the values look like.
+    Sure,
+    /// Only those that look like it: many fields have that name for something else.
+    Doubtful,
+}
+
+/// Words that name harmless things as often as not (`code` of an error, `key` of a pair).
+fn is_doubtful(word: &str) -> bool {
+    matches!(
+        word,
+        "auth"
+            | "authentication"
+            | "authorization"
+            | "bearer"
+            | "card"
+            | "cards"
+            | "code"
+            | "codes"
+            | "cookie"
+            | "cookies"
+            | "fax"
+            | "hmac"
+            | "key"
+            | "keys"
+            | "mail"
+            | "mobile"
+            | "nonce"
+            | "oauth"
+            | "pass"
+            | "saml"
+            | "sess"
+            | "session"
+            | "sessions"
+            | "sid"
+            | "sig"
+            | "sign"
+            | "signature"
+            | "signatures"
+            | "signs"
+            | "ticket"
+            | "tickets"
+    )
+}
+
+/// Words before `key` and `code` after which there is no doubt.
+fn is_sure_before(word: &str) -> bool {
+    matches!(
+        word,
+        "access"
+            | "account"
+            | "activation"
+            | "api"
+            | "auth"
+            | "authorization"
+            | "backup"
+            | "client"
+            | "decryption"
+            | "encryption"
+            | "license"
+            | "master"
+            | "otp"
+            | "pass"
+            | "pin"
+            | "private"
+            | "recovery"
+            | "reset"
+            | "secret"
+            | "security"
+            | "shared"
+            | "signing"
+            | "verification"
+    )
+}
+
+/// Words that only repeat what the word before says (`password_confirmation`, `phoneNumber`).
+fn is_repeating(word: &str) -> bool {
+    matches!(
+        word,
+        "address"
+            | "again"
+            | "confirm"
+            | "confirmation"
+            | "current"
+            | "day"
+            | "date"
+            | "new"
+            | "no"
+            | "num"
+            | "number"
+            | "old"
+            | "plain"
+            | "raw"
+            | "repeat"
+            | "string"
+            | "text"
+            | "value"
+            | "verify"
+    )
+}
+
+/// What the name of a field in a body says about its values. Fields are named for so much more than
+/// parameters of a query that some words, and words with others behind them (`token_id`,
+/// `emailSubject`), are not believed without a look at the value.
+pub fn classify_field(name: &[u8]) -> Option<(Sensitive, Strength)> {
+    let kind = classify(name)?;
+    if name.len() > NAME_BYTES {
+        return Some((kind, Strength::Sure));
+    }
+    let (mut previous, mut sure) = (Word::default(), false);
+    for word in Words::new(name) {
+        let text = word.text();
+        let judged = judge(&previous, &word).is_some();
+        let believed = judged && (!is_doubtful(text) || is_sure_before(previous.text()));
+        // What comes later may be about it, and not be it.
+        sure = believed || (sure && (judged || is_repeating(text) || text.is_empty()));
+        previous = word;
+    }
+    Some((kind, if sure { Strength::Sure } else { Strength::Doubtful }))
 }
 
 /// Longest word that is looked at, in bytes; longer ones are judged by their end.
@@ -323,6 +455,42 @@ mod tests {
         for name in ["email", "ssn", "cardNumber", "credit_card", "userEmail", "phone"] {
             assert_eq!(classify(name.as_bytes()), Some(Sensitive::Personal), "{name}");
         }
+    }
+
+    #[test]
+    fn fields_may_be_doubtful() {
+        let strength = |name: &str| classify_field(name.as_bytes()).map(|(_, strength)| strength);
+        for name in [
+            "password",
+            "passwordConfirmation",
+            "new_password2",
+            "access_token",
+            "apiKey",
+            "secret_access_key",
+            "securityCode",
+            "phoneNumber",
+            "email_address",
+            "dateOfBirth",
+            "clientSecrets",
+            "pin",
+        ] {
+            assert_eq!(strength(name), Some(Strength::Sure), "{name}");
+        }
+        for name in [
+            "code",
+            "key",
+            "session",
+            "tokenId",
+            "secret_scanning_alerts",
+            "emailSubject",
+            "ChargeBearer",
+            "signature",
+            "card",
+            "fax",
+        ] {
+            assert_eq!(strength(name), Some(Strength::Doubtful), "{name}");
+        }
+        assert_eq!(strength("name"), None);
     }
 
     #[test]

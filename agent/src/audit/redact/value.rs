@@ -66,6 +66,23 @@ const CARD_DIGITS: u32 = 13;
 
 /// Only the checks that the gate lets through.
 fn suspicion(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
+    if let Some(kind) = marked(gate, value) {
+        return Some(kind);
+    }
+    if gate.digits >= CARD_DIGITS && card::contains_card(value) {
+        return Some(Sensitive::PaymentCard);
+    }
+    if gate.has(EQUALS | COLON) && contains_named_secret(value) {
+        return Some(Sensitive::Secret);
+    }
+    if place == Place::Query && gate.digits > 0 && contains_random(value) {
+        return Some(Sensitive::Secret);
+    }
+    None
+}
+
+/// What a mark or a scheme gives away, wherever the value stands.
+pub(super) fn marked(gate: &Gate, value: &[u8]) -> Option<Sensitive> {
     if gate.has(CAPITAL_J) && has_run(value, JWT_BYTES) && contains_jwt(value) {
         return Some(Sensitive::Jwt);
     }
@@ -80,15 +97,6 @@ fn suspicion(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
     }
     if has_run(value, KEY_BYTES) && keys::contains_key(value) {
         return Some(Sensitive::ApiKey);
-    }
-    if gate.digits >= CARD_DIGITS && card::contains_card(value) {
-        return Some(Sensitive::PaymentCard);
-    }
-    if gate.has(EQUALS | COLON) && contains_named_secret(value) {
-        return Some(Sensitive::Secret);
-    }
-    if place == Place::Query && gate.digits > 0 && contains_random(value) {
-        return Some(Sensitive::Secret);
     }
     None
 }
@@ -211,7 +219,7 @@ pub(super) fn last_name(text: &[u8]) -> &[u8] {
 
 /// A long run of token characters that no person or scheme would write: capitals, small letters
 /// and digits mixed. Hexadecimal digests, UUIDs and dates lack one of the three.
-fn contains_random(value: &[u8]) -> bool {
+pub(super) fn contains_random(value: &[u8]) -> bool {
     value
         .split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/')))
         .any(|word| word.len() >= RANDOM_BYTES && is_random(word))

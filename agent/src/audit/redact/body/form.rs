@@ -4,23 +4,28 @@
 //! written.
 //! Always: names and values are judged as decoded and written as names in clear and values as sent; what
 //! has no name is a value; a pair that may have been cut has no value.
-//! Not here: what may be written (`places`, `scalar`). Source: URL Standard section 5.1 (WHATWG);
+//! Not here: what may be written (`verdict`, `scalar`). Source: URL Standard section 5.1 (WHATWG);
 //! `a[b]` as many servers read it.
 
 use std::borrow::Cow;
 
+use super::super::MASK;
+use super::super::name::Strength;
 use super::super::text::decode;
-use super::places::{Place, Places};
-use super::scalar;
-use crate::audit::record::Sensitive;
+use super::scalar::{self, Look};
+use super::tally::{Place, Tally};
+use super::verdict::{Hidden, Names, mixed};
+use crate::audit::record::{Action, Sensitive};
 
 /// Writes one form. Returns whether all of it could be read.
-pub(super) fn redact<'b>(
-    bytes: &'b [u8],
+pub(super) fn redact<'r>(
+    bytes: &[u8],
     cut: bool,
-    places: &mut Places<'_, 'b>,
-    out: &mut String,
+    names: &mut Names<'r>,
+    tally: &mut Tally<'r>,
+    out: &mut Vec<u8>,
 ) -> bool {
+    let mut writer = Writer { names, tally, out, path: Vec::new() };
     let mut pairs = bytes.split(|&byte| byte == b'&').peekable();
     let mut first = true;
     while let Some(pair) = pairs.next() {
@@ -30,78 +35,132 @@ pub(super) fn redact<'b>(
             return false;
         }
         if !std::mem::take(&mut first) {
-            out.push('&');
+            writer.out.push(b'&');
         }
+        writer.path.clear();
         match equals.and_then(|at| pair.split_at_checked(at)) {
             Some((name, value)) => {
-                let place = write_name(name, places, out);
-                out.push('=');
-                write_value(value.get(1..).unwrap_or_default(), cut, place, places, out);
+                let field = writer.name(name);
+                writer.out.push(b'=');
+                writer.value(value.get(1..).unwrap_or_default(), cut, field);
             }
-            None => write_value(pair, false, places.root(), places, out),
+            None => {
+                let field = writer.top();
+                writer.value(pair, false, field);
+            }
         }
     }
     true
 }
 
-fn write_value(
-    value: &[u8],
-    cut: bool,
+struct Writer<'w, 'r, 'b> {
+    names: &'w mut Names<'r>,
+    tally: &'w mut Tally<'r>,
+    out: &'w mut Vec<u8>,
+    /// The parts of the name, as they may be written.
+    path: Vec<Cow<'b, str>>,
+}
+
+/// Where a value is, and why it is hidden.
+#[derive(Clone, Copy)]
+struct Field {
     place: Place,
-    places: &mut Places<'_, '_>,
-    out: &mut String,
-) {
-    if value.is_empty() && !cut {
-        return;
+    hidden: Hidden,
+}
+
+impl<'b> Writer<'_, '_, 'b> {
+    fn top(&self) -> Field {
+        Field { place: Place::default(), hidden: self.names.root() }
     }
-    let limit = if places.keeps_all() { usize::MAX } else { scalar::VALUE_BYTES };
-    let kept = match place.hidden {
-        Some(kind) => Err(kind),
-        None if cut => Err(Sensitive::Unlisted),
-        None => judge(value, limit),
-    };
-    match kept {
-        Ok(text) => out.push_str(text),
-        Err(kind) => {
-            let meant = decoded(value).filter(|_| !cut);
-            let meant = meant.as_ref().map(|text| text.as_bytes());
-            out.push_str(&places.hide(place, kind, meant).text);
+
+    fn value(&mut self, value: &[u8], cut: bool, field: Field) {
+        if value.is_empty() && !cut {
+            return;
         }
+        let limit = if self.names.keeps_all() { usize::MAX } else { scalar::VALUE_BYTES };
+        let kept = match field.hidden {
+            Some((kind, Strength::Sure)) => Err(kind),
+            _ if cut => Err(Sensitive::Unlisted),
+            doubt => {
+                let name = self.path.last().map(|name| name.as_bytes()).unwrap_or_default();
+                judge(value, limit, &self.names.look(name), doubt.map(|(kind, _)| kind))
+            }
+        };
+        match kept {
+            Ok(text) => self.out.extend_from_slice(text.as_bytes()),
+            Err(kind) => {
+                let meant = decoded(value).filter(|_| !cut);
+                self.hide(field.place, kind, meant.as_deref());
+            }
+        }
+    }
+
+    /// Writes a name, of which `user[address][0]` has two.
+    fn name(&mut self, name: &'b [u8]) -> Field {
+        let mut field = self.top();
+        for (index, part) in parts(name).into_iter().enumerate() {
+            if index > 0 {
+                self.out.push(b'[');
+            }
+            match std::str::from_utf8(part).ok().filter(|part| index > 0 && is_index(part)) {
+                Some(part) => self.out.extend_from_slice(part.as_bytes()),
+                None => field = self.part(field, part),
+            }
+            if index > 0 {
+                self.out.push(b']');
+            }
+        }
+        field
+    }
+
+    fn part(&mut self, above: Field, raw: &'b [u8]) -> Field {
+        let decoded = decoded(raw);
+        let verdict = self.names.judge_decoded(raw, decoded.clone()).verdict;
+        let shown = match verdict.name {
+            None => decoded.unwrap_or(Cow::Borrowed(MASK)),
+            Some(kind) => {
+                self.count(above.place, kind);
+                Cow::Borrowed(MASK)
+            }
+        };
+        self.out.extend_from_slice(shown.as_bytes());
+        let place = above.place.below(mixed(shown.as_bytes()));
+        self.path.push(shown);
+        Field { place, hidden: verdict.hidden(above.hidden, self.names.keeps_all()) }
+    }
+
+    fn hide(&mut self, place: Place, kind: Sensitive, meant: Option<&str>) {
+        let Self { tally, path, out, .. } = self;
+        let names = || path.iter().map(|part| Cow::Borrowed(&**part));
+        let replaced = tally.hide(place, kind, meant.map(str::as_bytes), names);
+        out.extend_from_slice(replaced.text.as_bytes());
+    }
+
+    fn count(&mut self, place: Place, kind: Sensitive) {
+        let path = &self.path;
+        self.tally
+            .count(place, kind, Action::Mask, || path.iter().map(|part| Cow::Borrowed(&**part)));
     }
 }
 
 /// The value, if it may be written. Errors: why not.
-fn judge(value: &[u8], limit_bytes: usize) -> Result<&str, Sensitive> {
+fn judge<'v>(
+    value: &'v [u8],
+    limit_bytes: usize,
+    look: &Look<'_>,
+    doubt: Option<Sensitive>,
+) -> Result<&'v str, Sensitive> {
     let plain = value.len() <= limit_bytes && value.iter().all(u8::is_ascii_graphic);
     let text = std::str::from_utf8(value).ok().filter(|_| plain).ok_or(Sensitive::Unlisted)?;
     let meant = decoded(value).ok_or(Sensitive::Unlisted)?;
-    if let Some(kind) = scalar::suspicion(&meant) {
+    if let Some(kind) = look.find(&meant) {
+        return Err(kind);
+    }
+    if let Some(kind) = doubt.filter(|kind| scalar::is_like(*kind, &meant)) {
         return Err(kind);
     }
     // Some servers take these for the end of a value.
     if meant.contains([';', '&']) { Err(Sensitive::Unlisted) } else { Ok(text) }
-}
-
-/// Writes a name, of which `user[address][0]` has two. Returns its place.
-fn write_name<'b>(name: &'b [u8], places: &mut Places<'_, 'b>, out: &mut String) -> Place {
-    let mut place = places.root();
-    for (index, part) in parts(name).into_iter().enumerate() {
-        if index > 0 {
-            out.push('[');
-        }
-        match std::str::from_utf8(part).ok().filter(|part| index > 0 && is_index(part)) {
-            Some(part) => out.push_str(part),
-            None => {
-                let (below, shown) = places.enter(place, part, decoded);
-                out.push_str(&shown);
-                place = below;
-            }
-        }
-        if index > 0 {
-            out.push(']');
-        }
-    }
-    place
 }
 
 /// The parts of a name; itself, if it is not of that form.

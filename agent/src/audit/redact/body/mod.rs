@@ -16,14 +16,15 @@ mod media;
 mod named;
 mod names;
 mod operations;
-mod personal;
-mod places;
 mod plain;
 mod scalar;
+mod tally;
+mod verdict;
 
 use self::media::{Kind, Media};
-use self::places::Places;
 use self::rules::BodyRules;
+use self::tally::Tally;
+use self::verdict::Names;
 use super::BodyValues;
 use super::notes::Notes;
 use crate::audit::record::{Action, Sensitive};
@@ -119,7 +120,8 @@ fn by_kind(
         Kind::Text(markup) if terms.all => {
             let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
             let text = String::from_utf8_lossy(&bytes);
-            plain::redact(&text, markup, content.cut, &mut |kind, value| {
+            let look = Names::new(terms.rules, terms.all).look(b"");
+            plain::redact(&text, markup, content.cut, look, &mut |kind, value| {
                 notes.replace(terms.key, kind, value)
             })
         }
@@ -130,7 +132,7 @@ fn by_kind(
 
 /// Reads bytes of a whole (`false`) or cut (`true`) body and writes what may be kept. Returns
 /// whether it read all of it.
-type Redact = for<'b> fn(&'b [u8], bool, &mut Places<'_, 'b>, &mut String) -> bool;
+type Redact = for<'r> fn(&[u8], bool, &mut Names<'r>, &mut Tally<'r>, &mut Vec<u8>) -> bool;
 
 fn by_fields(
     content: &Content<'_>,
@@ -140,15 +142,21 @@ fn by_fields(
     redact: Redact,
 ) -> Result<Kept, Sensitive> {
     let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
-    let mut places = Places::new(terms.rules, notes.actions(), terms.all);
-    let mut text = String::with_capacity(bytes.len());
-    let whole = redact(&bytes, content.cut, &mut places, &mut text);
-    if text.is_empty() {
+    let mut names = Names::new(terms.rules, terms.all);
+    let mut tally = Tally::new(notes.actions());
+    let mut out = Vec::with_capacity(bytes.len() + OUT_BYTES);
+    let whole = redact(&bytes, content.cut, &mut names, &mut tally, &mut out);
+    if out.is_empty() {
         return Err(Sensitive::Unlisted);
     }
-    places.tell(terms.key, notes);
+    // What is copied was text, so this is, too.
+    let text = String::from_utf8(out).map_err(|_| Sensitive::Unlisted)?;
+    tally.tell(terms.key, notes);
     Ok(Kept { text, encoding: Encoding::Utf8, truncated: content.cut || !whole })
 }
+
+/// Room for values that get longer by being hidden, in bytes.
+const OUT_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@
 
 use memchr::memmem;
 
-use super::super::name::classify;
+use super::super::name::{Strength, classify, classify_field};
 use super::super::value::last_name;
+use super::scalar;
 use crate::audit::record::Sensitive;
 
 /// A secret with what names it.
@@ -50,12 +51,25 @@ fn by_sign(text: &[u8], at: usize) -> Option<Named> {
     let head = head.strip_suffix(b"\"").or(head.strip_suffix(b"'")).unwrap_or(head);
     let start = at + 1;
     let rest = text.get(start..)?;
-    match classify(last_name(head)) {
+    match classify_field(last_name(head)) {
         // A text that ends with the name of a secret has none.
         Some(_) if rest.trim_ascii().is_empty() => None,
-        Some(kind) => Some(Named { kind, start, end: value_end(text, start) }),
-        None => by_value(text, start),
+        Some((kind, strength)) if strength == Strength::Sure || is_like_secret(rest) => {
+            Some(Named { kind, start, end: value_end(text, start) })
+        }
+        _ => by_value(text, start),
     }
+}
+
+/// Whether the first word is a secret for what it looks like.
+fn is_like_secret(rest: &[u8]) -> bool {
+    let part = |byte: &u8| byte.is_ascii_graphic() && !b"\"'`,;&<>".contains(byte);
+    let rest = rest.trim_ascii_start();
+    let word = rest.strip_prefix(b"\\").unwrap_or(rest);
+    let word = word.strip_prefix(b"\"").or(word.strip_prefix(b"'")).unwrap_or(word);
+    let end = word.iter().position(|byte| !part(byte)).unwrap_or(word.len());
+    let word = word.get(..end).and_then(|word| std::str::from_utf8(word).ok());
+    word.is_some_and(scalar::is_like_secret)
 }
 
 /// `name="password" value="x"`: the name of a secret as a value of its own.

@@ -8,7 +8,8 @@
 
 use super::super::MASK;
 use super::super::action::Replaced;
-use super::{Encoding, Kept, named, scalar};
+use super::scalar::Look;
+use super::{Encoding, Kept, named};
 use crate::audit::record::Sensitive;
 
 /// The text as it may be written. `markup`: it has elements with names. `hide` is told what is hidden, and says what
@@ -18,11 +19,12 @@ pub(super) fn redact(
     text: &str,
     markup: bool,
     cut: bool,
+    look: Look<'_>,
     hide: &mut Hide<'_>,
 ) -> Result<Kept, Sensitive> {
     let end = if cut { text.rfind('\n').map_or(0, |at| at + 1) } else { text.len() };
     let text = text.get(..end).unwrap_or_default();
-    let mut masker = Masker { out: String::with_capacity(text.len()), markup, hide };
+    let mut masker = Masker { out: String::with_capacity(text.len()), markup, look, hide };
     let whole = masker.text(text);
     if masker.out.is_empty() {
         return Err(Sensitive::Unlisted);
@@ -36,6 +38,7 @@ type Hide<'h> = dyn FnMut(Sensitive, Option<&[u8]>) -> Replaced + 'h;
 struct Masker<'m, 'h> {
     out: String,
     markup: bool,
+    look: Look<'m>,
     hide: &'m mut Hide<'h>,
 }
 
@@ -72,7 +75,7 @@ impl Masker<'_, '_> {
 
     fn lines(&mut self, text: &str) {
         for line in text.split_inclusive('\n') {
-            match scalar::suspicion(line) {
+            match self.look.find(line) {
                 None => self.push(line),
                 Some(kind) => self.words(line, kind),
             }
@@ -84,7 +87,7 @@ impl Masker<'_, '_> {
         let start = self.out.len();
         let mut found = Vec::new();
         for word in line.split_inclusive(char::is_whitespace) {
-            match scalar::suspicion(word.trim_end()) {
+            match self.look.find(word.trim_end()) {
                 None => self.push(word),
                 Some(kind) => {
                     let bare = word.trim_end();
@@ -94,7 +97,7 @@ impl Masker<'_, '_> {
                 }
             }
         }
-        if self.out.get(start..).and_then(scalar::suspicion).is_some() {
+        if self.out.get(start..).and_then(|text| self.look.find(text)).is_some() {
             self.out.truncate(start);
             self.hide(kind, None);
             return self.push(if line.ends_with('\n') { "\n" } else { "" });

@@ -5,8 +5,11 @@
 //! types whose parts are not looked at.
 //! Not here: what values look like (`scalar`), names that are not allowed (`names`).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rustc_hash::FxHashSet;
 
+use super::super::detect::custom::{Detector, DetectorConfig};
 use super::super::{BodyValues, RedactionConfig, name};
 use super::media::is_token;
 use crate::audit::record::Sensitive;
@@ -60,6 +63,10 @@ pub struct BodyRules {
     /// In lower case; `text/*` means all of a type.
     media: Vec<Box<str>>,
     values: BodyValues,
+    detectors: Vec<Detector>,
+    detector_configs: Vec<DetectorConfig>,
+    /// No other rules have it.
+    number: u64,
 }
 
 /// What is wrong with an entry of `body_allow`.
@@ -96,13 +103,19 @@ impl EntryError {
     }
 }
 
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
 impl BodyRules {
     /// The rules of a configuration. Entries that are mistakes allow nothing.
     pub fn new(config: &RedactionConfig) -> Self {
         let good = config.body_allow.iter().filter(|entry| check(entry).is_ok());
         let lower = good.map(|entry| entry.to_ascii_lowercase().into_boxed_str());
         let (media, names): (Vec<_>, Vec<_>) = lower.partition(|entry| is_media(entry));
-        Self { names: names.into_iter().collect(), media, values: config.body_values }
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let detectors = config.detector.iter().filter_map(|one| Detector::new(one).ok()).collect();
+        let detector_configs = config.detector.clone();
+        let names = names.into_iter().collect();
+        Self { names, media, values: config.body_values, detectors, detector_configs, number }
     }
 
     /// Which values are kept: part of the policy's digest.
@@ -115,6 +128,21 @@ impl BodyRules {
         let mut entries: Vec<_> = self.names.iter().chain(&self.media).map(AsRef::as_ref).collect();
         entries.sort_unstable();
         entries
+    }
+
+    /// The user's own detectors as they were configured: part of the policy's digest.
+    pub fn detector_configs(&self) -> &[DetectorConfig] {
+        &self.detector_configs
+    }
+
+    /// The user's own detectors.
+    pub(super) fn detectors(&self) -> &[Detector] {
+        &self.detectors
+    }
+
+    /// By which what was judged under these rules is told from what was under others.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether values under this name are kept.

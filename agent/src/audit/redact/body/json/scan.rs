@@ -165,11 +165,10 @@ impl<'b> Tokens<'b> {
     }
 
     fn number(&mut self) -> Result<&'b [u8], Fault> {
-        let part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-        let length = self.rest.iter().position(|byte| !part(byte)).unwrap_or(self.rest.len());
+        let length = number_end(self.rest, 0).ok_or(Fault)?;
         let (number, rest) = self.rest.split_at_checked(length).ok_or(Fault)?;
         // At the end of a cut text nobody knows whether more digits follow.
-        if !is_number(number) || (rest.is_empty() && self.cut) {
+        if rest.is_empty() && self.cut {
             return Err(Fault);
         }
         self.rest = rest;
@@ -178,7 +177,7 @@ impl<'b> Tokens<'b> {
 
     fn word(&mut self) -> Result<&'static str, Fault> {
         let begins = |word: &&str| self.rest.starts_with(word.as_bytes());
-        let word = ["true", "false", "null"].into_iter().find(begins).ok_or(Fault)?;
+        let word = WORDS.into_iter().find(begins).ok_or(Fault)?;
         self.rest = self.rest.get(word.len()..).unwrap_or_default();
         Ok(word)
     }
@@ -235,7 +234,8 @@ const EACH: u64 = 0x0101_0101_0101_0101;
 const HIGHEST: u64 = 0x8080_8080_8080_8080;
 
 /// Length of an escape without its backslash.
-fn escape_bytes(escape: &[u8]) -> Option<usize> {
+#[inline]
+pub(super) fn escape_bytes(escape: &[u8]) -> Option<usize> {
     match escape {
         [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(1),
         [b'u', a, b, c, d, ..] => {
@@ -245,28 +245,32 @@ fn escape_bytes(escape: &[u8]) -> Option<usize> {
     }
 }
 
-/// `-1`, `0.5`, `1e+9`.
-fn is_number(text: &[u8]) -> bool {
-    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let text = text.strip_prefix(b"-").unwrap_or(text);
-    let (mantissa, exponent) = split(text, b"eE");
-    let (whole, fraction) = split(mantissa, b".");
-    let unsigned = |text: &'_ [u8]| match text {
-        [b'+' | b'-', rest @ ..] => digits(rest),
-        _ => digits(text),
-    };
-    digits(whole)
-        && (whole.len() == 1 || whole.first() != Some(&b'0'))
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(unsigned)
-}
+/// Values that are neither strings nor numbers.
+pub(super) const WORDS: [&str; 3] = ["true", "false", "null"];
 
-/// What is before and behind the first of these bytes.
-fn split<'t>(text: &'t [u8], at: &[u8]) -> (&'t [u8], Option<&'t [u8]>) {
-    match text.iter().position(|byte| at.contains(byte)) {
-        Some(index) => (text.get(..index).unwrap_or_default(), text.get(index + 1..)),
-        None => (text, None),
+/// Where the number ends that begins here: `-1`, `0.5`, `1e+9`. `None`: it is none.
+#[inline]
+pub(super) fn number_end(text: &[u8], start: usize) -> Option<usize> {
+    let at = |index: usize| text.get(index).copied().unwrap_or_default();
+    let digits = |from: usize| {
+        let mut end = from;
+        while at(end).is_ascii_digit() {
+            end += 1;
+        }
+        (end > from).then_some(end)
+    };
+    let start = start + usize::from(at(start) == b'-');
+    let mut end = if at(start) == b'0' { start + 1 } else { digits(start)? };
+    if at(end) == b'.' {
+        end = digits(end + 1)?;
     }
+    if matches!(at(end), b'e' | b'E') {
+        end += 1 + usize::from(matches!(at(end + 1), b'+' | b'-'));
+        end = digits(end)?;
+    }
+    // What reads on is no number, and nothing else: `01`, `1.2.3`.
+    let goes_on = matches!(at(end), b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    (!goes_on).then_some(end)
 }
 
 #[cfg(test)]

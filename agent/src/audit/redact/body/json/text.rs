@@ -1,12 +1,10 @@
-//! Strings of JSON: escapes taken away, and put back.
+//! Strings of JSON: escapes taken away.
 //!
-//! In: what stands between quotes; text. Out: the text that is meant; a string with its quotes.
-//! Always: what is no Unicode text, such as half a surrogate pair, is none; what is written has no
-//! control characters.
+//! In: what stands between quotes. Out: the text that is meant.
+//! Always: what is no Unicode text, such as half a surrogate pair, is none.
 //! Not here: where a string ends (`scan`). Source: RFC 8259 section 7.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// The text of a string whose escapes are right. `None`: it is no Unicode text.
 pub(in super::super) fn decoded(raw: &[u8]) -> Option<Cow<'_, str>> {
@@ -57,44 +55,17 @@ fn unit(digits: &str) -> Option<(u16, &str)> {
     Some((u16::from_str_radix(unit, 16).ok()?, rest))
 }
 
-/// Appends the text as a string.
-pub(in super::super) fn push_string(text: &str, out: &mut String) {
-    out.push('"');
-    let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
-    // Without a way out of the loop, so that it is done many bytes at a time.
-    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
-        out.push_str(text);
-    } else {
-        text.chars().for_each(|character| push_escaped(character, out));
-    }
-    out.push('"');
-}
-
-fn push_escaped(character: char, out: &mut String) {
-    match character {
-        '"' | '\\' => out.extend(['\\', character]),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        // Writing to a string never fails.
-        _ if character.is_control() => drop(write!(out, "\\u{:04x}", u32::from(character))),
-        _ => out.push(character),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn escapes_come_and_go() {
+    fn escapes_are_taken_away() {
         let raw = r#"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\u0000é"#;
         let text = decoded(raw.as_bytes()).unwrap();
         assert_eq!(text, "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1f600}\0\u{e9}");
-        let mut out = String::new();
-        push_string(&text, &mut out);
-        assert_eq!(out, "\"a\\\"\\\\/\\u0008\\u000c\\n\\r\\t\u{e9}\u{1f600}\\u0000\u{e9}\"");
-        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        let string = format!("\"{raw}\"");
+        assert_eq!(serde_json::from_str::<String>(&string).unwrap(), text);
     }
 
     #[test]

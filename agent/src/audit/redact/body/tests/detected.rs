@@ -12,12 +12,12 @@ fn values_of_json_are_kept_unless_something_is_found() {
         r#"{"id":17,"name":"Alice","password":"x","mail":{"to":"y"},"note":"write to a@example.com",
             "card":"4111 1111 1111 1111","tags":["a","b c"],"a@example.com":1,"ok":true}"#,
         expect![[r#"
-            {"id":17,"name":"Alice","password":"***","mail":{"to":"***"},"note":"***","card":"***","tags":["a","b c"],"***":1,"ok":true}
-             Personal Mask 1
+            {"id":17,"name":"Alice","password":"***","mail":{"to":"y"},"note":"***",
+                        "card":"***","tags":["a","b c"],"***":1,"ok":true}
             .password Secret Mask 1
-            .mail.to Personal Mask 1
-            .note Personal Mask 1
-            .card Personal Mask 1"#]],
+            .note Email Mask 1
+            .card PaymentCard Mask 1
+             Email Mask 1"#]],
     );
 }
 
@@ -29,7 +29,7 @@ fn forms_and_text_are_kept_likewise() {
         expect![[r#"
             id=17&name=Alice+B&password=***&to=***&empty=
             .password Secret Mask 1
-            .to Personal Mask 1"#]],
+            .to Email Mask 1"#]],
     );
     check_detecting(
         "text/plain",
@@ -39,7 +39,7 @@ fn forms_and_text_are_kept_likewise() {
             mail *** now
             password:***
 
-             Personal Mask 1
+             Email Mask 1
              Secret Mask 1"#]],
     );
     check_detecting(

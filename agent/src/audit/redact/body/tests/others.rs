@@ -15,13 +15,13 @@ fn forms_keep_values_under_allowed_names() {
         "status=active&name=Alice&pass%77ord=x&page=2&empty=&user[Type]=a&user%5Bpin%5D=1&items[0][size]=3&items[][id]=7&a%40example.com=1&%FF=1",
         expect![[r#"
             status=active&name=***&password=***&page=2&empty=&user[Type]=a&user[pin]=***&items[0][size]=3&items[][id]=***&***=***&***=***
-             Personal Mask 1
             .password Secret Mask 1
             .user.pin Secret Mask 1
-             Unlisted Mask 1
+             Email Mask 1
             .name Unlisted Mask 1
             .items.id Unlisted Mask 1
-            .*** Unlisted Mask 2"#]],
+            .*** Unlisted Mask 2
+             Unlisted Mask 1"#]],
     );
 }
 
@@ -43,13 +43,13 @@ fn forms_hide_what_is_no_value_of_a_name() {
     check_form(
         "status=a;x=secret&type=%00&kind=a+b&size=1%2641&token[type]=x&count=a@example.com&a]b=1&a[b=2",
         expect![[r#"
-        status=***&type=%00&kind=a+b&size=***&token[type]=***&count=***&***=***&***=***
-        .token.type Secret Mask 1
-        .count Personal Mask 1
-         Unlisted Mask 2
-        .status Unlisted Mask 1
-        .size Unlisted Mask 1
-        .*** Unlisted Mask 2"#]],
+            status=***&type=%00&kind=a+b&size=***&token[type]=***&count=***&***=***&***=***
+            .token.type Secret Mask 1
+            .count Email Mask 1
+            .status Unlisted Mask 1
+            .size Unlisted Mask 1
+             Unlisted Mask 2
+            .*** Unlisted Mask 2"#]],
     );
 }
 
@@ -99,7 +99,7 @@ fn allowed_text_is_kept_without_what_looks_sensitive() {
             ***
             x ***
             last
-             Personal Mask 1
+             Email Mask 1
              Secret Mask 1
              PaymentCard Mask 1
              PrivateKey Mask 1"#]],
@@ -149,5 +149,5 @@ fn allowed_binary_content_is_kept_unless_it_holds_text_that_looks_sensitive() {
     assert_eq!(kept(b"\x00\xffAKIAIOSFOD", true), "base64 AP8= …");
     assert_eq!(kept(b"text", true), "nothing\n Unlisted Drop 1");
     assert_eq!(kept(b"\x00pin=1234\xff", false), "nothing\n Secret Drop 1");
-    assert_eq!(kept(b"\xff\x01a\0@\0b\0.\0e\0x\0\x02", false), "nothing\n Personal Drop 1");
+    assert_eq!(kept(b"\xff\x01a\0@\0b\0.\0e\0x\0\x02", false), "nothing\n Email Drop 1");
 }
