@@ -161,8 +161,9 @@ fn values_that_make_no_sense_are_reported() {
             earwitness.toml:16:25: `v1` is no template of a path
             hint: `/v1/users/{id}`, or `api.example.com/files/{path...}`
             earwitness.toml:17:12: cannot read /nowhere/api.yaml: No such file or directory (os error 2)
-            earwitness.toml:19:1: 600000 ms, more than 60000
-            earwitness.toml:20:1: 0 bytes, fewer than 4096"#]],
+            earwitness.toml:20:1: pattern cannot be used: unclosed group
+            earwitness.toml:22:1: 600000 ms, more than 60000
+            earwitness.toml:23:1: 0 bytes, fewer than 4096"#]],
     );
 }
 
