@@ -111,7 +111,7 @@ fn ends(extension: &mut Extension, record: &Record) {
     // The port is the peer's: nobody tells that of a client behind it.
     let is_peer = record.text("source.address").is_none();
     extension.number("spt", record.number("client.port").filter(|_| is_peer));
-    extension.text("suser", record.text("principal.id"));
+    extension.text("suser", record.user());
     extension.number("spid", record.number("client.process.pid"));
     extension.text("sproc", record.text("client.process.executable.path"));
     extension.address(["dst", "c6a3", "Destination IPv6 Address"], record.text("server.address"));

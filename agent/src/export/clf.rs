@@ -23,7 +23,7 @@ pub(super) fn line(record: Record) -> Option<Vec<u8>> {
     let host = record.text("source.address").or_else(|| record.text("client.address"));
     bare(&mut line, host);
     line.extend(b" - ");
-    bare(&mut line, record.text("principal.id"));
+    bare(&mut line, record.user());
     line.extend(b" [");
     line.extend(date(record.time_ns()).as_bytes());
     line.extend(b"] ");

@@ -54,6 +54,11 @@ impl Record {
         fields.get(name)?.get(0)?.as_str()
     }
 
+    /// Who asked, where the request says so: not the process that sent it.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.text("principal.id").filter(|_| self.text("principal.kind") != Some("process"))
+    }
+
     /// Takes a value out, and the groups that are empty without it.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         take(self.0.as_object_mut()?, key)

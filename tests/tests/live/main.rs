@@ -9,6 +9,7 @@
 mod apps;
 mod commands;
 mod credentials;
+mod exports;
 mod faults;
 mod filters;
 mod framing;
@@ -78,6 +79,7 @@ fn all() -> Vec<Test> {
         faults::tests(),
         commands::tests(),
         sinks::tests(),
+        exports::tests(),
         source::tests(),
         tls::tests(),
         modern::tests(),
