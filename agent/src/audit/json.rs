@@ -9,6 +9,7 @@ use serde::de::value::Error;
 use serde::ser::{
     Error as _, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer,
 };
+use wide::u8x16;
 
 /// Appends the JSON of a value. Errors: the value holds what this module leaves out.
 pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Error> {
@@ -279,9 +280,7 @@ fn push_plain(text: &str, end: &[u8], out: &mut Vec<u8>) {
 
 /// Text in quotes, escaped as `serde_json` does it.
 fn push_text(text: &str, out: &mut Vec<u8>) {
-    let must_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    // Without a way out of the loop, so that it is done many bytes at a time.
-    if !text.bytes().fold(false, |any, byte| any | must_escape(byte)) {
+    if !must_escape(text.as_bytes()) {
         return push_plain(text, b"\"", out);
     }
     out.push(b'"');
@@ -301,6 +300,22 @@ fn push_text(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
+}
+
+/// Whether there is a quote, a backslash or a control character. Most texts are short: the last bytes are looked at
+/// together with some before them, not one by one.
+fn must_escape(text: &[u8]) -> bool {
+    if let Some(last) = text.last_chunk() {
+        let (chunks, _) = text.as_chunks();
+        return chunks.iter().chain([last]).any(|chunk| has_special(*chunk));
+    }
+    text.iter().any(|&byte| byte < b' ' || byte == b'"' || byte == b'\\')
+}
+
+fn has_special(chunk: [u8; 16]) -> bool {
+    let bytes = u8x16::new(chunk);
+    let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    (bytes.min(u8x16::splat(0x1f)).simd_eq(bytes) | is(b'"') | is(b'\\')).any()
 }
 
 /// Appends a number in decimal.

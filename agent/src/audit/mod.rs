@@ -15,6 +15,7 @@ pub mod filter;
 pub mod glob;
 pub mod identity;
 mod json;
+mod name_table;
 pub mod observer;
 pub mod policy;
 pub mod record;

@@ -1,8 +1,10 @@
 //! Which header fields, parameters and cookies may say who asked, by name.
 //!
 //! In: the names that are known, those of the configuration. Out: what a field of that name carries.
-//! Always: a name that is none of them costs a look at its length and two letters, and no allocation.
-//! Not here: reading what they carry (the files beside this one).
+//! Always: a name that is none of them costs a look, and no allocation.
+//! Not here: finding names (`name_table`), reading what they carry (the files beside this one).
+
+use crate::audit::name_table::NameTable;
 
 /// What a header field carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,10 +51,9 @@ pub(super) enum Cookie {
     Session,
 }
 
-/// A name that is known.
+/// Where a name stands that is known.
 #[derive(Debug)]
 pub(super) struct Carrier<T> {
-    name: Box<str>,
     /// Where evidence of it is found, as records say it.
     pub(super) source: Box<str>,
     /// What it carries.
@@ -62,76 +63,43 @@ pub(super) struct Carrier<T> {
 /// Names that are known.
 #[derive(Debug)]
 pub(super) struct Names<T> {
-    by_length: Vec<Bucket<T>>,
+    whole: NameTable<Carrier<T>>,
     /// Those of which only the end is known.
-    ends: Vec<Carrier<T>>,
-}
-
-/// Names of one length.
-#[derive(Debug)]
-struct Bucket<T> {
-    /// First letters that there are, a bit each, and last ones.
-    letters: [u32; 2],
-    list: Vec<Carrier<T>>,
+    ends: Vec<(Box<str>, Carrier<T>)>,
 }
 
 impl<T: Copy> Names<T> {
     fn new(group: &str, names: impl IntoIterator<Item = (String, T)>) -> Self {
-        let empty = || Bucket { letters: [0; 2], list: Vec::new() };
-        let by_length = std::iter::repeat_with(empty).take(NAME_BYTES + 1).collect();
-        let mut all = Self { by_length, ends: Vec::new() };
+        let mut all = Self { whole: NameTable::new(), ends: Vec::new() };
         for (name, carries) in names {
             match name.strip_prefix('*') {
                 Some(end) => {
-                    all.ends.push(Carrier { name: end.into(), source: group.into(), carries });
+                    all.ends.push((end.into(), Carrier { source: group.into(), carries }));
                 }
-                None => all.add(name, group, carries),
+                None => {
+                    let source = format!("{group}.{name}").into();
+                    all.whole.add(&name, Carrier { source, carries });
+                }
             }
         }
         all
     }
 
-    /// The first word about a name counts.
-    fn add(&mut self, name: String, group: &str, carries: T) {
-        if name.is_empty() || self.find(name.as_bytes()).is_some() {
-            return;
-        }
-        let source = format!("{group}.{name}").into();
-        if let Some(bucket) = self.by_length.get_mut(name.len()) {
-            let [first, last] = letters(name.as_bytes());
-            let [firsts, lasts] = bucket.letters;
-            bucket.letters = [firsts | first, lasts | last];
-            bucket.list.push(Carrier { name: name.into(), source, carries });
-        }
-    }
-
     /// What a field of that name carries, compared without case; `None`: nothing that is known.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<&Carrier<T>> {
-        let bucket = self.by_length.get(name.len())?;
-        let ([first, last], [firsts, lasts]) = (letters(name), bucket.letters);
-        if first & firsts == 0 || last & lasts == 0 {
-            return None;
-        }
-        bucket.list.iter().find(|one| one.name.as_bytes().eq_ignore_ascii_case(name))
+        self.whole.find(name)
     }
 
     /// The same, with the ends of names: for cookies, whose names nobody has agreed on.
     pub(super) fn find_end(&self, name: &[u8]) -> Option<&Carrier<T>> {
-        let ends = |one: &&Carrier<T>| {
-            let start = name.len().checked_sub(one.name.len());
+        let ends = |(known, _): &&(Box<str>, Carrier<T>)| {
+            let start = name.len().checked_sub(known.len());
             let end = start.and_then(|start| name.get(start..));
-            end.is_some_and(|end| end.eq_ignore_ascii_case(one.name.as_bytes()))
+            end.is_some_and(|end| end.eq_ignore_ascii_case(known.as_bytes()))
         };
-        self.find(name).or_else(|| self.ends.iter().find(ends))
+        self.find(name).or_else(|| self.ends.iter().find(ends).map(|(_, carrier)| carrier))
     }
-}
-
-/// A bit for the first letter and one for the last, without case.
-#[inline]
-fn letters(name: &[u8]) -> [u32; 2] {
-    let bit = |byte: Option<&u8>| byte.map_or(0, |byte| 1 << (byte & 31));
-    [bit(name.first()), bit(name.last())]
 }
 
 /// Header fields, with those of the configuration.
@@ -169,9 +137,6 @@ pub(super) fn cookies(jwt: &[String], sessions: &[String]) -> Names<Cookie> {
     let all = of(jwt, Cookie::Jwt).into_iter().chain(of(sessions, Cookie::Session));
     Names::new("http.request.header.cookie", all)
 }
-
-/// Longest name that is known, in bytes.
-pub(super) const NAME_BYTES: usize = 63;
 
 /// Header fields in which proxies and gateways hand a token on.
 pub(super) const JWT_HEADERS: &[&str] = &[

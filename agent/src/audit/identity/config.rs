@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::carrier;
 use super::jwks::Keys;
+use crate::audit::name_table::NAME_BYTES;
 use crate::audit::record::identity::{Evidence, EvidenceKind, Verified};
 use crate::audit::source::ForwardingHeader;
 
@@ -176,7 +177,7 @@ impl IdentityConfig {
 /// A token (RFC 9110 section 5.6.2), as header fields and cookies are named by.
 fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.len() <= carrier::NAME_BYTES && name.bytes().all(allowed)
+    !name.is_empty() && name.len() <= NAME_BYTES && name.bytes().all(allowed)
 }
 
 impl Rank {

@@ -6,6 +6,7 @@
 //! left out and named; the value of an allowed one is replaced where it looks secret.
 //! Not here: the lists (`redact::lists`), judging names and values (`name`, `value`).
 
+use super::super::name_table::NameTable;
 use super::super::record::value::{Headers, Text};
 use super::super::record::{Action, Sensitive};
 use super::super::trace::{self, Named};
@@ -15,9 +16,6 @@ use super::text::header_text;
 use super::value::{Place, look};
 use super::{RedactionConfig, lists, name};
 use crate::protocol::fields::Fields;
-
-/// Longest name that is looked up, in bytes; longer ones are never allowed.
-const NAME_BYTES: usize = 64;
 
 /// Which message a field belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,8 +29,7 @@ pub enum Side {
 /// Decides about header fields by name.
 #[derive(Debug)]
 pub struct HeaderTable {
-    /// By length of the name, with its first and last letter.
-    entries: Vec<Vec<([u8; 2], Entry)>>,
+    entries: NameTable<Entry>,
     added: u32,
 }
 
@@ -105,7 +102,7 @@ pub struct Value<'a> {
 impl HeaderTable {
     /// The table of a configuration. Names that carry credentials stay never kept.
     pub fn new(config: &RedactionConfig) -> Self {
-        let mut table = Self { entries: Vec::new(), added: 0 };
+        let mut table = Self { entries: NameTable::new(), added: 0 };
         for name in lists::NEVER {
             table.add(name, Fate::Never);
         }
@@ -123,33 +120,15 @@ impl HeaderTable {
 
     /// The first word about a name counts.
     fn add(&mut self, name: &str, fate: Fate) {
-        if name.len() >= NAME_BYTES || self.find(name.as_bytes()).is_some() {
-            return;
-        }
-        if self.entries.len() <= name.len() {
-            self.entries.resize_with(name.len() + 1, Vec::new);
-        }
-        if let Some(bucket) = self.entries.get_mut(name.len()) {
-            self.added += 1;
-            let bit = 1 << (self.added % u128::BITS);
-            bucket.push((ends(name.as_bytes()), Entry::new(name, fate, bit)));
-        }
-    }
-
-    fn find(&self, name: &[u8]) -> Option<&Entry> {
-        let ends = ends(name);
-        let mut bucket = self.entries.get(name.len())?.iter();
-        let same = |(one, entry): &&([u8; 2], Entry)| {
-            *one == ends && entry.name.as_bytes().eq_ignore_ascii_case(name)
-        };
-        bucket.find(same).map(|(_, entry)| entry)
+        self.added += 1;
+        let bit = 1 << (self.added % u128::BITS);
+        self.entries.add(name, Entry::new(name, fate, bit));
     }
 
     /// Names that are kept, sorted: part of the policy's digest.
     pub fn kept_names(&self) -> Vec<&str> {
-        let all = self.entries.iter().flatten().map(|(_, entry)| entry);
-        let mut names: Vec<_> =
-            all.filter(|entry| entry.fate == Fate::Keep).map(|entry| entry.name.as_ref()).collect();
+        let kept = self.entries.meanings().filter(|entry| entry.fate == Fate::Keep);
+        let mut names: Vec<_> = kept.map(|entry| &*entry.name).collect();
         names.sort_unstable();
         names
     }
@@ -160,7 +139,7 @@ impl HeaderTable {
             Kept { headers: Headers::with_capacity(fields.len().min(16)), ..Kept::default() };
         let mut unlisted = 0;
         for (name, value) in fields.iter() {
-            let Some(entry) = self.find(name) else {
+            let Some(entry) = self.entries.find(name) else {
                 unlisted += u64::from(!note_unknown(name, side, notes));
                 continue;
             };
@@ -173,14 +152,6 @@ impl HeaderTable {
         }
         notes.add_many(side.group(), Sensitive::Unlisted, Action::Drop, unlisted);
         kept
-    }
-}
-
-/// First and last letter, in lower case; most names differ there.
-fn ends(name: &[u8]) -> [u8; 2] {
-    match name {
-        [first, .., last] => [first.to_ascii_lowercase(), last.to_ascii_lowercase()],
-        _ => [0; 2],
     }
 }
 
