@@ -18,6 +18,7 @@ mod json;
 mod name_table;
 pub mod observer;
 pub mod policy;
+pub mod preset;
 pub mod record;
 pub mod redact;
 pub mod route;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::glob::GlobError;
+use super::preset::Preset;
 use crate::model::origin::Side;
 use condition::Condition;
 
@@ -57,6 +58,11 @@ impl Level {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyConfig {
+    /// Settings that a requirement asks for, together: `pci`, `hipaa` or `gdpr-minimal`. They lie under those of this file
+    /// and the environment: a key that is set here counts, whatever the preset says. `earwitness config explain
+    /// --preset NAME` tells what each of its settings does, and who asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
     /// Level of an exchange that no rule matches: `none` (counted, not recorded), `metadata` (no
     /// bodies), `request`, `request_response`.
     pub default: Level,

@@ -425,3 +425,4 @@ fn the_digest_changes_with_what_is_recorded_only() {
 
 mod actions;
 mod canary;
+mod presets;

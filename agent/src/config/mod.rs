@@ -14,6 +14,7 @@ mod finding;
 #[cfg(all(test, feature = "schema"))]
 mod generate;
 mod journal;
+mod preset;
 mod read;
 mod secret;
 mod source;
@@ -29,6 +30,7 @@ pub use document::DEFAULT_FILE;
 pub use document::{config_schema, record_schema};
 pub use finding::{ConfigErrors, Warning};
 pub use journal::JournalSection;
+pub use preset::{Explanation, Setting, explain as explain_preset};
 
 use crate::audit::config::AuditConfig;
 use crate::audit::identity::IdentityConfig;

@@ -14,6 +14,7 @@ use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use super::Config;
 use super::finding::Finding;
+use super::preset;
 use super::source::{ASSIGN, Sources, Variable};
 
 /// What was read.
@@ -44,6 +45,7 @@ pub(super) fn read(sources: &Sources) -> Read<'_> {
     for variable in &sources.variables {
         findings.extend(override_by(variable, &mut table, sources));
     }
+    preset::apply(&mut table, sources.end);
     findings.extend(untyped_sinks(&table, sources));
     let mut left_out = Vec::new();
     let config = loop {

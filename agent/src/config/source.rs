@@ -12,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::finding::{ConfigErrors, Finding, Place, Warning};
+use super::preset;
 
 /// What every variable of the agent begins with.
 const PREFIX: &str = "EARWITNESS_";
@@ -29,6 +30,8 @@ pub(super) struct Sources {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) variables: Vec<Variable>,
+    /// Offset behind all of them, where those of presets begin.
+    pub(super) end: usize,
     /// Variables that look as if they were meant as settings.
     misspelt: Vec<String>,
 }
@@ -77,6 +80,7 @@ impl Sources {
             name: name.to_owned(),
             text: text.to_owned(),
             variables: Vec::new(),
+            end: 0,
             misspelt: Vec::new(),
         };
         let mut variables: Vec<_> = env.into_iter().collect();
@@ -94,6 +98,7 @@ impl Sources {
             sources.variables.push(Variable { name, path, value, start, document });
             start += len;
         }
+        sources.end = start;
         sources
     }
 
@@ -128,21 +133,29 @@ impl Sources {
 
     fn place(&self, span: Option<Range<usize>>) -> Place {
         let Some(span) = span else { return Place::WholeFile(self.whole_name()) };
+        let preset = span.start.checked_sub(self.end).and_then(preset::at);
+        if let Some((preset, offset)) = preset {
+            return place_in(preset.text(), offset, format!("preset {}", preset.name()));
+        }
         if span.start > self.text.len() {
             let before = |variable: &&Variable| variable.start <= span.start;
             let name = self.variables.iter().rfind(before).map(|variable| variable.name.clone());
             return Place::Env(name.unwrap_or_default());
         }
-        let before = self.text.get(..span.start).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place::File {
-            name: self.whole_name(),
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-        }
+        place_in(&self.text, span.start, self.whole_name())
     }
 
     fn whole_name(&self) -> String {
         if self.name.is_empty() { "configuration".into() } else { self.name.clone() }
+    }
+}
+
+fn place_in(text: &str, offset: usize, name: String) -> Place {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Place::File {
+        name,
+        line: before.matches('\n').count() + 1,
+        column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
     }
 }

@@ -3,6 +3,8 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::audit::preset::Preset;
+use crate::audit::redact::BodyValues;
 use crate::audit::rule::Level;
 
 fn env(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -323,6 +325,65 @@ fn mistakes_in_variables_name_them() {
             environment variable EARWITNESS_CAPTURE__SHARDS: invalid type: string "many", expected u32
             environment variable EARWITNESS_CAPTURE__SHARDS__X: `shards` is not a section with keys
             environment variable EARWITNESS_JOURNAL__ENCRYPT_TO: `journal.encrypt_to` is not available in this version"#]],
+    );
+}
+
+/// Settings under a preset, and warnings.
+fn preset(name: &str, text: &str) -> (Config, String) {
+    let variables = env(&[("EARWITNESS_POLICY__PRESET", name)]);
+    let (config, warnings) =
+        Config::parse("earwitness.toml", text, variables).unwrap_or_else(|e| panic!("{name}: {e}"));
+    (config, warnings.iter().map(|one| format!("{one}\n")).collect())
+}
+
+#[test]
+fn presets_pass_and_also_alone() {
+    for one in Preset::ALL {
+        let (config, warnings) = preset(one.name(), "");
+        let line = one.text().lines().position(|line| line.starts_with("retain_days")).unwrap() + 1;
+        let place = format!("preset {}:{line}:1: ", one.name());
+        assert!(warnings.lines().all(|warning| warning.starts_with(&place)), "{warnings}");
+        let (alone, _) = Config::parse("preset.toml", one.text(), []).unwrap();
+        let chosen = PolicyConfig { preset: Some(*one), ..alone.policy.clone() };
+        assert_eq!(config, Config { policy: chosen, ..alone });
+        assert!(config.journal.retain_bytes.is_none() && config.journal.retain_days.is_some());
+    }
+}
+
+#[test]
+fn what_the_user_sets_counts_before_the_preset() {
+    let text = "[policy]\npreset = \"pci\"\n[redaction]\nactions = { payment_card = \"drop\" }\n\
+                [journal]\nretain_days = 800\n";
+    let variables = env(&[("EARWITNESS_POLICY__DEFAULT", "request")]);
+    let (config, _) = Config::parse("earwitness.toml", text, variables).unwrap();
+    assert_eq!(config.policy.default, Level::Request);
+    assert_eq!(config.journal.retain_days, Some(800));
+    assert_eq!(config.redaction.body_values, BodyValues::Listed);
+    let actions = toml::to_string(&config.redaction.actions).unwrap();
+    let expected = "api_key = \"token\"\ncredential = \"drop\"\ndefault = \"mask\"\n\
+                    payment_card = \"drop\"\nsecret = \"drop\"\n";
+    assert_eq!(actions, expected);
+}
+
+#[test]
+fn mistakes_with_and_under_presets_have_their_places() {
+    check_errors(
+        "[policy]\npreset = \"pcidss\"\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:2:10: unknown variant `pcidss`, expected one of `pci`, `hipaa`, `gdpr-minimal`"#]],
+    );
+    check_errors(
+        "[policy]\npreset = \"gdpr-minimal\"\n[redaction]\nheader_allow = [\"cookie\"]\n\
+         actions = { secret = \"partial\" }\n[identity]\ncolour = 1\n",
+        &[],
+        expect![[r#"
+            earwitness.toml:4:17: `cookie` carries credentials and is never recorded
+            hint: leave it out; that it was sent is recorded
+            earwitness.toml:5:13: nothing of a `secret` is ever shown
+            hint: `drop`, `mask` or `token`
+            earwitness.toml:7:1: unknown key `colour`
+            hint: known here: trusted_proxies, trust_unix, forwarding_headers, order, jwks, jwt_headers, jwt_cookies, api_key_headers, session_cookies, session_hours, pseudonymise"#]],
     );
 }
 
