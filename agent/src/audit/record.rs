@@ -322,6 +322,18 @@ pub enum Action {
     Token,
 }
 
+impl Action {
+    /// Its name in records and in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Mask => "mask",
+            Self::Partial => "partial",
+            Self::Token => "token",
+        }
+    }
+}
+
 /// The policy that an exchange met.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -95,27 +95,25 @@ fn schema(_record: bool) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory as _, Parser as _};
 
+    use super::super::testing::Cli;
     use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
 
     #[test]
     fn subcommands_are_consistent() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
-        let parses =
-            |arguments: &[&str]| Cli::try_parse_from([&["config"], arguments].concat()).is_ok();
+        Cli::<Args>::command().debug_assert();
+        let parses = |arguments: &[&str]| {
+            Cli::<Args>::try_parse_from([&["config"], arguments].concat()).is_ok()
+        };
         assert!(parses(&["check", "file"]));
         assert!(parses(&["schema", "--record"]));
         assert!(parses(&["explain", "--preset", "gdpr-minimal"]));
         assert!(!parses(&["explain", "--preset", "nonsense"]));
         assert!(!parses(&["explain", "GET"]));
         assert!(!parses(&["explain", "GET", "/", "--preset", "pci"]));
+        assert!(!parses(&["explain", "--preset", "pci", "--side", "client"]));
+        assert!(!parses(&["explain", "GET", "/", "--side", "middle"]));
+        assert!(!parses(&["explain", "GET", "/", "--status", "42"]));
     }
 }

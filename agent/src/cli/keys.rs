@@ -179,25 +179,20 @@ fn print(lines: &[String]) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory as _, Parser};
+    use clap::{CommandFactory as _, Parser as _};
 
+    use super::super::testing::Cli;
     use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
 
     fn call(arguments: &[&str], directory: &Path) -> ExitCode {
         let place = ["--data-dir", directory.to_str().unwrap()];
         let arguments = [&["keys"], arguments, &place].concat();
-        run(Cli::try_parse_from(arguments).unwrap().args).unwrap()
+        run(Cli::<Args>::try_parse_from(arguments).unwrap().args).unwrap()
     }
 
     #[test]
     fn tokens_need_a_key_and_a_known_type() {
-        Cli::command().debug_assert();
+        Cli::<Args>::command().debug_assert();
         let directory = tempfile::tempdir().unwrap();
         let code = |arguments: &[&str]| format!("{:?}", call(arguments, directory.path()));
         let (done, failed, usage) = (ExitCode::SUCCESS, ExitCode::FAILURE, ExitCode::from(USAGE));

@@ -107,3 +107,13 @@ fn load(file: Option<&Path>) -> Option<Config> {
         }
     }
 }
+
+#[cfg(test)]
+mod testing {
+    /// A command line with these arguments only.
+    #[derive(clap::Parser)]
+    pub(super) struct Cli<A: clap::Args> {
+        #[command(flatten)]
+        pub(super) args: A,
+    }
+}
