@@ -3,281 +3,24 @@
 //! In: a name as sent, percent-decoded. Out: whether its value is secret or about a person.
 //! Always: judged by words (`accessToken`, `access_token`, `X-Amz-Signature`), so that `monkey`
 //! and `keyboard` are not `key`; without allocation.
-//! Not here: values (`redact::value`), header fields that are never kept (`redact::lists`).
+//! Not here: lists of words (`words`), values (`redact::value`), header fields that are never kept (`redact::lists`).
+
+mod word;
+mod words;
 
 use super::super::record::Sensitive;
-
-/// Words that make a value secret wherever they stand in the name.
-fn is_secret(word: &str) -> bool {
-    matches!(
-        word,
-        "apikey"
-            | "auth"
-            | "authentication"
-            | "authorization"
-            | "bearer"
-            | "cookie"
-            | "credential"
-            | "credentials"
-            | "creds"
-            | "csrf"
-            | "cvc"
-            | "cvv"
-            | "hmac"
-            | "jwt"
-            | "mfa"
-            | "nonce"
-            | "oauth"
-            | "otp"
-            | "pass"
-            | "passcode"
-            | "passphrase"
-            | "passwd"
-            | "password"
-            | "pin"
-            | "pwd"
-            | "saml"
-            | "samlrequest"
-            | "samlresponse"
-            | "secret"
-            | "sess"
-            | "sessid"
-            | "session"
-            | "sessionid"
-            | "sid"
-            | "sig"
-            | "sign"
-            | "signature"
-            | "ticket"
-            | "token"
-            | "totp"
-            | "xsrf"
-    )
-}
-
-/// Words that make a value personal wherever they stand in the name.
-fn is_personal(word: &str) -> bool {
-    matches!(
-        word,
-        "birth"
-            | "birthdate"
-            | "birthday"
-            | "card"
-            | "cardnumber"
-            | "ccnumber"
-            | "creditcard"
-            | "dateofbirth"
-            | "dob"
-            | "email"
-            | "emailaddress"
-            | "fax"
-            | "iban"
-            | "mail"
-            | "mobile"
-            | "msisdn"
-            | "passport"
-            | "phone"
-            | "phonenumber"
-            | "ssn"
-            | "telephone"
-    )
-}
-
-/// Ends of a word that was written together (`accesstoken`, `userpassword`, `clientsecret`).
-fn ends_secret(word: &str) -> bool {
-    const ENDS: [&str; 11] = [
-        "apikey",
-        "accesskey",
-        "credential",
-        "jwt",
-        "passwd",
-        "password",
-        "secret",
-        "sessid",
-        "sessionid",
-        "signature",
-        "token",
-    ];
-    ENDS.iter().any(|end| word.ends_with(end))
-}
-
-/// `key` after one of these is no secret (`sort_key`).
-fn is_harmless_key(word: &str) -> bool {
-    matches!(
-        word,
-        "cache"
-            | "foreign"
-            | "group"
-            | "order"
-            | "partition"
-            | "primary"
-            | "public"
-            | "range"
-            | "row"
-            | "sort"
-    )
-}
-
-/// `code` after one of these is no secret (`country_code`).
-fn is_harmless_code(word: &str) -> bool {
-    matches!(
-        word,
-        "airport"
-            | "area"
-            | "bar"
-            | "city"
-            | "color"
-            | "country"
-            | "currency"
-            | "dial"
-            | "district"
-            | "error"
-            | "exit"
-            | "http"
-            | "item"
-            | "lang"
-            | "language"
-            | "locale"
-            | "plan"
-            | "post"
-            | "postal"
-            | "product"
-            | "qr"
-            | "reason"
-            | "region"
-            | "response"
-            | "sku"
-            | "source"
-            | "state"
-            | "station"
-            | "status"
-            | "zip"
-    )
-}
-
-/// A name that ends with one of these describes a secret and is none (`token_type`).
-fn is_description(word: &str) -> bool {
-    matches!(
-        word,
-        "count"
-            | "enabled"
-            | "expires"
-            | "expiry"
-            | "format"
-            | "kind"
-            | "length"
-            | "marker"
-            | "method"
-            | "required"
-            | "size"
-            | "status"
-            | "ttl"
-            | "type"
-            | "version"
-    )
-}
+use word::{Word, Words};
+use words::*;
 
 /// How sure a name makes it that its values are what it says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Strength {
     /// Whatever the values look like.
     Sure,
+    /// Only those with a digit: a PIN has some, a place or a name has none.
+    Digits,
     /// Only those that look like it: many fields have that name for something else.
     Doubtful,
-}
-
-/// Words that name harmless things as often as not (`code` of an error, `key` of a pair).
-fn is_doubtful(word: &str) -> bool {
-    matches!(
-        word,
-        "auth"
-            | "authentication"
-            | "authorization"
-            | "bearer"
-            | "card"
-            | "cards"
-            | "code"
-            | "codes"
-            | "cookie"
-            | "cookies"
-            | "fax"
-            | "hmac"
-            | "key"
-            | "keys"
-            | "mail"
-            | "mobile"
-            | "nonce"
-            | "oauth"
-            | "pass"
-            | "saml"
-            | "sess"
-            | "session"
-            | "sessions"
-            | "sid"
-            | "sig"
-            | "sign"
-            | "signature"
-            | "signatures"
-            | "signs"
-            | "ticket"
-            | "tickets"
-    )
-}
-
-/// Words before `key` and `code` after which there is no doubt.
-fn is_sure_before(word: &str) -> bool {
-    matches!(
-        word,
-        "access"
-            | "account"
-            | "activation"
-            | "api"
-            | "auth"
-            | "authorization"
-            | "backup"
-            | "client"
-            | "decryption"
-            | "encryption"
-            | "license"
-            | "master"
-            | "otp"
-            | "pass"
-            | "pin"
-            | "private"
-            | "recovery"
-            | "reset"
-            | "secret"
-            | "security"
-            | "shared"
-            | "signing"
-            | "verification"
-    )
-}
-
-/// Words that only repeat what the word before says (`password_confirmation`, `phoneNumber`).
-fn is_repeating(word: &str) -> bool {
-    matches!(
-        word,
-        "address"
-            | "again"
-            | "confirm"
-            | "confirmation"
-            | "current"
-            | "day"
-            | "date"
-            | "new"
-            | "no"
-            | "num"
-            | "number"
-            | "old"
-            | "plain"
-            | "raw"
-            | "repeat"
-            | "string"
-            | "text"
-            | "value"
-            | "verify"
-    )
 }
 
 /// What the name of a field in a body says about its values. Fields are named for so much more than
@@ -285,23 +28,47 @@ fn is_repeating(word: &str) -> bool {
 /// `emailSubject`), are not believed without a look at the value.
 pub fn classify_field(name: &[u8]) -> Option<(Sensitive, Strength)> {
     let kind = classify(name)?;
-    if name.len() > NAME_BYTES {
+    if name.len() > NAME_BYTES || is_birth_date(name) {
         return Some((kind, Strength::Sure));
+    }
+    if is_about_a_key(name) {
+        return None;
     }
     let (mut previous, mut sure) = (Word::default(), false);
     for word in Words::new(name) {
         let text = word.text();
         let judged = judge(&previous, &word).is_some();
-        let believed = judged && (!is_doubtful(text) || is_sure_before(previous.text()));
+        let believed = judged && (!is_doubtful(text) || leaves_no_doubt(&previous, text));
         // What comes later may be about it, and not be it.
         sure = believed || (sure && (judged || is_repeating(text) || text.is_empty()));
         previous = word;
     }
-    Some((kind, if sure { Strength::Sure } else { Strength::Doubtful }))
+    Some((
+        kind,
+        match sure {
+            true if previous.text() == "pin" => Strength::Digits,
+            true => Strength::Sure,
+            false => Strength::Doubtful,
+        },
+    ))
 }
 
-/// Longest word that is looked at, in bytes; longer ones are judged by their end.
-const WORD_BYTES: usize = 32;
+fn leaves_no_doubt(previous: &Word, text: &str) -> bool {
+    match text {
+        "code" | "codes" => is_sure_before_code(previous.text()),
+        _ => is_sure_before(previous.text()),
+    }
+}
+
+/// Whether the name is of what leads to a key (`kmsKeyId`), and not half of a credential.
+fn is_about_a_key(name: &[u8]) -> bool {
+    let (mut before, mut previous, mut last) = (Word::default(), Word::default(), Word::default());
+    for word in Words::new(name) {
+        (before, previous, last) = (previous, last, word);
+    }
+    previous.text() == "key" && is_about_key(last.text()) && !is_credential_key(before.text())
+}
+
 /// A name longer than this is taken for secret: nobody writes such names by hand.
 const NAME_BYTES: usize = 256;
 
@@ -309,6 +76,9 @@ const NAME_BYTES: usize = 256;
 pub fn classify(name: &[u8]) -> Option<Sensitive> {
     if name.len() > NAME_BYTES {
         return Some(Sensitive::Secret);
+    }
+    if is_birth_date(name) {
+        return Some(Sensitive::Personal);
     }
     let mut found = None;
     let mut previous = Word::default();
@@ -325,11 +95,18 @@ pub fn classify(name: &[u8]) -> Option<Sensitive> {
     found
 }
 
+/// However its letters are written: `doB` would be two words.
+fn is_birth_date(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"dob")
+}
+
 fn judge(previous: &Word, word: &Word) -> Option<Sensitive> {
     let text = word.text();
     let secret = match text {
         "key" | "keys" => !is_harmless_key(previous.text()),
         "code" => !is_harmless_code(previous.text()),
+        "token" | "tokens" => !is_harmless_token(previous.text()),
+        "sid" | "sids" => is_session_sid(previous.text()),
         _ => {
             let singular = text.strip_suffix('s').unwrap_or(text);
             is_secret(text) || is_secret(singular) || ends_secret(text)
@@ -339,74 +116,6 @@ fn judge(previous: &Word, word: &Word) -> Option<Sensitive> {
         return Some(Sensitive::Secret);
     }
     is_personal(text).then_some(Sensitive::Personal)
-}
-
-/// One word in lower case, without digits at its end.
-#[derive(Clone, Copy)]
-struct Word {
-    bytes: [u8; WORD_BYTES],
-    len: usize,
-}
-
-impl Default for Word {
-    fn default() -> Self {
-        Self { bytes: [0; WORD_BYTES], len: 0 }
-    }
-}
-
-impl Word {
-    fn new(raw: &[u8]) -> Self {
-        let letters = raw.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
-        let raw = raw.get(..letters).unwrap_or_default();
-        let end = raw.get(raw.len().saturating_sub(WORD_BYTES)..).unwrap_or_default();
-        let mut word = Self { len: end.len(), ..Self::default() };
-        for (to, from) in word.bytes.iter_mut().zip(end) {
-            *to = from.to_ascii_lowercase();
-        }
-        word
-    }
-
-    fn text(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|word| std::str::from_utf8(word).ok()).unwrap_or("")
-    }
-}
-
-/// Cuts a name at everything that is no letter or digit, and where small letters meet capitals.
-struct Words<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Words<'a> {
-    fn new(name: &'a [u8]) -> Self {
-        Self { rest: name }
-    }
-}
-
-impl Iterator for Words<'_> {
-    type Item = Word;
-
-    fn next(&mut self) -> Option<Word> {
-        let start = self.rest.iter().position(u8::is_ascii_alphanumeric)?;
-        let rest = self.rest.get(start..)?;
-        let end = word_end(rest);
-        let (word, after) = rest.split_at_checked(end)?;
-        self.rest = after;
-        Some(Word::new(word))
-    }
-}
-
-/// Where the word at the front ends: `access|Token`, `AWS|Access`, `sig|-`.
-fn word_end(rest: &[u8]) -> usize {
-    let at = |index: usize| rest.get(index).copied().unwrap_or(b' ');
-    let boundary = |index: usize| {
-        let (before, here, after) = (at(index - 1), at(index), at(index + 1));
-        !here.is_ascii_alphanumeric()
-            || (here.is_ascii_uppercase() && !before.is_ascii_uppercase())
-            || (before.is_ascii_uppercase()
-                && here.is_ascii_uppercase()
-                && after.is_ascii_lowercase())
-    };
-    (1..rest.len()).find(|&index| boundary(index)).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -449,6 +158,10 @@ mod tests {
             "auth.user",
             "code_verifier",
             "token2",
+            "clientToken",
+            "oauth_request_token",
+            "connect.sid",
+            "session_sid",
         ] {
             assert_eq!(classify(name.as_bytes()), Some(Sensitive::Secret), "{name}");
         }
@@ -472,7 +185,9 @@ mod tests {
             "email_address",
             "dateOfBirth",
             "clientSecrets",
-            "pin",
+            "doB",
+            "accountKey",
+            "authCode",
         ] {
             assert_eq!(strength(name), Some(Strength::Sure), "{name}");
         }
@@ -487,10 +202,16 @@ mod tests {
             "signature",
             "card",
             "fax",
+            "accountCode",
         ] {
             assert_eq!(strength(name), Some(Strength::Doubtful), "{name}");
         }
-        assert_eq!(strength("name"), None);
+        assert_eq!(strength("pin"), Some(Strength::Digits));
+        assert_eq!(strength("newPin"), Some(Strength::Digits));
+        for name in ["name", "kmsKeyId", "KeyUsage", "key_name"] {
+            assert_eq!(strength(name), None, "{name}");
+        }
+        assert_eq!(strength("AWSAccessKeyId"), Some(Strength::Doubtful));
     }
 
     #[test]
@@ -524,6 +245,12 @@ mod tests {
             "user_id",
             "passenger",
             "discard",
+            "nextPageToken",
+            "next_token",
+            "requestContinuationToken",
+            "total_tokens",
+            "account_sid",
+            "userSids",
         ] {
             assert_eq!(classify(name.as_bytes()), None, "{name}");
         }

@@ -83,7 +83,7 @@ impl<'b> Writer<'_, '_, 'b> {
             _ if cut => Err(Sensitive::Unlisted),
             doubt => {
                 let name = self.path.last().map(|name| name.as_bytes()).unwrap_or_default();
-                judge(value, limit, &self.names.look(name), doubt.map(|(kind, _)| kind))
+                judge(value, limit, &self.names.look(name), doubt)
             }
         };
         match kept {
@@ -148,7 +148,7 @@ fn judge<'v>(
     value: &'v [u8],
     limit_bytes: usize,
     look: &Look<'_>,
-    doubt: Option<Sensitive>,
+    doubt: Hidden,
 ) -> Result<&'v str, Sensitive> {
     let plain = value.len() <= limit_bytes && value.iter().all(u8::is_ascii_graphic);
     let text = std::str::from_utf8(value).ok().filter(|_| plain).ok_or(Sensitive::Unlisted)?;
@@ -156,7 +156,7 @@ fn judge<'v>(
     if let Some(kind) = look.find(&meant) {
         return Err(kind);
     }
-    if let Some(kind) = doubt.filter(|kind| scalar::is_like(*kind, &meant)) {
+    if let Some((kind, _)) = doubt.filter(|(kind, sure)| scalar::is_like(*kind, *sure, &meant)) {
         return Err(kind);
     }
     // Some servers take these for the end of a value.

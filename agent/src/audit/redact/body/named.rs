@@ -54,7 +54,7 @@ fn by_sign(text: &[u8], at: usize) -> Option<Named> {
     match classify_field(last_name(head)) {
         // A text that ends with the name of a secret has none.
         Some(_) if rest.trim_ascii().is_empty() => None,
-        Some((kind, strength)) if strength == Strength::Sure || is_like_secret(rest) => {
+        Some((kind, strength)) if strength != Strength::Doubtful || is_like_secret(rest) => {
             Some(Named { kind, start, end: value_end(text, start) })
         }
         _ => by_value(text, start),

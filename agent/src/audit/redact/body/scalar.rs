@@ -9,6 +9,7 @@ use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
 use super::super::detect::context::Context;
 use super::super::detect::custom::Detector;
 use super::super::detect::{self, DIGITS as LEAST_DIGITS};
+use super::super::name::Strength;
 use super::super::text::decode;
 use super::super::value::contains_random;
 use super::named;
@@ -20,11 +21,13 @@ pub(super) const VALUE_BYTES: usize = 256;
 /// Fewest digits in which something could be found.
 pub(super) const DIGITS: u32 = LEAST_DIGITS;
 
-/// Whether the value of a field with a doubtful name is what the name says.
-pub(super) fn is_like(kind: Sensitive, text: &str) -> bool {
-    match kind {
-        Sensitive::Personal => is_like_personal(text),
-        _ => is_like_secret(text),
+/// Whether the value of a field is what its name says.
+pub(super) fn is_like(kind: Sensitive, strength: Strength, text: &str) -> bool {
+    match (strength, kind) {
+        (Strength::Sure, _) => true,
+        (Strength::Digits, _) => text.bytes().any(|byte| byte.is_ascii_digit()),
+        (Strength::Doubtful, Sensitive::Personal) => is_like_personal(text),
+        (Strength::Doubtful, _) => is_like_secret(text),
     }
 }
 
@@ -40,7 +43,19 @@ pub(super) fn is_like_secret(text: &str) -> bool {
         && digits > 0
         && count(u8::is_ascii_graphic) == bytes.len()
         && !is_moment(bytes)
-        && !text.contains("://")
+        && !is_place(text)
+}
+
+/// What leads to a thing and is none: URLs and URNs, paths, hosts with a port, hardware addresses.
+fn is_place(text: &str) -> bool {
+    let is_port = |port: &str| {
+        (2..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let hexes = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.contains("://")
+        || ["urn:", "arn:", "/"].iter().any(|front| text.starts_with(front))
+        || text.rsplit_once(':').is_some_and(|(host, port)| host.contains('.') && is_port(port))
+        || (text.contains(':') && text.split(':').all(hexes))
 }
 
 /// Shortest such value, in bytes.

@@ -416,8 +416,8 @@ impl<'b> Writer<'_, '_, 'b> {
         if raw.contains(&0x7f) || raw.contains(&0xc2) && has_controls(raw) {
             return Some(Sensitive::Unlisted);
         }
-        let (kind, _) = self.here.hidden?;
-        scalar::is_like(kind, &text).then_some(kind)
+        let (kind, strength) = self.here.hidden?;
+        scalar::is_like(kind, strength, &text).then_some(kind)
     }
 
     /// The name of the field whose value is read, also within a list.
