@@ -14,13 +14,15 @@ pub enum Shape {
     Chunked,
     /// A request of curl on a connection of its own.
     Fresh,
+    /// A library's request; the answer is JSON of a little more than 1 KiB, as an API lists things.
+    Body,
 }
 
 impl Shape {
     /// The request.
     pub fn request(self, number: usize) -> String {
         match self {
-            Self::Api | Self::Chunked => api(number),
+            Self::Api | Self::Chunked | Self::Body => api(number),
             Self::Browser => browser(number),
             Self::Fresh => curl(number),
         }
@@ -29,7 +31,8 @@ impl Shape {
     /// The response: one text for each buffer that a call is given.
     pub fn response(self, number: usize) -> Vec<String> {
         match self {
-            Self::Api | Self::Browser | Self::Fresh => from_file(number),
+            Self::Api | Self::Browser | Self::Fresh => whole(number, &json(300 + number % 300)),
+            Self::Body => whole(number, &orders(number)),
             Self::Chunked => chunked(number),
         }
     }
@@ -80,8 +83,7 @@ fn curl(number: usize) -> String {
     )
 }
 
-fn from_file(number: usize) -> Vec<String> {
-    let content = json(300 + number % 300);
+fn whole(number: usize, content: &str) -> Vec<String> {
     let head = format!(
         "HTTP/1.1 200 OK\r\n\
          Server: nginx/1.22.1\r\n\
@@ -94,7 +96,7 @@ fn from_file(number: usize) -> Vec<String> {
          Accept-Ranges: bytes\r\n\r\n",
         content.len()
     );
-    vec![head, content]
+    vec![head, content.to_owned()]
 }
 
 fn chunked(number: usize) -> Vec<String> {
@@ -110,6 +112,25 @@ fn chunked(number: usize) -> Vec<String> {
          Transfer-Encoding: chunked\r\n\r\n",
     );
     vec![head + &chunk(180), chunk(200 + number % 200), String::from("0\r\n\r\n")]
+}
+
+/// Orders of a shop, a little more than 1 KiB. Nobody's name or secret is in it.
+fn orders(number: usize) -> String {
+    let order = |number: usize| {
+        format!(
+            "{{\"id\":{number},\"reference\":\"7d44a8f0-91c5-4e0b-b8a2-{number:012}\",\
+             \"status\":\"shipped\",\"currency\":\"EUR\",\"total\":{}.90,\
+             \"created_at\":\"2026-11-22T07:{:02}:12Z\",\"express\":false,\"note\":null,\
+             \"items\":[{{\"sku\":\"LAMP-{:04}\",\"title\":\"Desk lamp, warm white\",\
+             \"quantity\":{},\"price\":19.90}}]}}",
+            number % 500,
+            number % 60,
+            number % 10_000,
+            1 + number % 3,
+        )
+    };
+    let orders: Vec<String> = (number..number + 4).map(order).collect();
+    format!("{{\"orders\":[{}],\"page\":1,\"more\":true}}", orders.join(","))
 }
 
 /// So many bytes that look like content.

@@ -18,6 +18,7 @@ use earwitness::audit::config::AuditConfig;
 use earwitness::audit::encode::Lines;
 use earwitness::audit::observer::Observer;
 use earwitness::audit::policy::Policy;
+use earwitness::audit::rule::Level;
 use earwitness::audit::token::Tokens;
 use earwitness::model::limits::Limits;
 use earwitness::model::origin::Process;
@@ -69,6 +70,8 @@ fn measure_mix(mix: &Mix, effort: Effort) -> Result<Figure> {
 /// A stream on its way through a pipeline, again and again.
 struct Bench {
     stream: Stream,
+    /// Records hold bodies.
+    has_content: bool,
     pipeline: Pipeline,
     out: Outcome,
     line: Vec<u8>,
@@ -85,7 +88,9 @@ impl Bench {
             boot_id: Some("0b6f9e0e-6a3c-4f0e-9d53-5f3c3c1e7a11".into()),
             version: env!("CARGO_PKG_VERSION").into(),
         });
-        let policy = Policy::new(&AuditConfig::default(), Tokens::ephemeral()?, observer)?;
+        let mut config = AuditConfig::default();
+        config.policy.default = mix.level;
+        let policy = Policy::new(&config, Tokens::ephemeral()?, observer)?;
         let clock = ClockOffset { offset_ns: 1_795_330_800_000_000_000 };
         let names = Arc::new(OneProcess::new());
         let limits = Limits::default();
@@ -96,6 +101,7 @@ impl Bench {
         };
         let mut bench = Self {
             stream,
+            has_content: mix.level == Level::RequestResponse,
             pipeline,
             out: Outcome::default(),
             line: Vec::new(),
@@ -123,6 +129,8 @@ impl Bench {
             let first = String::from_utf8_lossy(&self.line);
             ensure!(records == expected, "{expected} exchanges gave {records} records: {first}");
             ensure!(first.contains("\"complete\":true"), "a record is not complete: {first}");
+            let has_content = first.contains("\"content\":");
+            ensure!(has_content == self.has_content, "content in a record: {first}");
             pace.exchanges += records;
             self.stream.advance();
             self.now_ns += traffic::PASS_NS;
@@ -217,6 +225,8 @@ impl Drop for Pin {
 struct Mix {
     name: &'static str,
     traffic: Traffic,
+    /// How much of each exchange is recorded.
+    level: Level,
     goal: f64,
 }
 
@@ -229,7 +239,8 @@ enum Traffic {
 
 impl Mix {
     const fn http1(name: &'static str, shapes: &'static [Shape]) -> Self {
-        Self { name, traffic: Traffic::Http1(shapes), goal: GOAL_PER_SECOND }
+        let traffic = Traffic::Http1(shapes);
+        Self { name, traffic, level: Level::Metadata, goal: GOAL_PER_SECOND }
     }
 }
 
@@ -240,8 +251,15 @@ const MIXES: &[Mix] = &[
     Mix::http1("chunked answers", &[Shape::Chunked]),
     Mix::http1("browser, long heads", &[Shape::Browser]),
     Mix {
+        name: "with JSON of 1 KiB, redacted",
+        traffic: Traffic::Http1(&[Shape::Body]),
+        level: Level::RequestResponse,
+        goal: GOAL_BODY_PER_SECOND,
+    },
+    Mix {
         name: "HTTP/2, 8 streams at a time",
         traffic: Traffic::Http2,
+        level: Level::Metadata,
         goal: GOAL_HTTP2_PER_SECOND,
     },
 ];
@@ -254,6 +272,7 @@ const MIXED: &[Shape] = {
     ]
 };
 const GOAL_PER_SECOND: f64 = 150_000.0;
+const GOAL_BODY_PER_SECOND: f64 = 100_000.0;
 const GOAL_HTTP2_PER_SECOND: f64 = 120_000.0;
 /// Samples of a pass fit into the cache that cores share, as those of a ring buffer do.
 const EXCHANGES: usize = 2_000;

@@ -40,25 +40,21 @@ pub fn inspect(value: &[u8], place: Place) -> Option<Sensitive> {
 /// The same, and whether the value is plain text.
 pub fn look(value: &[u8], place: Place) -> Look {
     let gate = Gate::over(value);
-    let opaque = gate.digits > 0 && has_run(value, OPAQUE_BYTES);
     Look {
         kind: suspicion(&gate, value, place),
         plain: !gate.has(ODD),
-        simple: !gate.has(PERCENT | SPACE) && !opaque,
+        simple: !gate.has(PERCENT | SPACE) && !(gate.digits > 0 && gate.opaque),
     }
 }
 
 /// Whether the value holds a long run of token characters and a digit, as identifiers do.
 pub fn is_opaque(value: &[u8]) -> bool {
-    value.iter().any(u8::is_ascii_digit) && has_run(value, OPAQUE_BYTES)
+    let gate = Gate::over(value);
+    gate.digits > 0 && gate.opaque
 }
 
-/// Shortest run of token characters that can be an identifier.
-const OPAQUE_BYTES: usize = 12;
 /// Shortest run of token characters with a JWT in it: `eyJ` and a few more.
 const JWT_BYTES: usize = 13;
-/// Shortest run of token characters with a known key in it.
-const KEY_BYTES: usize = 16;
 /// Shortest run of token characters that is judged by its randomness.
 const RANDOM_BYTES: usize = 24;
 /// Fewest digits of a card number.
@@ -83,7 +79,7 @@ fn suspicion(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
 
 /// What a mark or a scheme gives away, wherever the value stands.
 pub(super) fn marked(gate: &Gate, value: &[u8]) -> Option<Sensitive> {
-    if gate.has(CAPITAL_J) && has_run(value, JWT_BYTES) && contains_jwt(value) {
+    if gate.has(CAPITAL_J) && gate.opaque && contains_jwt(value) {
         return Some(Sensitive::Jwt);
     }
     if gate.dashes >= 5 && memmem::find(value, b"-----BEGIN").is_some() {
@@ -95,23 +91,10 @@ pub(super) fn marked(gate: &Gate, value: &[u8]) -> Option<Sensitive> {
     if gate.has(SPACE) && contains_credentials(value) {
         return Some(Sensitive::Credential);
     }
-    if has_run(value, KEY_BYTES) && keys::contains_key(value) {
+    if gate.key && keys::contains_key(value) {
         return Some(Sensitive::ApiKey);
     }
     None
-}
-
-/// Whether that many token characters stand in a row. Looks at few bytes: a character that is none
-/// rules out every run over it.
-fn has_run(value: &[u8], run_bytes: usize) -> bool {
-    let mut start = 0;
-    while let Some(window) = value.get(start..start + run_bytes) {
-        match window.iter().rposition(|byte| !keys::is_token(*byte)) {
-            Some(at) => start += at + 1,
-            None => return true,
-        }
-    }
-    false
 }
 
 // === the checks ===
