@@ -106,9 +106,10 @@ const VALIDATED = { payment_card: card, iban, ssn, national_id: () => pick([cpf,
 // Fields whose name tells what they hold. Written without a look at the agent's own lists.
 const NAMED = [
   [/^(.*[_-])?(pass(word|wd|phrase|code)|pwd)$|password$/i, 'password', () => faker.internet.password({ length: 12 })],
-  [/(access|refresh|auth|id|api|csrf|xsrf|bearer|session|security|device|push|confirmation|verification|reset|hashed)[_-]?token$|^token$/i, 'token', () => alnum(40)],
-  [/(client|api|app|shared|consumer|webhook)[_-]?secret(_?key)?$|^secret$|secret[_-]?access[_-]?key$/i, 'secret', () => alnum(32)],
-  [/api[_-]?key$|private[_-]?key$|access[_-]?key$/i, 'key', () => alnum(32)],
+  [/(access|refresh|auth|authorization|id|api|csrf|xsrf|bearer|session|security|device|push|confirmation|verification|verify|reset|hashed|user|read|sas|claim|referral|payment)[_-]?token$|^token$/i, 'token', () => alnum(40)],
+  [/[a-z0-9][_-]?secret(_?key)?$|^secret$|secret[_-]?access[_-]?key$/i, 'secret', () => alnum(32)],
+  [/(api|private|access|account|shared|secret|encryption|authorization|master)[_-]?key$/i, 'key', () => alnum(32)],
+  [/(auth|authorization|verification|activation)[_-]?code$/i, 'code', () => digits(6)],
   [/^(.*[_-])?e[_-]?mail([_-]?address(es)?)?$|Email(Address(es)?)?$|^emailAddress(es)?$/, 'email', () => faker.internet.email()],
   [/^(.*[_-])?(tele)?phone([_-]?number)?$|(Phone|Mobile|Fax)(Number)?$|^phoneNumbers?$|^mobile$|^fax$/, 'phone', () => chance(0.5) ? phone() : faker.phone.number({ style: 'national' })],
   [/^(.*[_-])?(ssn|social[_-]?security[_-]?(number|no))$|socialSecurityNumber$/i, 'ssn', () => chance(0.5) ? ssn() : ssn().replace(/-/g, '')],

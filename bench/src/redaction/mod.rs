@@ -27,5 +27,5 @@ pub fn measure(effort: Effort) -> Result<Vec<Section>> {
     };
     let quality = quality::measure(&corpus, half);
     progress::step("redaction: speed");
-    Ok(vec![quality, speed::measure(&corpus, effort)])
+    Ok(vec![quality, speed::measure(&corpus, effort)?])
 }

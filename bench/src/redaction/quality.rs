@@ -19,7 +19,8 @@ use crate::report::{Figure, Goal, Section, number};
 
 const KEY: &str = "http.request.body.content";
 /// Classes that a name tells; the others are told by their form.
-const NAMED: [&str; 7] = ["password", "token", "secret", "key", "cvc", "birth_date", "passport"];
+const NAMED: [&str; 8] =
+    ["password", "token", "secret", "key", "code", "cvc", "birth_date", "passport"];
 
 /// What became of the planted values of a class.
 #[derive(Default)]

@@ -24,20 +24,15 @@ pub(super) const ODD: u8 = 1 << 6;
 /// `+`
 pub(super) const PLUS: u8 = 1 << 7;
 
-/// Shortest run of characters of tokens that can be an identifier.
-pub(super) const OPAQUE_BYTES: usize = 12;
-/// Shortest such run with a known key in it.
-pub(super) const KEY_BYTES: usize = 16;
-
 /// What one pass over a value tells.
 #[derive(Default)]
 pub(super) struct Gate {
     seen: u8,
     pub(super) digits: u32,
     pub(super) dashes: u32,
-    /// `OPAQUE_BYTES` characters of a token stand in a row.
+    /// Twelve characters of a token stand in a row: it can be an identifier.
     pub(super) opaque: bool,
-    /// `KEY_BYTES` do.
+    /// Sixteen do: it can be a known key.
     pub(super) key: bool,
 }
 
@@ -169,8 +164,8 @@ mod tests {
         fn runs_are_found_wherever_they_stand(value in "[a0_ .-]{0,40}[a-z0-9]{0,20}[ .]?[A-Z-]{0,90}[é,]{0,3}[a-z0-9]{0,17}") {
             let gate = Gate::over(value.as_bytes());
             let longest = longest_run(value.as_bytes());
-            prop_assert_eq!(gate.opaque, longest >= OPAQUE_BYTES);
-            prop_assert_eq!(gate.key, longest >= KEY_BYTES);
+            prop_assert_eq!(gate.opaque, longest >= 12);
+            prop_assert_eq!(gate.key, longest >= 16);
             let digits = value.bytes().filter(u8::is_ascii_digit).count();
             prop_assert_eq!(gate.digits as usize, digits);
         }

@@ -31,7 +31,7 @@ pub(super) fn is_like(kind: Sensitive, strength: Strength, text: &str) -> bool {
     }
 }
 
-/// Long, without blanks, letters with digits among them; or six digits, as codes for once have.
+/// Long, without blanks, letters and digits; or six digits, as codes for once have.
 pub(super) fn is_like_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
     let count = |test: fn(&u8) -> bool| bytes.iter().filter(|byte| test(byte)).count();
@@ -41,6 +41,7 @@ pub(super) fn is_like_secret(text: &str) -> bool {
     }
     bytes.len() >= SECRET_BYTES
         && digits > 0
+        && bytes.iter().any(u8::is_ascii_alphabetic)
         && count(u8::is_ascii_graphic) == bytes.len()
         && !is_moment(bytes)
         && !is_place(text)
