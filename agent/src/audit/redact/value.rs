@@ -40,10 +40,11 @@ pub fn inspect(value: &[u8], place: Place) -> Option<Sensitive> {
 /// The same, and whether the value is plain text.
 pub fn look(value: &[u8], place: Place) -> Look {
     let gate = Gate::over(value);
+    let is_opaque = gate.digits > 0 && gate.opaque;
     Look {
         kind: suspicion(&gate, value, place),
         plain: !gate.has(ODD),
-        simple: !gate.has(PERCENT | SPACE) && !(gate.digits > 0 && gate.opaque),
+        simple: !gate.has(PERCENT | SPACE) && !is_opaque,
     }
 }
 
