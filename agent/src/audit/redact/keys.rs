@@ -54,13 +54,40 @@ const KEYS: &[(&str, usize)] = &[
 pub fn contains_key(text: &[u8]) -> bool {
     let mut inside_word = false;
     for (index, &byte) in text.iter().enumerate() {
-        if !inside_word && b"ADGSadghlnprstwxy".contains(&byte) && starts_with_key(text, index) {
+        let class = CLASSES.get(usize::from(byte)).copied().unwrap_or_default();
+        if !inside_word && class == BEGINS_KEY && starts_with_key(text, index) {
             return true;
         }
-        inside_word = byte.is_ascii_alphanumeric();
+        inside_word = class != BETWEEN;
     }
     false
 }
+
+/// What a byte is to a key: the first of one, part of a word, or neither.
+const BETWEEN: u8 = 0;
+const IN_WORD: u8 = 1;
+const BEGINS_KEY: u8 = 2;
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done by the compiler, which would refuse a wrong index"
+)]
+const CLASSES: [u8; 256] = {
+    let mut classes = [BETWEEN; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            classes[byte] = IN_WORD;
+        }
+        byte += 1;
+    }
+    let mut key = 0;
+    while key < KEYS.len() {
+        classes[KEYS[key].0.as_bytes()[0] as usize] = BEGINS_KEY;
+        key += 1;
+    }
+    classes
+};
 
 fn starts_with_key(text: &[u8], index: usize) -> bool {
     let word = text.get(index..).unwrap_or_default();

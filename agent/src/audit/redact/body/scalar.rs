@@ -91,6 +91,12 @@ fn is_moment(text: &[u8]) -> bool {
 /// Longest of them, in bytes: `2026-11-22T07:00:00.123456789+00:00`.
 const MOMENT_BYTES: usize = 35;
 
+/// The two most common values with many digits, in which no detector finds anything.
+#[inline]
+pub(super) fn is_usual(text: &[u8]) -> bool {
+    is_uuid(text) || is_moment(text)
+}
+
 /// `f81d4fae-7dec-11d0-a765-00a0c91e6bf6`
 fn is_uuid(text: &[u8]) -> bool {
     text.len() == 36
@@ -145,8 +151,7 @@ impl Look<'_> {
     /// What the text has to be hidden as; `None`: it looks harmless.
     pub(super) fn find(&self, text: &str) -> Option<Sensitive> {
         let bytes = text.as_bytes();
-        // The two most common values with many digits.
-        if self.own.is_empty() && (is_uuid(bytes) || is_moment(bytes)) {
+        if self.own.is_empty() && is_usual(bytes) {
             return None;
         }
         let has = |byte| memchr::memchr(byte, bytes).is_some();
@@ -217,6 +222,9 @@ fn coding(word: &[u8]) -> Option<Encoding> {
     // The front tells as much, and may be decoded whatever follows.
     let whole = word.get(..word.len() - word.len() % 4).unwrap_or_default();
     let front = whole.get(..FRONT_BYTES.min(whole.len())).unwrap_or_default();
+    if !may_be_ascii(front) {
+        return None;
+    }
     let mut room = [0; FRONT_BYTES];
     let mut is_text = |coding: &Encoding| {
         let length = coding.decode_len(front.len()).unwrap_or(0);
@@ -229,6 +237,40 @@ fn coding(word: &[u8]) -> Option<Encoding> {
     }
     is_text(&BASE64URL_NOPAD).then_some(BASE64URL_NOPAD)
 }
+
+/// Whether the highest bit of each byte that is encoded is clear. Most words are none of base64, and end here.
+fn may_be_ascii(front: &[u8]) -> bool {
+    let sextet = |byte: u8| SEXTETS.get(usize::from(byte)).copied().unwrap_or_default();
+    let (groups, _) = front.as_chunks();
+    groups.iter().all(|&[first, second, third, _]| {
+        sextet(first) & 0x20 == 0 && sextet(second) & 0x08 == 0 && sextet(third) & 0x02 == 0
+    })
+}
+
+/// What characters of base64 and base64url stand for (RFC 4648); others stand for 0 here.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done by the compiler, which would refuse a wrong index"
+)]
+const SEXTETS: [u8; 256] = {
+    let mut sextets = [0; 256];
+    let mut index = 0;
+    while index < 26 {
+        sextets[b'A' as usize + index] = index as u8;
+        sextets[b'a' as usize + index] = 26 + index as u8;
+        index += 1;
+    }
+    let mut digit = 0;
+    while digit < 10 {
+        sextets[b'0' as usize + digit] = 52 + digit as u8;
+        digit += 1;
+    }
+    sextets[b'+' as usize] = 62;
+    sextets[b'-' as usize] = 62;
+    sextets[b'/' as usize] = 63;
+    sextets[b'_' as usize] = 63;
+    sextets
+};
 
 /// Most of a word that is decoded to see whether it is text, in bytes.
 const FRONT_BYTES: usize = 24;

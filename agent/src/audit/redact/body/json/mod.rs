@@ -379,15 +379,16 @@ impl<'b> Writer<'_, '_, 'b> {
     #[inline]
     fn judge_string(&self, span: &Span, raw: &'b [u8]) -> Option<Sensitive> {
         if self.here.hidden.is_none()
-            && !span.hinted
             && !span.escaped
-            && span.digits < scalar::DIGITS
             && self.is_text
             && (self.names.keeps_all() || raw.len() <= scalar::VALUE_BYTES)
-            && !scalar::begins_with_scheme(raw)
             && !self.names.has_own_detectors()
         {
-            return None;
+            let asks =
+                span.hinted || span.digits >= scalar::DIGITS || scalar::begins_with_scheme(raw);
+            if !asks || scalar::is_usual(raw) {
+                return None;
+            }
         }
         self.judge(raw, decoded(raw), |look, text| look.find(text))
     }
