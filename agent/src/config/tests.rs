@@ -154,8 +154,8 @@ fn values_that_make_no_sense_are_reported() {
             hint: leave it out; that it was sent is recorded
             earwitness.toml:12:64: `*/*` is no media type
             hint: `text/plain` or `text/*`, without parameters
-            earwitness.toml:12:71: `multipart/*` has parts of other types and is never recorded
-            hint: leave it out; its size is recorded
+            earwitness.toml:12:71: `multipart/*` has parts of other types and is never kept as a whole
+            hint: leave it out; list the names of fields
             earwitness.toml:12:86: `` is no name of a field
             earwitness.toml:14:34: `10.1.2.3/8` is neither a network (`10.0.0.0/8`) nor an address
             hint: bits behind the prefix have to be 0

@@ -25,7 +25,7 @@ pub(super) fn redact<'r>(
     tally: &mut Tally<'r>,
     out: &mut Vec<u8>,
 ) -> bool {
-    let mut writer = Writer { names, tally, out, path: Vec::new() };
+    let mut writer = Writer::new(names, tally, out);
     let mut pairs = bytes.split(|&byte| byte == b'&').peekable();
     let mut first = true;
     while let Some(pair) = pairs.next() {
@@ -40,7 +40,7 @@ pub(super) fn redact<'r>(
         writer.path.clear();
         match equals.and_then(|at| pair.split_at_checked(at)) {
             Some((name, value)) => {
-                let field = writer.name(name);
+                let field = writer.name(name, false);
                 writer.out.push(b'=');
                 writer.value(value.get(1..).unwrap_or_default(), cut, field);
             }
@@ -53,23 +53,33 @@ pub(super) fn redact<'r>(
     true
 }
 
-struct Writer<'w, 'r, 'b> {
-    names: &'w mut Names<'r>,
-    tally: &'w mut Tally<'r>,
-    out: &'w mut Vec<u8>,
+/// Writes fields of forms.
+pub(super) struct Writer<'w, 'r, 'b> {
+    pub(super) names: &'w mut Names<'r>,
+    pub(super) tally: &'w mut Tally<'r>,
+    pub(super) out: &'w mut Vec<u8>,
     /// The parts of the name, as they may be written.
-    path: Vec<Cow<'b, str>>,
+    pub(super) path: Vec<Cow<'b, str>>,
 }
 
 /// Where a value is, and why it is hidden.
 #[derive(Clone, Copy)]
-struct Field {
-    place: Place,
-    hidden: Hidden,
+pub(super) struct Field {
+    pub(super) place: Place,
+    pub(super) hidden: Hidden,
 }
 
-impl<'b> Writer<'_, '_, 'b> {
-    fn top(&self) -> Field {
+impl<'w, 'r, 'b> Writer<'w, 'r, 'b> {
+    pub(super) fn new(
+        names: &'w mut Names<'r>,
+        tally: &'w mut Tally<'r>,
+        out: &'w mut Vec<u8>,
+    ) -> Self {
+        Self { names, tally, out, path: Vec::new() }
+    }
+
+    /// That of values without a name.
+    pub(super) fn top(&self) -> Field {
         Field { place: Place::default(), hidden: self.names.root() }
     }
 
@@ -95,8 +105,8 @@ impl<'b> Writer<'_, '_, 'b> {
         }
     }
 
-    /// Writes a name, of which `user[address][0]` has two.
-    fn name(&mut self, name: &'b [u8]) -> Field {
+    /// Writes a name, of which `user[address][0]` has two. `as_sent`: not decoded.
+    pub(super) fn name(&mut self, name: &'b [u8], as_sent: bool) -> Field {
         let mut field = self.top();
         for (index, part) in parts(name).into_iter().enumerate() {
             if index > 0 {
@@ -104,7 +114,7 @@ impl<'b> Writer<'_, '_, 'b> {
             }
             match std::str::from_utf8(part).ok().filter(|part| index > 0 && is_index(part)) {
                 Some(part) => self.out.extend_from_slice(part.as_bytes()),
-                None => field = self.part(field, part),
+                None => field = self.part(field, part, as_sent),
             }
             if index > 0 {
                 self.out.push(b']');
@@ -113,11 +123,12 @@ impl<'b> Writer<'_, '_, 'b> {
         field
     }
 
-    fn part(&mut self, above: Field, raw: &'b [u8]) -> Field {
+    fn part(&mut self, above: Field, raw: &'b [u8], as_sent: bool) -> Field {
         let decoded = decoded(raw);
         let verdict = self.names.judge_decoded(raw, decoded.clone()).verdict;
+        let sent = || std::str::from_utf8(raw).ok().map(Cow::Borrowed);
         let shown = match verdict.name {
-            None => decoded.unwrap_or(Cow::Borrowed(MASK)),
+            None => if as_sent { sent() } else { decoded }.unwrap_or(Cow::Borrowed(MASK)),
             Some(kind) => {
                 self.count(above.place, kind);
                 Cow::Borrowed(MASK)
@@ -129,7 +140,8 @@ impl<'b> Writer<'_, '_, 'b> {
         Field { place, hidden: verdict.hidden(above.hidden, self.names.keeps_all()) }
     }
 
-    fn hide(&mut self, place: Place, kind: Sensitive, meant: Option<&str>) {
+    /// Hides a value of the field whose name was written.
+    pub(super) fn hide(&mut self, place: Place, kind: Sensitive, meant: Option<&str>) {
         let Self { tally, path, out, .. } = self;
         let names = || path.iter().map(|part| Cow::Borrowed(&**part));
         let replaced = tally.hide(place, kind, meant.map(str::as_bytes), names);
@@ -137,9 +149,13 @@ impl<'b> Writer<'_, '_, 'b> {
     }
 
     fn count(&mut self, place: Place, kind: Sensitive) {
+        self.count_done(place, kind, Action::Mask);
+    }
+
+    /// Something of that field was hidden.
+    pub(super) fn count_done(&mut self, place: Place, kind: Sensitive, action: Action) {
         let path = &self.path;
-        self.tally
-            .count(place, kind, Action::Mask, || path.iter().map(|part| Cow::Borrowed(&**part)));
+        self.tally.count(place, kind, action, || path.iter().map(|part| Cow::Borrowed(&**part)));
     }
 }
 

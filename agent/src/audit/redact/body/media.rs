@@ -11,6 +11,8 @@ pub(super) struct Media<'a> {
     pub(super) essence: String,
     /// Value of the parameter `charset`.
     pub(super) charset: Option<&'a [u8]>,
+    /// Value of the parameter `boundary`.
+    pub(super) boundary: Option<&'a [u8]>,
 }
 
 /// How content is read.
@@ -22,8 +24,8 @@ pub(super) enum Kind {
     JsonLines,
     /// `application/x-www-form-urlencoded`.
     Form,
-    /// Parts, each with a media type of its own.
-    Multipart,
+    /// `multipart/form-data`.
+    Parts,
     /// Text; whether it has elements with names.
     Text(bool),
     /// Anything else.
@@ -38,9 +40,24 @@ impl<'a> Media<'a> {
         if !is_token(kind) || !is_token(subtype) {
             return None;
         }
-        let mut charsets = parts.filter_map(charset);
-        let charset = charsets.next();
-        charsets.all(|other| Some(other) == charset).then_some(Self { essence, charset })
+        let (mut charset, mut boundary) = (None, None);
+        for (name, value) in parts.filter_map(parameter) {
+            let known = match name.to_ascii_lowercase().as_slice() {
+                b"charset" => &mut charset,
+                b"boundary" => &mut boundary,
+                _ => continue,
+            };
+            if known.is_some_and(|known| known != value) {
+                return None;
+            }
+            *known = Some(value);
+        }
+        Some(Self { essence, charset, boundary })
+    }
+
+    /// Whether it has parts with media types of their own.
+    pub(super) fn has_parts(&self) -> bool {
+        self.essence.starts_with("multipart/")
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -56,6 +73,7 @@ impl<'a> Media<'a> {
             | "application/json-seq"
             | "application/stream+json" => Kind::JsonLines,
             "application/x-www-form-urlencoded" => Kind::Form,
+            "multipart/form-data" => Kind::Parts,
             "application/xml" | "text/html" | "text/xml" => Kind::Text(true),
             essence if TEXTS.contains(&essence) => Kind::Text(false),
             essence => by_affix(essence),
@@ -67,7 +85,6 @@ fn by_affix(essence: &str) -> Kind {
     let starts = |prefix| essence.starts_with(prefix);
     let ends = |suffix| essence.ends_with(suffix);
     match () {
-        () if starts("multipart/") => Kind::Multipart,
         () if ends("+json") => Kind::Json,
         () if ends("+json-seq") => Kind::JsonLines,
         () if ends("+xml") => Kind::Text(true),
@@ -76,13 +93,13 @@ fn by_affix(essence: &str) -> Kind {
     }
 }
 
-/// `charset=utf-8`, `Charset="utf-8"`.
-fn charset(parameter: &[u8]) -> Option<&[u8]> {
+/// Name and value: `charset=utf-8`, `Charset="utf-8"`.
+fn parameter(parameter: &[u8]) -> Option<(&[u8], &[u8])> {
     let equals = parameter.iter().position(|&byte| byte == b'=')?;
     let (name, value) = parameter.split_at_checked(equals)?;
     let value = value.get(1..)?.trim_ascii();
     let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
-    name.trim_ascii().eq_ignore_ascii_case(b"charset").then_some(bare.unwrap_or(value))
+    Some((name.trim_ascii(), bare.unwrap_or(value)))
 }
 
 /// A token (RFC 9110 section 5.6.2).
@@ -133,7 +150,8 @@ mod tests {
             ("application/x-ndjson", Kind::JsonLines),
             ("application/geo+json-seq", Kind::JsonLines),
             ("application/x-www-form-urlencoded", Kind::Form),
-            ("multipart/form-data; boundary=x", Kind::Multipart),
+            ("multipart/form-data; boundary=x", Kind::Parts),
+            ("multipart/mixed; boundary=x", Kind::Other),
             ("text/plain", Kind::Text(false)),
             ("image/svg+xml", Kind::Text(true)),
             ("application/octet-stream", Kind::Other),
@@ -156,6 +174,7 @@ mod tests {
             assert_eq!(kind(value), None, "{value}");
         }
         assert_eq!(kind("text/plain; charset=utf-8; charset=utf-16"), None);
+        assert_eq!(kind("multipart/form-data; boundary=a; boundary=b"), None);
     }
 
     #[test]

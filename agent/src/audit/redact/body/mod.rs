@@ -13,6 +13,7 @@ mod charset;
 mod form;
 mod json;
 mod media;
+mod multipart;
 mod named;
 mod names;
 mod operations;
@@ -113,10 +114,18 @@ fn by_kind(
     terms: &Terms<'_>,
     notes: &mut Notes<'_>,
 ) -> Result<Kept, Sensitive> {
-    match media.kind() {
-        Kind::Json => by_fields(content, media, terms, notes, json::redact),
-        Kind::JsonLines => by_fields(content, media, terms, notes, json::redact_lines),
-        Kind::Form => by_fields(content, media, terms, notes, form::redact),
+    let kind = media.kind();
+    if let Some(redact) = kind.by_fields() {
+        let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
+        return by_fields(&bytes, content.cut, terms, notes, redact);
+    }
+    match kind {
+        Kind::Parts => {
+            let boundary = media.boundary.ok_or(Sensitive::Unlisted)?;
+            by_fields(content.bytes, content.cut, terms, notes, |bytes, cut, names, tally, out| {
+                multipart::redact(boundary, bytes, cut, names, tally, out)
+            })
+        }
         Kind::Text(markup) if terms.all => {
             let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
             let text = String::from_utf8_lossy(&bytes);
@@ -125,8 +134,11 @@ fn by_kind(
                 notes.replace(terms.key, kind, value)
             })
         }
-        Kind::Other if terms.listed => binary::redact(content.bytes, content.cut),
-        Kind::Multipart | Kind::Text(_) | Kind::Other => Err(Sensitive::Unlisted),
+        // Nobody looks at the parts of other kinds.
+        Kind::Other if terms.listed && !media.has_parts() => {
+            binary::redact(content.bytes, content.cut)
+        }
+        _ => Err(Sensitive::Unlisted),
     }
 }
 
@@ -134,25 +146,36 @@ fn by_kind(
 /// whether it read all of it.
 type Redact = for<'r> fn(&[u8], bool, &mut Names<'r>, &mut Tally<'r>, &mut Vec<u8>) -> bool;
 
+impl Kind {
+    /// How content of this kind is read, if it is text that has fields with names.
+    fn by_fields(self) -> Option<Redact> {
+        match self {
+            Self::Json => Some(json::redact),
+            Self::JsonLines => Some(json::redact_lines),
+            Self::Form => Some(form::redact),
+            Self::Parts | Self::Text(_) | Self::Other => None,
+        }
+    }
+}
+
 fn by_fields(
-    content: &Content<'_>,
-    media: &Media<'_>,
+    bytes: &[u8],
+    cut: bool,
     terms: &Terms<'_>,
     notes: &mut Notes<'_>,
-    redact: Redact,
+    redact: impl for<'r> FnOnce(&[u8], bool, &mut Names<'r>, &mut Tally<'r>, &mut Vec<u8>) -> bool,
 ) -> Result<Kept, Sensitive> {
-    let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
     let mut names = Names::new(terms.rules, terms.all);
     let mut tally = Tally::new(notes.actions());
     let mut out = Vec::with_capacity(bytes.len() + OUT_BYTES);
-    let whole = redact(&bytes, content.cut, &mut names, &mut tally, &mut out);
+    let whole = redact(bytes, cut, &mut names, &mut tally, &mut out);
     if out.is_empty() {
         return Err(Sensitive::Unlisted);
     }
     // What is copied was text, so this is, too.
     let text = String::from_utf8(out).map_err(|_| Sensitive::Unlisted)?;
     tally.tell(terms.key, notes);
-    Ok(Kept { text, encoding: Encoding::Utf8, truncated: content.cut || !whole })
+    Ok(Kept { text, encoding: Encoding::Utf8, truncated: cut || !whole })
 }
 
 /// Room for values that get longer by being hidden, in bytes.

@@ -2,7 +2,7 @@
 //!
 //! In: `RedactionConfig`. Out: `BodyRules`, what is wrong with an entry.
 //! Always: a name that says that its value is secret or personal is never allowed, nor are media
-//! types whose parts are not looked at.
+//! types that have parts of other types.
 //! Not here: what values look like (`scalar`), names that are not allowed (`names`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,8 +84,8 @@ pub enum EntryError {
     /// Neither `type/subtype` nor `type/*`.
     #[error("`{0}` is no media type")]
     Media(String),
-    /// Its parts are not looked at.
-    #[error("`{0}` has parts of other types and is never recorded")]
+    /// It is kept by the fields of its parts, or not at all.
+    #[error("`{0}` has parts of other types and is never kept as a whole")]
     Multipart(String),
 }
 
@@ -98,7 +98,7 @@ impl EntryError {
                 Some("leave it out; that it was sent is recorded")
             }
             Self::Media(_) => Some("`text/plain` or `text/*`, without parameters"),
-            Self::Multipart(_) => Some("leave it out; its size is recorded"),
+            Self::Multipart(_) => Some("leave it out; list the names of fields"),
         }
     }
 }
@@ -235,7 +235,7 @@ mod tests {
             ("text/pl*", "`text/pl*` is no media type"),
             ("text/", "`text/` is no media type"),
             ("text/plain; charset=utf-8", "`text/plain; charset=utf-8` is no media type"),
-            ("multipart/*", "`multipart/*` has parts of other types and is never recorded"),
+            ("multipart/*", "`multipart/*` has parts of other types and is never kept as a whole"),
         ];
         for (entry, text) in mistakes {
             assert_eq!(check(entry).unwrap_err().to_string(), text);

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 
 use rustc_hash::FxBuildHasher;
 
-use super::super::action::{Actions, Replaced};
+use super::super::action::{Actions, Replaced, TokenKind};
 use super::super::notes::Notes;
+use super::verdict::mixed;
 use crate::audit::record::{Action, Sensitive};
 
 /// What was hidden in a body so far.
@@ -82,6 +83,35 @@ impl<'r> Tally<'r> {
         replaced
     }
 
+    /// For a part of the body that is read by itself.
+    pub(super) fn of_part(&self) -> Self {
+        Self { tokens_left: self.tokens_left, ..Self::new(self.actions) }
+    }
+
+    /// Takes over what was hidden in a part, which is at this place. `names`: those that lead to it.
+    pub(super) fn take<'n>(
+        &mut self,
+        part: Self,
+        place: Place,
+        names: impl Iterator<Item = Cow<'n, str>>,
+    ) {
+        self.tokens_left = part.tokens_left;
+        let above = path(names);
+        for Hidden { path: below, kind, action, count } in part.list {
+            let place = if below.is_empty() { place } else { place.below(mixed(below.as_bytes())) };
+            let names = || [above.as_str(), &below].into_iter().filter(|path| !path.is_empty());
+            self.count_many(place, kind, action, count, || names().map(Cow::Borrowed));
+        }
+        for (kind, action, count) in part.beyond {
+            self.count_beyond(kind, action, count);
+        }
+    }
+
+    /// The keyed digest of content of which nothing is written; `None`: there is no key.
+    pub(super) fn digest(&self, content: &[u8]) -> Option<String> {
+        Some(TokenKind::Body.token(self.actions.tokens()?, content))
+    }
+
     /// Something was hidden. `names`: those that lead to it, as they may be written.
     pub(super) fn count<'n, N: Iterator<Item = Cow<'n, str>>>(
         &mut self,
@@ -90,14 +120,25 @@ impl<'r> Tally<'r> {
         action: Action,
         names: impl FnOnce() -> N,
     ) {
+        self.count_many(place, kind, action, 1, names);
+    }
+
+    fn count_many<'n, N: Iterator<Item = Cow<'n, str>>>(
+        &mut self,
+        place: Place,
+        kind: Sensitive,
+        action: Action,
+        count: u64,
+        names: impl FnOnce() -> N,
+    ) {
         let key = (place.0, kind as u8, action as u8);
         if let Some(hidden) = self.known.get(&key).and_then(|at| self.list.get_mut(*at)) {
-            hidden.count += 1;
+            hidden.count += count;
             return;
         }
         let most = if kind == Sensitive::Unlisted { PLACES } else { 2 * PLACES };
         if self.known.len() >= most {
-            return self.count_beyond(kind, action);
+            return self.count_beyond(kind, action, count);
         }
         let path = path(names());
         let alike =
@@ -105,15 +146,15 @@ impl<'r> Tally<'r> {
         let at = self.list.iter().position(alike).unwrap_or(self.list.len());
         self.known.insert(key, at);
         match self.list.get_mut(at) {
-            Some(hidden) => hidden.count += 1,
-            None => self.list.push(Hidden { path, kind, action, count: 1 }),
+            Some(hidden) => hidden.count += count,
+            None => self.list.push(Hidden { path, kind, action, count }),
         }
     }
 
-    fn count_beyond(&mut self, kind: Sensitive, action: Action) {
+    fn count_beyond(&mut self, kind: Sensitive, action: Action, count: u64) {
         match self.beyond.iter_mut().find(|(known, done, _)| (*known, *done) == (kind, action)) {
-            Some((.., count)) => *count += 1,
-            None => self.beyond.push((kind, action, 1)),
+            Some((.., all)) => *all += count,
+            None => self.beyond.push((kind, action, count)),
         }
     }
 

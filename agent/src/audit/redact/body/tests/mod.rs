@@ -4,6 +4,7 @@ mod actions;
 mod canary;
 mod detected;
 mod json;
+mod multipart;
 mod operations;
 mod others;
 mod random;
