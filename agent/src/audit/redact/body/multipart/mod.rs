@@ -85,7 +85,7 @@ impl<'b> Form<'_, '_, 'b> {
         writer.out.extend([delimiter, &b"--"[..]].into_iter().flatten());
         let ends = epilogue.starts_with(line_end);
         writer.out.extend_from_slice(if ends { line_end } else { b"" });
-        self.leave_out(u64::from(epilogue.trim_ascii().len() > 0));
+        self.leave_out(u64::from(!epilogue.trim_ascii().is_empty()));
         whole
     }
 
@@ -223,7 +223,11 @@ impl<'b> Form<'_, '_, 'b> {
                 let (before, mut inner) = (out.len(), tally.of_part());
                 let text = charset::utf8(content, charset);
                 if text.is_some_and(|text| redact(&text, false, names, &mut inner, out)) {
-                    return tally.take(inner, field.place, path.iter().map(borrowed));
+                    return tally.take(
+                        inner,
+                        field.place,
+                        path.iter().map(|part| Cow::Borrowed(&**part)),
+                    );
                 }
                 out.truncate(before);
                 Sensitive::Unlisted
@@ -277,10 +281,6 @@ const BLOB: &[u8] = b"blob";
 fn suspicion(names: &Names<'_>, text: &str) -> Option<Sensitive> {
     let long = (text.len() > scalar::VALUE_BYTES).then_some(Sensitive::Unlisted);
     long.or_else(|| names.look(b"").find(text))
-}
-
-fn borrowed<'p>(part: &'p Cow<'_, str>) -> Cow<'p, str> {
-    Cow::Borrowed(part)
 }
 
 /// Whether it is one (RFC 2046 section 5.1.1).
