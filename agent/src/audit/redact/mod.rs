@@ -42,7 +42,7 @@ pub struct RedactionConfig {
     /// types that are understood. `listed`: only what `body_allow` names.
     pub body_values: BodyValues,
     /// What records keep of bodies where `body_values` is `listed`. The name of a field, without case:
-    /// values under it in JSON and forms (multipart too), at any depth, up to 256 bytes. A media type (`text/plain`,
+    /// values under it in JSON, XML and forms (multipart too), at any depth, up to 256 bytes. A media type (`text/plain`,
     /// `text/*`): its content as a whole; that of a type that is not understood is kept by no other way.
     /// Names that say that their values are secret or personal are never kept: to list one is a mistake.
     /// The list replaces the default one.

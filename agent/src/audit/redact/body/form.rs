@@ -127,8 +127,10 @@ impl<'w, 'r, 'b> Writer<'w, 'r, 'b> {
         let decoded = decoded(raw);
         let verdict = self.names.judge_decoded(raw, decoded.clone()).verdict;
         let sent = || std::str::from_utf8(raw).ok().map(Cow::Borrowed);
+        // What has a meaning in a form stays encoded, or it would get that meaning.
+        let clear = decoded.filter(|name| !as_sent && !name.contains(is_sign));
         let shown = match verdict.name {
-            None => if as_sent { sent() } else { decoded }.unwrap_or(Cow::Borrowed(MASK)),
+            None => clear.or_else(sent).unwrap_or(Cow::Borrowed(MASK)),
             Some(kind) => {
                 self.count(above.place, kind);
                 Cow::Borrowed(MASK)
@@ -224,6 +226,11 @@ fn is_index(part: &str) -> bool {
 }
 
 const INDEX_DIGITS: usize = 3;
+
+/// A character that means something between names and values.
+fn is_sign(c: char) -> bool {
+    matches!(c, '&' | '=' | '+' | '%' | ';' | '[' | ']')
+}
 
 /// The text that is meant. `None`: it is no text.
 fn decoded(raw: &[u8]) -> Option<Cow<'_, str>> {

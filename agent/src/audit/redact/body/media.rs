@@ -5,12 +5,14 @@
 //! Not here: which media types may be kept (`rules`). Source: RFC 9110 section 8.3, RFC 6838 section
 //! 4.2.8 (suffixes).
 
+use super::xml;
+
 /// A media type. No `Debug`: it is not redacted.
 pub(super) struct Media<'a> {
     /// Type and subtype in lower case.
     pub(super) essence: String,
     /// Value of the parameter `charset`.
-    pub(super) charset: Option<&'a [u8]>,
+    charset: Option<&'a [u8]>,
     /// Value of the parameter `boundary`.
     pub(super) boundary: Option<&'a [u8]>,
 }
@@ -26,6 +28,8 @@ pub(super) enum Kind {
     Form,
     /// `multipart/form-data`.
     Parts,
+    /// XML.
+    Xml,
     /// Text; whether it has elements with names.
     Text(bool),
     /// Anything else.
@@ -55,6 +59,17 @@ impl<'a> Media<'a> {
         Some(Self { essence, charset, boundary })
     }
 
+    /// The charset of this content, if its media type or the content itself says one.
+    pub(super) fn charset<'c>(&self, content: &'c [u8]) -> Option<&'c [u8]>
+    where
+        'a: 'c,
+    {
+        match (self.charset, self.kind()) {
+            (None, Kind::Xml) => xml::declared_charset(content),
+            (charset, _) => charset,
+        }
+    }
+
     /// Whether it has parts with media types of their own.
     pub(super) fn has_parts(&self) -> bool {
         self.essence.starts_with("multipart/")
@@ -74,7 +89,8 @@ impl<'a> Media<'a> {
             | "application/stream+json" => Kind::JsonLines,
             "application/x-www-form-urlencoded" => Kind::Form,
             "multipart/form-data" => Kind::Parts,
-            "application/xml" | "text/html" | "text/xml" => Kind::Text(true),
+            "application/xml" | "text/xml" => Kind::Xml,
+            "text/html" => Kind::Text(true),
             essence if TEXTS.contains(&essence) => Kind::Text(false),
             essence => by_affix(essence),
         }
@@ -87,7 +103,7 @@ fn by_affix(essence: &str) -> Kind {
     match () {
         () if ends("+json") => Kind::Json,
         () if ends("+json-seq") => Kind::JsonLines,
-        () if ends("+xml") => Kind::Text(true),
+        () if ends("+xml") => Kind::Xml,
         () if starts("text/") || ends("+yaml") => Kind::Text(false),
         () => Kind::Other,
     }
@@ -153,7 +169,9 @@ mod tests {
             ("multipart/form-data; boundary=x", Kind::Parts),
             ("multipart/mixed; boundary=x", Kind::Other),
             ("text/plain", Kind::Text(false)),
-            ("image/svg+xml", Kind::Text(true)),
+            ("image/svg+xml", Kind::Xml),
+            ("text/xml", Kind::Xml),
+            ("text/html", Kind::Text(true)),
             ("application/octet-stream", Kind::Other),
         ] {
             assert_eq!(kind(value), Some(expected), "{value}");
@@ -180,7 +198,11 @@ mod tests {
     #[test]
     fn a_charset_may_be_quoted() {
         for value in ["a/b;charset=x", "a/b; c=d; Charset = \"x\" ; e", "a/b;charset=x;charset=x"] {
-            assert_eq!(Media::parse(value.as_bytes()).unwrap().charset, Some(&b"x"[..]), "{value}");
+            assert_eq!(
+                Media::parse(value.as_bytes()).unwrap().charset(b""),
+                Some(&b"x"[..]),
+                "{value}"
+            );
         }
     }
 }

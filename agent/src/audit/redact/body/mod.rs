@@ -21,6 +21,7 @@ mod plain;
 mod scalar;
 mod tally;
 mod verdict;
+mod xml;
 
 use self::media::{Kind, Media};
 use self::rules::BodyRules;
@@ -116,7 +117,8 @@ fn by_kind(
 ) -> Result<Kept, Sensitive> {
     let kind = media.kind();
     if let Some(redact) = kind.by_fields() {
-        let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
+        let bytes = charset::utf8(content.bytes, media.charset(content.bytes))
+            .ok_or(Sensitive::Unlisted)?;
         return by_fields(&bytes, content.cut, terms, notes, redact);
     }
     match kind {
@@ -127,7 +129,8 @@ fn by_kind(
             })
         }
         Kind::Text(markup) if terms.all => {
-            let bytes = charset::utf8(content.bytes, media.charset).ok_or(Sensitive::Unlisted)?;
+            let bytes = charset::utf8(content.bytes, media.charset(content.bytes))
+                .ok_or(Sensitive::Unlisted)?;
             let text = String::from_utf8_lossy(&bytes);
             let look = Names::new(terms.rules, terms.all).look(b"");
             plain::redact(&text, markup, content.cut, look, &mut |kind, value| {
@@ -153,6 +156,7 @@ impl Kind {
             Self::Json => Some(json::redact),
             Self::JsonLines => Some(json::redact_lines),
             Self::Form => Some(form::redact),
+            Self::Xml => Some(xml::redact),
             Self::Parts | Self::Text(_) | Self::Other => None,
         }
     }

@@ -22,7 +22,7 @@ use super::form::{Field, Writer};
 use super::media::Media;
 use super::scalar::{self, Look};
 use super::tally::Tally;
-use super::verdict::{Names, mixed};
+use super::verdict::{Hidden, Names, mixed};
 use super::{Redact, charset};
 use crate::audit::record::{Action, Sensitive};
 
@@ -110,7 +110,7 @@ impl<'b> Form<'_, '_, 'b> {
             return false;
         }
         let parsed = media.map_or(Some(None), |media| Media::parse(media).map(Some));
-        let charset = parsed.as_ref().and_then(|media| media.as_ref()?.charset);
+        let charset = parsed.as_ref().and_then(|media| media.as_ref()?.charset(head.content));
         match reading(&head, disposition, parsed.as_ref()) {
             Reading::Value => self.value(head.content, charset, field),
             Reading::Fields(redact) => self.fields(head.content, charset, field, redact),
@@ -190,9 +190,7 @@ impl<'b> Form<'_, '_, 'b> {
         let kept = match (field.hidden, text) {
             (Some((kind, Strength::Sure)), _) => Err(kind),
             (_, None) => Err(Sensitive::Unlisted),
-            (doubt, Some(text)) => {
-                self.judge(text, doubt.map(|(kind, _)| kind)).map_or(Ok(text), Err)
-            }
+            (doubt, Some(text)) => self.judge(text, doubt).map_or(Ok(text), Err),
         };
         match kept {
             Ok(text) => self.writer.out.extend_from_slice(text.as_bytes()),
@@ -201,7 +199,7 @@ impl<'b> Form<'_, '_, 'b> {
     }
 
     /// Why a value is hidden; `None`: it may be written.
-    fn judge(&self, text: &str, doubt: Option<Sensitive>) -> Option<Sensitive> {
+    fn judge(&self, text: &str, doubt: Hidden) -> Option<Sensitive> {
         let Writer { names, path, .. } = &self.writer;
         let limit = if names.keeps_all() { usize::MAX } else { scalar::VALUE_BYTES };
         let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
@@ -211,7 +209,10 @@ impl<'b> Form<'_, '_, 'b> {
         }
         let name = path.last().map(|name| name.as_bytes()).unwrap_or_default();
         let look: Look<'_> = names.look(name);
-        look.find(text).or_else(|| doubt.filter(|kind| scalar::is_like(*kind, text.trim())))
+        look.find(text).or_else(|| {
+            let (kind, strength) = doubt?;
+            scalar::is_like(kind, strength, text.trim()).then_some(kind)
+        })
     }
 
     /// Content that has fields of its own.

@@ -60,7 +60,7 @@ pub fn operations(content: &Content<'_>) -> Operations {
 
 fn find(content: &Content<'_>) -> Option<Operations> {
     let media = Media::parse(content.media_type?)?;
-    let bytes = charset::utf8(content.bytes, media.charset)?;
+    let bytes = charset::utf8(content.bytes, media.charset(content.bytes))?;
     if media.essence == "application/graphql" {
         let document = std::str::from_utf8(&bytes).ok().filter(|_| !content.cut)?;
         let (kind, name) = graphql::operation(document, None)?;

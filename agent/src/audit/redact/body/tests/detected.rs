@@ -47,7 +47,7 @@ fn forms_and_text_are_kept_likewise() {
         "<a><name>Alice</name><password>x</password></a>",
         expect![[r#"
             <a><name>Alice</name><password>***</password></a>
-             Secret Mask 1"#]],
+            .a.password Secret Mask 1"#]],
     );
 }
 

@@ -7,7 +7,9 @@ mod json;
 mod multipart;
 mod operations;
 mod others;
+mod properties;
 mod random;
+mod xml;
 
 use expect_test::Expect;
 use proptest::prelude::ProptestConfig;

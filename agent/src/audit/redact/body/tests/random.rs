@@ -7,7 +7,7 @@ use super::{KEY, config, rules};
 use crate::audit::redact::body::{Content, Kept, operations, redact};
 use crate::audit::redact::notes::Notes;
 
-const MEDIA_TYPES: [&str; 9] = [
+const MEDIA_TYPES: [&str; 11] = [
     "application/json",
     "application/x-ndjson",
     "application/x-www-form-urlencoded",
@@ -17,6 +17,8 @@ const MEDIA_TYPES: [&str; 9] = [
     "application/octet-stream",
     "application/graphql",
     "multipart/form-data",
+    "multipart/form-data; boundary=XX",
+    "application/xml",
 ];
 
 /// Allows nothing, names, or everything.
@@ -97,6 +99,23 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
         "\"method\":\"a\"",
         "4111111111111111",
         "eyJhbGciOiJub25lIn0",
+        "\r\n",
+        "--XX\r\n",
+        "\r\n--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n",
+        "Content-Type: application/json\r\n",
+        "--XX--",
+        "filename=\"b\"",
+        "<a>",
+        "</a>",
+        "<a b='",
+        "'>",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "-->",
+        "&lt;",
+        "<?xml version='1.0'?>",
+        "<!DOCTYPE a>",
     ]);
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat().into_bytes())
 }
@@ -135,6 +154,13 @@ fn long_runs_take_little_time() {
     let bracketed = ["a", &"[a]".repeat(20_000), "=1"].concat();
     look(bracketed.as_bytes(), false);
     for piece in [
+        "\r\n--XX",
+        "\r\n--XX\r\n",
+        "<a b='c' ",
+        " b='c'",
+        "<a>",
+        "<!--",
+        "&lt;",
         "[",
         "{\"a\":",
         "\"",
