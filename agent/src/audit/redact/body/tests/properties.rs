@@ -1,7 +1,7 @@
 //! What always holds, whatever the form of a body: made documents in every form that is understood.
 //!
 //! In: fields made by chance. Out: nothing.
-//! Always: the same fields in every form, so that a form that forgets something is seen.
+//! Always: the same fields in every shape, so that a form that forgets something is seen.
 //! Not here: bytes by chance (`random`), JSON by its tree (`canary`).
 
 use proptest::prelude::*;
@@ -12,25 +12,25 @@ use crate::audit::redact::body::rules::BodyRules;
 use crate::audit::redact::body::{Content, redact};
 use crate::audit::redact::notes::Notes;
 
-/// A form of bodies.
+/// How a body is written.
 #[derive(Clone, Copy, Debug)]
-enum Form {
+enum Shape {
     Json,
-    Form,
+    UrlEncoded,
     Multipart,
     Xml,
     Attributes,
     Plain,
 }
 
-const FORMS: [Form; 6] =
-    [Form::Json, Form::Form, Form::Multipart, Form::Xml, Form::Attributes, Form::Plain];
+const SHAPES: [Shape; 6] =
+    [Shape::Json, Shape::UrlEncoded, Shape::Multipart, Shape::Xml, Shape::Attributes, Shape::Plain];
 
-impl Form {
+impl Shape {
     fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
-            Self::Form => "application/x-www-form-urlencoded",
+            Self::UrlEncoded => "application/x-www-form-urlencoded",
             Self::Multipart => "multipart/form-data; boundary=x-y-z",
             Self::Xml | Self::Attributes => "application/soap+xml",
             Self::Plain => "text/plain",
@@ -48,7 +48,7 @@ impl Form {
                 let all = each(&|name, value| format!("{name:?}: {value:?}"));
                 format!("{{\"data\": [{{{}}}]}}", all.join(", "))
             }
-            Self::Form => {
+            Self::UrlEncoded => {
                 let encode = |text: &str| -> String {
                     let byte = |byte: u8| match byte {
                         b' ' => "+".to_owned(),
@@ -81,8 +81,8 @@ impl Form {
 }
 
 /// What is written of a body; empty where nothing is.
-fn written(form: Form, body: &str, cut: bool, rules: &BodyRules) -> String {
-    let content = Content { cut, ..content(form.media_type(), body.as_bytes()) };
+fn written(shape: Shape, body: &str, cut: bool, rules: &BodyRules) -> String {
+    let content = Content { cut, ..content(shape.media_type(), body.as_bytes()) };
     let kept = redact(&content, rules, KEY, &mut Notes::default());
     kept.map(|kept| kept.text).unwrap_or_default()
 }
@@ -128,12 +128,12 @@ proptest! {
 
     #[test]
     fn clean_documents_stay_as_they_are(fields in plain_fields()) {
-        for form in FORMS {
+        for shape in SHAPES {
             let mut fields = fields.clone();
             // Some servers take that for the end of a value, also where it is encoded.
-            fields.retain(|(_, value)| !matches!(form, Form::Form) || !value.contains('&'));
-            let body = form.of(&fields);
-            prop_assert_eq!(written(form, &body, false, &detecting()), body);
+            fields.retain(|(_, value)| !matches!(shape, Shape::UrlEncoded) || !value.contains('&'));
+            let body = shape.of(&fields);
+            prop_assert_eq!(written(shape, &body, false, &detecting()), body);
         }
     }
 
@@ -145,30 +145,30 @@ proptest! {
     ) {
         let fields: Vec<_> =
             secrets.iter().map(|(field, _)| field.clone()).chain(plain.iter().cloned()).collect();
-        for form in FORMS {
+        for shape in SHAPES {
             for rules in [detecting(), rules(&[])] {
-                let body = form.of(&fields);
-                let once = written(form, &body, false, &rules);
+                let body = shape.of(&fields);
+                let once = written(shape, &body, false, &rules);
                 for (_, canary) in &secrets {
                     for piece in canary.as_bytes().windows(6) {
                         let piece = std::str::from_utf8(piece).unwrap();
-                        prop_assert!(!once.contains(piece), "{form:?} {once}");
+                        prop_assert!(!once.contains(piece), "{shape:?} {once}");
                     }
                 }
                 prop_assert!(once.len() <= 6 * body.len() + 64);
-                let again = written(form, &once, false, &rules);
+                let again = written(shape, &once, false, &rules);
                 // In text a value without its quotes may reach further.
-                let before = if let Form::Plain = form { again.clone() } else { once };
-                prop_assert_eq!(&written(form, &before, false, &rules), &again, "{:?}", form);
+                let before = if let Shape::Plain = shape { again.clone() } else { once };
+                prop_assert_eq!(&written(shape, &before, false, &rules), &again, "{:?}", shape);
                 let mut end = (cut * body.len() as f64) as usize;
                 while !body.is_char_boundary(end) {
                     end -= 1;
                 }
-                let front = written(form, &body[..end], true, &rules);
+                let front = written(shape, &body[..end], true, &rules);
                 for (_, canary) in &secrets {
                     for piece in canary.as_bytes().windows(6) {
                         let piece = std::str::from_utf8(piece).unwrap();
-                        prop_assert!(!front.contains(piece), "{form:?} cut {front}");
+                        prop_assert!(!front.contains(piece), "{shape:?} cut {front}");
                     }
                 }
             }
