@@ -280,42 +280,61 @@ fn push_plain(text: &str, end: &[u8], out: &mut Vec<u8>) {
 
 /// Text in quotes, escaped as `serde_json` does it.
 fn push_text(text: &str, out: &mut Vec<u8>) {
-    if !must_escape(text.as_bytes()) {
+    let mut rest = text.as_bytes();
+    let mut plain = plain_bytes(rest);
+    if plain == rest.len() {
         return push_plain(text, b"\"", out);
     }
+    out.reserve(text.len() + text.len() / 8);
     out.push(b'"');
-    for &byte in text.as_bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend([b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            8 => out.extend_from_slice(b"\\b"),
-            12 => out.extend_from_slice(b"\\f"),
-            ..b' ' => {
-                let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
-                out.extend([b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
-            }
-            _ => out.push(byte),
+    while let Some((run, behind)) = rest.split_at_checked(plain) {
+        out.extend_from_slice(run);
+        let Some((&byte, behind)) = behind.split_first() else { break };
+        push_escaped(byte, out);
+        rest = behind;
+        plain = plain_bytes(rest);
+    }
+    out.push(b'"');
+}
+
+fn push_escaped(byte: u8, out: &mut Vec<u8>) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    match byte {
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        8 => out.extend_from_slice(b"\\b"),
+        12 => out.extend_from_slice(b"\\f"),
+        ..b' ' => out.extend([b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]),
+        _ => out.extend([b'\\', byte]),
+    }
+}
+
+/// Bytes before the first quote, backslash or control character. The last ones are looked at together with some
+/// before them, not one by one: most texts are short.
+fn plain_bytes(text: &[u8]) -> usize {
+    let Some(last) = text.last_chunk() else {
+        let special = |&byte: &u8| byte < b' ' || byte == b'"' || byte == b'\\';
+        return text.iter().position(special).unwrap_or(text.len());
+    };
+    let (chunks, _) = text.as_chunks();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let special = special(*chunk);
+        if special != 0 {
+            return index * 16 + special.trailing_zeros() as usize;
         }
     }
-    out.push(b'"');
-}
-
-/// Whether there is a quote, a backslash or a control character. Most texts are short: the last bytes are looked at
-/// together with some before them, not one by one.
-fn must_escape(text: &[u8]) -> bool {
-    if let Some(last) = text.last_chunk() {
-        let (chunks, _) = text.as_chunks();
-        return chunks.iter().chain([last]).any(|chunk| has_special(*chunk));
+    match special(*last) {
+        0 => text.len(),
+        special => text.len() - 16 + special.trailing_zeros() as usize,
     }
-    text.iter().any(|&byte| byte < b' ' || byte == b'"' || byte == b'\\')
 }
 
-fn has_special(chunk: [u8; 16]) -> bool {
+/// A bit for each byte that must be escaped.
+fn special(chunk: [u8; 16]) -> u32 {
     let bytes = u8x16::new(chunk);
     let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-    (bytes.min(u8x16::splat(0x1f)).simd_eq(bytes) | is(b'"') | is(b'\\')).any()
+    (bytes.min(u8x16::splat(0x1f)).simd_eq(bytes) | is(b'"') | is(b'\\')).to_bitmask()
 }
 
 /// Appends a number in decimal.
@@ -344,7 +363,8 @@ mod tests {
     #[test]
     fn writes_what_serde_json_writes() {
         let every: String = (0..0x180).filter_map(char::from_u32).collect();
-        let texts = ["", "plain", "\"\\\u{1}\u{7f}é", &every];
+        let long = "lamp, warm white ".repeat(9) + "\"";
+        let texts = ["", "plain", "\"\\\u{1}\u{7f}é", &every, &long];
         let numbers = [0, 9, 10, 120_044, u64::MAX];
         let mut out = Vec::new();
         for text in texts {

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 use super::super::json::scan::{Group, Token, Tokens};
 use super::super::json::text::decoded;
 
@@ -54,9 +56,16 @@ pub(super) enum Value<'b> {
     Group(Group),
 }
 
+/// Every call and every answer has one of these.
+const TELLING: [&[u8]; 5] = [b"\"query\"", b"\"jsonrpc\"", b"\"method\"", b"\"result\"", b"\\u"];
+
 impl<'b> Body<'b> {
-    /// `None`: it is neither an object nor a list of objects.
+    /// `None`: it is neither an object nor a list of objects, or no name in it is that of a call or an answer.
     pub(super) fn read(text: &'b [u8], cut: bool) -> Option<Self> {
+        // Most JSON is neither, and is not read at all. A name may be written with escapes.
+        if !TELLING.iter().any(|name| memmem::find(text, name).is_some()) {
+            return None;
+        }
         let mut tokens = Tokens::new(text, cut);
         match tokens.next()?.ok()? {
             Token::Open(Group::Object) => {
