@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod brought;
 pub mod calls;
+pub mod canary;
 pub mod certificates;
 pub mod clients;
 pub mod compare;

@@ -5,6 +5,7 @@
 
 pub mod apache;
 pub mod app;
+pub mod canary;
 pub mod go;
 pub mod grpc;
 pub mod http2;

@@ -7,6 +7,7 @@
 //! anything runs. Not here: what tests are made of (the library beside).
 
 mod apps;
+mod canary;
 mod commands;
 mod credentials;
 mod exports;
@@ -72,6 +73,7 @@ fn all() -> Vec<Test> {
         processes::tests(),
         syscalls::tests(),
         credentials::tests(),
+        canary::tests(),
         identity::tests(),
         hostile::tests(),
         load::tests(),

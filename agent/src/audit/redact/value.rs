@@ -2,13 +2,15 @@
 //!
 //! In: a value, decoded. Out: what it has to be hidden as, or nothing.
 //! Always: one pass over the bytes decides which checks run, so a plain value costs that pass.
-//! Not here: what a name says (`redact::name`), decoding (`redact::text`).
+//! Not here: what a name says (`redact::name`), percent-encoding of targets (`redact::url`).
 
 use memchr::memmem;
 
 use super::super::record::Sensitive;
+use super::detect::context::Context;
 use super::gate::{AT, CAPITAL_J, COLON, EQUALS, Gate, ODD, PERCENT, SPACE};
-use super::{card, keys, name};
+use super::text::decode;
+use super::{body, card, detect, keys, name};
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,7 +77,33 @@ fn suspicion(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
     if place == Place::Query && gate.digits > 0 && contains_random(value) {
         return Some(Sensitive::Secret);
     }
-    None
+    personal(gate, value, place).or_else(|| encoded(gate, value, place))
+}
+
+/// What is somebody's by its form.
+fn personal(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
+    // Programs name themselves in headers, with an address to write to.
+    if place != Place::Header && gate.has(AT) && detect::email::find(value).is_some() {
+        return Some(Sensitive::Email);
+    }
+    detect::digits(gate, value, &Context::default()).map(|found| found.kind)
+}
+
+/// What is behind base64, and in headers behind percent-encoding, which others have lost before.
+fn encoded(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
+    if place == Place::Header && gate.has(PERCENT) {
+        let decoded = decode(value, false);
+        if let Some(found) = detect::find(&decoded, &Context::default()) {
+            return Some(found.kind);
+        }
+        if contains_named_secret(&decoded) {
+            return Some(Sensitive::Secret);
+        }
+    }
+    // The kind and number of a thing, `User:7`, look like a user with a password: in a path they say what was
+    // asked for.
+    let pairs = place == Place::Query;
+    has_run(value, KEY_BYTES).then(|| body::behind_base64(value, pairs))?
 }
 
 /// What a mark or a scheme gives away, wherever the value stands.
@@ -270,11 +298,21 @@ mod tests {
             ("4111 1111 1111 1111", Sensitive::PaymentCard),
             ("/cb?a=1&access_token=x", Sensitive::Secret),
             ("app;jsessionid=1A", Sensitive::Secret),
+            ("pay/1 (DE89370400440532013000)", Sensitive::Iban),
+            ("probe %65%79%4A%68%62%47%63%69%4F%69%4A%49%55%7A%49%31%4E%69%4A%39", Sensitive::Jwt),
+            ("id NDExMTExMTExMTExMTExMQ==", Sensitive::PaymentCard),
             (r#"{"password" : "x"}"#, Sensitive::Secret),
         ];
         for (text, kind) in cases {
             assert_eq!(inspect(text.as_bytes(), Place::Header), Some(*kind), "{text}");
         }
+        for place in [Place::Path, Place::Query] {
+            assert_eq!(inspect(b"alice@example.com", place), Some(Sensitive::Email));
+            assert_eq!(inspect(b"123-45-6789", place), Some(Sensitive::Ssn));
+        }
+        // `Customer:12345`
+        assert_eq!(inspect(b"Q3VzdG9tZXI6MTIzNDU=", Place::Path), None);
+        assert_eq!(inspect(b"Q3VzdG9tZXI6MTIzNDU=", Place::Query), Some(Sensitive::Credential));
         let random = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
         assert_eq!(inspect(random, Place::Query), Some(Sensitive::Secret));
     }

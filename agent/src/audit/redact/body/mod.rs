@@ -32,6 +32,7 @@ use super::notes::Notes;
 use crate::audit::record::{Action, Sensitive};
 
 pub use self::operations::{Graphql, JsonRpc, OperationKind, Operations, operations};
+pub(super) use self::scalar::behind_base64;
 
 /// Content of a message, or the front of it. No `Debug`: it is not redacted.
 #[derive(Clone, Copy)]

@@ -184,6 +184,17 @@ impl Look<'_> {
 
     /// What a word holds that is base64 of text.
     fn encoded(&self, text: &[u8]) -> Option<Sensitive> {
+        self.within_base64(text, |decoded| {
+            self.plainly(decoded)
+                .or_else(|| is_user_and_password(decoded).then_some(Sensitive::Credential))
+        })
+    }
+
+    fn within_base64(
+        &self,
+        text: &[u8],
+        judge: impl Fn(&[u8]) -> Option<Sensitive>,
+    ) -> Option<Sensitive> {
         let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
         let mut words = text.split(|byte| !part(byte)).filter(|word| word.len() >= ENCODED_BYTES);
         words.find_map(|word| {
@@ -192,11 +203,18 @@ impl Look<'_> {
                 return Some(Sensitive::Secret);
             }
             let whole = word.get(..word.len() - word.len() % 4)?;
-            let decoded = coding.decode(whole).ok()?;
-            self.plainly(&decoded)
-                .or_else(|| is_user_and_password(&decoded).then_some(Sensitive::Credential))
+            // What is no whole group may be the end of the text, or of another one.
+            let decoded = coding.decode(word).or_else(|_| coding.decode(whole)).ok()?;
+            judge(&decoded)
         })
     }
+}
+
+/// What a part of a head holds that is base64 of text. `pairs`: also a user with a password, which may be
+/// the kind and number of a thing as well.
+pub fn behind_base64(text: &[u8], pairs: bool) -> Option<Sensitive> {
+    let look = Look::default();
+    if pairs { look.encoded(text) } else { look.within_base64(text, |text| look.plainly(text)) }
 }
 
 /// `user:password`, which nobody would encode if it were something else.
@@ -293,6 +311,9 @@ mod tests {
         ] {
             assert_eq!(suspicion(text), Some(kind), "{text}");
         }
+        // Sixteen digits are no whole groups of base64.
+        let found = Look::default().find("NDExMTExMTExMTExMTExMQ==");
+        assert_eq!(found, Some(Sensitive::PaymentCard));
         for number in ["4111111111111111", "4.111111111111111e15", "-4111111111111111.0"] {
             assert_eq!(
                 Look::default().find_in_number(number),

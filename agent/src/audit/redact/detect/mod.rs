@@ -53,6 +53,11 @@ pub fn find(text: &[u8], context: &Context<'_>) -> Option<Found> {
     {
         return Some(Found::new(Sensitive::Email, range));
     }
+    digits(&gate, text, context)
+}
+
+/// The first number that is somebody's, or something's that must not be told.
+pub(super) fn digits(gate: &Gate, text: &[u8], context: &Context<'_>) -> Option<Found> {
     if gate.digits < DIGITS.min(phone::DIGITS) {
         return None;
     }
