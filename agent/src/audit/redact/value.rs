@@ -103,7 +103,7 @@ fn encoded(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
     // The kind and number of a thing, `User:7`, look like a user with a password: in a path they say what was
     // asked for.
     let pairs = place == Place::Query;
-    has_run(value, KEY_BYTES).then(|| body::behind_base64(value, pairs))?
+    gate.key.then(|| body::behind_base64(value, pairs))?
 }
 
 /// What a mark or a scheme gives away, wherever the value stands.
