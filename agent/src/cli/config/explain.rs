@@ -242,7 +242,7 @@ mod tests {
                 yes method = ["GET"]
                 yes host = "*.example"
             digest: sha256:…
-            url: {"scheme":"http","domain":"api.example","port":81,"path":"/v1/a","query":"token=***&b=alice@mail.example"}
+            url: {"scheme":"http","domain":"api.example","port":81,"path":"/v1/a","query":"token=***&b=***"}
             http.request.header: {"host":["api.example:81"]}
             principal: {"kind":"basic","id":"alice","verified":"unverified"}
             identity: [{"kind":"basic","source":"http.request.header.authorization","id":"alice","verified":"unverified"}]
@@ -250,6 +250,7 @@ mod tests {
               http.request.header.authorization: drop 1 credential: fields of this name carry credentials and are never recorded
               http.request.header: drop 1 unlisted: not in `redaction.header_allow`: x-own
               url.query.token: mask 1 secret: the name `token` says so
+              url.query.b: mask 1 email: the value looks like `email`
         "#]].assert_eq(&explain(CONFIG, &[&["GET", url][..], &fields].concat()));
         expect![[r#"
             level: none
