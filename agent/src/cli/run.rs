@@ -50,9 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(USAGE));
     };
     let chosen = chosen(&args.pid, &args.port);
-    if !chosen.is_empty() {
-        config.capture.include = chosen;
-    }
+    config.capture.choose(&chosen);
     let output: Option<Box<dyn Output>> = if args.watch {
         Some(Box::new(View::new(None)))
     } else if args.stdout {
@@ -65,6 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     finish(daemon::run(Options {
         config,
         config_file: args.config.clone(),
+        chosen,
         data_dir,
         output,
         ready: Box::new(move || ready(&told)),
@@ -80,6 +79,7 @@ pub fn watch_by_itself(view: View) -> anyhow::Result<ExitCode> {
     finish(daemon::run(Options {
         config: Config::default(),
         config_file: None,
+        chosen: Vec::new(),
         data_dir: directory.path().to_owned(),
         output: Some(Box::new(view)),
         ready: Box::new(|| {

@@ -45,6 +45,15 @@ impl Default for CaptureConfig {
     }
 }
 
+impl CaptureConfig {
+    /// Filters of the command line take the place of `include`, if there are any.
+    pub fn choose(&mut self, chosen: &[CaptureRule]) {
+        if !chosen.is_empty() {
+            self.include = chosen.to_vec();
+        }
+    }
+}
+
 /// Conditions on a connection; all that are given must hold.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

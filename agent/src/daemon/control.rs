@@ -25,7 +25,7 @@ use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
 use crate::audit::policy::Policy;
 use crate::audit::record::agent::{Detail, Lifecycle, LifecycleAction};
-use crate::config::Config;
+use crate::config::{CaptureRule, Config};
 use crate::discover::Processes;
 use crate::journal::writer::Batch;
 use crate::kernel::counters::{self, Total};
@@ -75,6 +75,8 @@ pub struct Control<'a> {
     pub rules: Rules,
     /// Read again at SIGHUP.
     pub config_file: Option<PathBuf>,
+    /// Filters of the command line, in place of those in the file.
+    pub chosen: Vec<CaptureRule>,
     /// The one in force.
     pub policy: Arc<Policy>,
     /// Makes records.
@@ -212,8 +214,9 @@ impl Control<'_> {
 
     /// Takes what can change while running: the policy, redaction with its key, and the filters.
     fn try_reload(&mut self) -> Result<String, String> {
-        let (config, _warnings) =
+        let (mut config, _warnings) =
             Config::load(self.config_file.as_deref()).map_err(|errors| errors.to_string())?;
+        config.capture.choose(&self.chosen);
         let key = self.keys.current_or_first().map_err(|error| error.to_string())?;
         let policy = Policy::new(&config.audit(), key.tokens(), Arc::clone(&self.observer))
             .map_err(|error| error.to_string())?;

@@ -40,7 +40,7 @@ use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::Observer;
 use crate::audit::policy::{Policy, PolicyError};
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
-use crate::config::Config;
+use crate::config::{CaptureRule, Config};
 use crate::discover::{Processes, host::Host};
 use crate::journal::writer::{self, Batch};
 use crate::journal::{Journal, JournalError};
@@ -70,6 +70,8 @@ pub struct Options {
     pub config: Config,
     /// Where it came from, read again at SIGHUP.
     pub config_file: Option<PathBuf>,
+    /// Filters of the command line, in place of those in the file whenever it is read.
+    pub chosen: Vec<CaptureRule>,
     /// Where the journal is.
     pub data_dir: PathBuf,
     /// Shows records.
@@ -184,6 +186,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         settings,
         rules,
         config_file: options.config_file,
+        chosen: options.chosen,
         policy: Arc::clone(&stage.policy),
         observer: Arc::clone(&observer),
         batches: &batches,

@@ -22,6 +22,7 @@ mod nginx;
 mod odd;
 mod places;
 mod processes;
+mod reload;
 mod sinks;
 mod source;
 mod syscalls;
@@ -78,6 +79,7 @@ fn all() -> Vec<Test> {
         hostile::tests(),
         load::tests(),
         filters::tests(),
+        reload::tests(),
         faults::tests(),
         commands::tests(),
         sinks::tests(),
