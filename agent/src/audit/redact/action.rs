@@ -149,6 +149,14 @@ impl Replaced {
     pub fn into_text<'a>(self) -> Option<Text<'a>> {
         Some(self.text).filter(|_| self.action != Action::Drop)
     }
+
+    /// The text's bytes.
+    pub fn into_bytes(self) -> Cow<'static, [u8]> {
+        match self.text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        }
+    }
 }
 
 /// What is done where the configuration does not say otherwise. A key is as random as its token, and joins what

@@ -56,6 +56,7 @@ pub fn classify_field(name: &[u8]) -> Option<(Sensitive, Strength)> {
 fn leaves_no_doubt(previous: &Word, text: &str) -> bool {
     match text {
         "code" | "codes" => is_sure_before_code(previous.text()),
+        "pass" => previous.text().is_empty() || is_before_pass(previous.text()),
         _ => is_sure_before(previous.text()),
     }
 }
@@ -185,6 +186,8 @@ mod tests {
             "email_address",
             "dateOfBirth",
             "clientSecrets",
+            "pass",
+            "dbPass",
             "doB",
             "accountKey",
             "authCode",
@@ -203,6 +206,8 @@ mod tests {
             "card",
             "fax",
             "accountCode",
+            "pass_rate",
+            "boardingPass",
         ] {
             assert_eq!(strength(name), Some(Strength::Doubtful), "{name}");
         }

@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use super::super::record::message::Url;
 use super::super::record::value::Text;
 use super::super::record::{Action, Sensitive};
-use super::action::Replaced;
 use super::name;
 use super::notes::Notes;
 use super::target::{Authority, Target};
@@ -75,7 +74,7 @@ fn path<'a>(path: &'a [u8], notes: &mut Notes) -> Text<'a> {
     masked(path, b'/', |segment| {
         let before = std::mem::replace(&mut previous, segment);
         let (kind, value) = segment_kind(before, segment)?;
-        Some(bytes(notes.replace("url.path", kind, Some(&value))))
+        Some(notes.replace("url.path", kind, Some(&value)).into_bytes())
     })
 }
 
@@ -85,10 +84,36 @@ fn segment_kind<'s>(before: &[u8], segment: &'s [u8]) -> Option<(Sensitive, Cow<
         return None;
     }
     let value = decode(segment, false);
-    let named = || if is_opaque(&value) { name::classify(before) } else { None };
+    let named = || if is_opaque(&value) { leads_to_secret(before) } else { None };
     let kind = inspect(&value, Place::Path).or_else(named)?;
     Some((kind, value))
 }
+
+/// What a long identifier is behind a segment that is the name of a secret, or of a deed for which it is enough to
+/// have the link.
+fn leads_to_secret(before: &[u8]) -> Option<Sensitive> {
+    let words = || before.split(|byte| !byte.is_ascii_alphabetic());
+    let is_deed = |word: &[u8]| LINKS.iter().any(|link| word.eq_ignore_ascii_case(link.as_bytes()));
+    name::classify(before).or_else(|| words().any(is_deed).then_some(Sensitive::Secret))
+}
+
+/// Deeds that links in messages are for.
+const LINKS: [&str; 14] = [
+    "activate",
+    "activation",
+    "confirm",
+    "confirmation",
+    "forgot",
+    "invitation",
+    "invite",
+    "magic",
+    "recover",
+    "recovery",
+    "reset",
+    "unsubscribe",
+    "verification",
+    "verify",
+];
 
 /// Shorter segments and names hold no secret that could be told: `u:p@h`, `sid=1`.
 const SHORTEST_SECRET_BYTES: usize = 5;
@@ -106,7 +131,7 @@ fn query<'a>(query: &'a [u8], notes: &mut Notes) -> Text<'a> {
         if let Some(kind) = kind {
             // Its value goes with it, so the name is not all that is replaced.
             let meant = Some(&*decoded).filter(|_| value.is_empty());
-            return Some(bytes(notes.replace("url.query", kind, meant)));
+            return Some(notes.replace("url.query", kind, meant).into_bytes());
         }
         let (kind, meant) = parameter_kind(&decoded, value)?;
         let replaced = notes.actions().replace(kind, Some(&meant));
@@ -122,13 +147,6 @@ fn parameter_kind<'v>(name: &[u8], value: &'v [u8]) -> Option<(Sensitive, Cow<'v
     let meant = decode(value, true);
     let kind = name::classify(name).or_else(|| inspect(&meant, Place::Query))?;
     Some((kind, meant))
-}
-
-fn bytes(replaced: Replaced) -> Cow<'static, [u8]> {
-    match replaced.text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    }
 }
 
 /// The text with some of its parts replaced; without a copy where none is.
@@ -174,6 +192,22 @@ mod tests {
             text += &format!("\n{} {:?} {:?} {}", note.path, note.kind, note.action, note.count);
         }
         expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn links_that_are_enough_to_do_something_are_hidden() {
+        for (path, expected) in [
+            ("/reset/4f9e8d7c6b5a4f3e2d1c0b9a", "/reset/***"),
+            (
+                "/account/verify-email/4f9e8d7c6b5a4f3e2d1c0b9a/done",
+                "/account/verify-email/***/done",
+            ),
+            ("/presets/4f9e8d7c6b5a4f3e2d1c0b9a", "/presets/4f9e8d7c6b5a4f3e2d1c0b9a"),
+            ("/reset/password", "/reset/password"),
+        ] {
+            let url = url(Some(path.as_bytes()), "http", false, None, &mut Notes::default());
+            assert_eq!(url.path.as_deref(), Some(expected), "{path}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Parts,
     /// XML.
     Xml,
+    /// Lines of fields, the first of them names.
+    Table,
     /// Text; whether it has elements with names.
     Text(bool),
     /// Anything else.
@@ -90,6 +92,7 @@ impl<'a> Media<'a> {
             "application/x-www-form-urlencoded" => Kind::Form,
             "multipart/form-data" => Kind::Parts,
             "application/xml" | "text/xml" => Kind::Xml,
+            "text/csv" | "application/csv" | "text/tab-separated-values" => Kind::Table,
             "text/html" => Kind::Text(true),
             essence if TEXTS.contains(&essence) => Kind::Text(false),
             essence => by_affix(essence),

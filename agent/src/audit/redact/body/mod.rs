@@ -19,6 +19,7 @@ mod names;
 mod operations;
 mod plain;
 mod scalar;
+mod table;
 mod tally;
 mod verdict;
 mod xml;
@@ -158,6 +159,7 @@ impl Kind {
             Self::JsonLines => Some(json::redact_lines),
             Self::Form => Some(form::redact),
             Self::Xml => Some(xml::redact),
+            Self::Table => Some(table::redact),
             Self::Parts | Self::Text(_) | Self::Other => None,
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn find(text: &[u8], markup: bool) -> Option<Named> {
                 since.and_then(|start| in_element(text, start, at))
             }
             Some(b'>') => None,
-            _ => by_sign(text, at),
+            _ => by_sign(text, at, markup),
         };
         if found.is_some() {
             return found;
@@ -45,19 +45,29 @@ pub(super) fn find(text: &[u8], markup: bool) -> Option<Named> {
 
 // === name=value, name: value ===
 
-fn by_sign(text: &[u8], at: usize) -> Option<Named> {
+fn by_sign(text: &[u8], at: usize, markup: bool) -> Option<Named> {
     let head = text.get(..at)?.trim_ascii_end();
     let head = head.strip_suffix(b"\\").unwrap_or(head);
     let head = head.strip_suffix(b"\"").or(head.strip_suffix(b"'")).unwrap_or(head);
     let start = at + 1;
     let rest = text.get(start..)?;
-    match classify_field(last_name(head)) {
+    match classify_field(subject(head)) {
         // A text that ends with the name of a secret has none.
         Some(_) if rest.trim_ascii().is_empty() => None,
         Some((kind, strength)) if strength != Strength::Doubtful || is_like_secret(rest) => {
             Some(Named { kind, start, end: value_end(text, start) })
         }
-        _ => by_value(text, start),
+        _ => by_value(text, start, markup && text.get(at) == Some(&b'=')),
+    }
+}
+
+/// The name at the end of a text; in a sentence (`the password is: x`) it stands before the verb.
+fn subject(head: &[u8]) -> &[u8] {
+    let name = last_name(head);
+    let is_verb = [&b"is"[..], b"was", b"are"].iter().any(|verb| name.eq_ignore_ascii_case(verb));
+    match head.get(..head.len() - name.len()) {
+        Some(before) if is_verb => last_name(before.trim_ascii_end()),
+        _ => name,
     }
 }
 
@@ -72,13 +82,17 @@ fn is_like_secret(rest: &[u8]) -> bool {
     word.is_some_and(scalar::is_like_secret)
 }
 
-/// `name="password" value="x"`: the name of a secret as a value of its own.
-fn by_value(text: &[u8], start: usize) -> Option<Named> {
+/// `name="password" value="x"`: the name of a secret as a value of its own. `bare`: quotes may be missing.
+fn by_value(text: &[u8], start: usize, bare: bool) -> Option<Named> {
     let rest = text.get(start..)?;
     let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let (quote, inner) = rest.get(blanks..)?.split_first()?;
     if !matches!(quote, b'"' | b'\'') {
-        return None;
+        let word = rest.get(blanks..)?;
+        let length = word.iter().take(NAME_BYTES).position(u8::is_ascii_whitespace)?;
+        let kind = classify(word.get(..length)?).filter(|_| bare)?;
+        let start = start + blanks + length;
+        return Some(Named { kind, start, end: Some(line_end(text, start)) });
     }
     let length = inner.iter().take(NAME_BYTES).position(|byte| byte == quote)?;
     let kind = classify(inner.get(..length)?)?;

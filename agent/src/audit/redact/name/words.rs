@@ -278,6 +278,29 @@ pub(super) fn is_sure_before_code(word: &str) -> bool {
     )
 }
 
+/// Words before `pass` after which there is no doubt.
+pub(super) fn is_before_pass(word: &str) -> bool {
+    matches!(
+        word,
+        "admin"
+            | "auth"
+            | "basic"
+            | "database"
+            | "db"
+            | "ftp"
+            | "http"
+            | "imap"
+            | "login"
+            | "mail"
+            | "mysql"
+            | "proxy"
+            | "redis"
+            | "root"
+            | "smtp"
+            | "user"
+    )
+}
+
 /// Words before others, such as `key`, after which there is no doubt.
 pub(super) fn is_sure_before(word: &str) -> bool {
     matches!(
