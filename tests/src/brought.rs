@@ -3,8 +3,11 @@
 //! Always: everything lies in the target folder, so that nothing is left when that is removed.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+
+use crate::process;
 
 /// Cargo's target folder. This program lies in a profile's folder there, a test in `deps/` in it.
 pub fn target_folder() -> Result<PathBuf> {
@@ -20,4 +23,11 @@ pub fn tool(name: &str) -> Result<PathBuf> {
     let folder = target_folder()?.join("tools").join(name);
     ensure!(folder.is_dir(), "{name} is not installed\nhint: run `cargo xtask setup --tests`");
     Ok(folder)
+}
+
+/// Python, which finds the packages that go by this name.
+pub fn python(name: &str) -> Result<Command> {
+    let mut command = process::command("python3")?;
+    command.env("PYTHONPATH", tool(name)?).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
 }

@@ -16,6 +16,8 @@ mod hypercorn;
 mod lint;
 mod live;
 mod npm;
+mod ocsf;
+mod otlp;
 mod packages;
 mod pip;
 mod privilege;

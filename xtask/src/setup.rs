@@ -11,7 +11,8 @@ use crate::privilege::Privilege;
 use crate::step::{Steps, note};
 use crate::workspace::Workspace;
 use crate::{
-    aioquic, curl_cffi, go, grpcio, httpx, hypercorn, pyjwt, rustls, toolchain, web_rpc, websockets,
+    aioquic, curl_cffi, go, grpcio, httpx, hypercorn, ocsf, otlp, pyjwt, rustls, toolchain,
+    web_rpc, websockets,
 };
 
 /// Brings what the build needs: a compiler and a linker for the kernel side.
@@ -49,6 +50,8 @@ pub fn take(workspace: &Workspace, steps: &mut Steps, tests: bool) -> Result<()>
             websockets::ensure(workspace)?;
             web_rpc::ensure(workspace)?;
             pyjwt::ensure(workspace)?;
+            ocsf::ensure(workspace)?;
+            otlp::ensure(workspace)?;
             rustls::ensure(workspace)
         })?;
     }

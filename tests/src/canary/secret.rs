@@ -38,15 +38,15 @@ impl Maker {
     /// A secret of a kind, or `None` if there is no such kind.
     pub fn make(&mut self, kind: &str) -> Option<Secret> {
         Some(match kind {
-            "word" => whole(self.pick(ALNUM, 24)),
-            "password" => whole(self.pick(ALNUM, 14)),
+            "word" => whole(self.mixed(24)),
+            "password" => whole(self.mixed(14)),
             "hex" => whole(self.pick(HEX, 64)),
             "card" => self.card(),
             "spaced-card" => self.spaced_card(),
             "jwt" => self.jwt(),
             "basic" => self.basic(),
             "aws-id" => after("AKIA", self.pick(BASE32, 16)),
-            "aws-key" => whole(self.pick(ALNUM, 40)),
+            "aws-key" => whole(self.mixed(40)),
             "github" => self.github(),
             "gitlab" => after("glpat-", self.pick(ALNUM, 20)),
             "stripe" => after("sk_live_", self.pick(ALNUM, 24)),
@@ -67,6 +67,12 @@ impl Maker {
             char::from(alphabet.get(at).copied().unwrap_or(b'x'))
         };
         (0..count).map(|_| one()).collect()
+    }
+
+    /// Letters with a digit among them at least, as nearly all random text of that length has.
+    fn mixed(&mut self, count: usize) -> String {
+        let half = count / 2;
+        [self.pick(ALNUM, half), self.pick(DIGITS, 1), self.pick(ALNUM, count - half - 1)].concat()
     }
 
     fn below(&mut self, end: u64) -> u64 {

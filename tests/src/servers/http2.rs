@@ -98,8 +98,7 @@ impl Program {
 
 /// A script in Python with a library that set-up brings.
 pub(super) fn python(tool: &str, script: &Path) -> Result<Command> {
-    let mut command = process::command("python3")?;
-    command.env("PYTHONPATH", brought::tool(tool)?).env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut command = brought::python(tool)?;
     command.arg(script);
     Ok(command)
 }
