@@ -76,14 +76,13 @@ fn policies_change_under_load(scene: &Scene) -> Result<()> {
 
 /// Each policy some times, the next once the last is in force; then several signals at once.
 fn change(scene: &Scene, agent: &mut Agent) -> Result<()> {
-    let mut changes = 0;
-    for policy in POLICIES.iter().cycle().skip(1).take(ROUNDS * POLICIES.len()) {
+    let policies = POLICIES.iter().cycle().skip(1).take(ROUNDS * POLICIES.len());
+    for (before, policy) in policies.enumerate() {
         thread::sleep(Duration::from_millis(150));
         scene.file("earwitness.toml", policy.config)?;
         agent.signal(Signal::SIGHUP)?;
-        changes += 1;
         agent.wait_until("the change of the configuration", |records| {
-            records.iter().filter(|record| is_change(record)).count() == changes
+            records.iter().filter(|record| is_change(record)).count() == before + 1
         })?;
     }
     // The file is as it was, however often it is read.
@@ -105,7 +104,7 @@ fn digests(ended: &Ended) -> Result<HashMap<String, &'static Policy>> {
     for (record, policy) in changes.zip(order) {
         let digest = record.text("/lifecycle/detail/policy_digest");
         let digest = digest.with_context(|| format!("no digest: {record}"))?;
-        let known: &Policy = *digests.entry(digest.to_owned()).or_insert(policy);
+        let known: &Policy = digests.entry(digest.to_owned()).or_insert(policy);
         ensure!(known.config == policy.config, "two policies have the digest {digest}");
     }
     ensure!(digests.len() == POLICIES.len(), "{} digests", digests.len());

@@ -1,4 +1,4 @@
-//! Canaries, random bytes, floods, and what a request without credentials costs.
+//! Canaries, random bytes, floods.
 
 use proptest::prelude::*;
 
@@ -116,30 +116,4 @@ fn floods_give_few_pieces_of_evidence() {
     assert_eq!(told(&identity, "/", &fields.join("\n")).len(), 16);
     let cookies: Vec<_> = (0..5_000).map(|number| format!("sid=c4n4ry{number}")).collect();
     assert_eq!(told(&identity, "/", &format!("Cookie: {}", cookies.join("; "))).len(), 16);
-}
-
-/// Run with `--ignored --nocapture` to see what each kind costs.
-#[test]
-#[ignore = "measures; says nothing of right or wrong"]
-fn costs() {
-    let identity = with_keys();
-    let plain = "Host: api.example.com\nUser-Agent: curl/8\nAccept: */*\nAccept-Encoding: gzip\n\
-                 Accept-Language: de\nX-Request-Id: 0123456789abcdef\nReferer: https://example.com/\n\
-                 Sec-Fetch-Mode: cors\nConnection: keep-alive\nContent-Type: text/plain";
-    let tokens: std::collections::HashMap<String, String> =
-        serde_json::from_str(include_str!("tokens.json")).unwrap();
-    for (what, more) in [
-        ("none", String::new()),
-        ("jwt seen before", format!("Authorization: Bearer {}", tokens["RS256"])),
-        ("basic", "Authorization: Basic Ym9iOmM0bjRyeQ==".to_owned()),
-        ("session", "Cookie: a=b; theme=dark; JSESSIONID=0123456789abcdef".to_owned()),
-    ] {
-        let exchange = asked("/v1/users/7?page=2&sort=name", &format!("{plain}\n{more}"), 200);
-        let origin = tcp();
-        let begun = std::time::Instant::now();
-        for _ in 0..1_000_000 {
-            std::hint::black_box(identity.look(&exchange, &origin, Level::Metadata, NOW_NS));
-        }
-        println!("{what}: {} ns", begun.elapsed().as_nanos() / 1_000_000);
-    }
 }
