@@ -20,8 +20,11 @@ use crate::protocol::quic::{self, Opening, Version};
 use crate::protocol::sse::{Event, EventStream};
 use crate::protocol::tls::Handshake;
 
+mod redaction;
 #[cfg(test)]
 mod tests;
+
+pub use self::redaction::{detectors, form, forwarded, identity, json, multipart, plain, xml};
 
 /// A program or a library. Probes go to places that are in the file, each once.
 pub fn program(bytes: &[u8]) {

@@ -146,6 +146,60 @@ fn damaged_messages_are_survived() {
     survived(&[piece(BYTES, events), piece(0, &[0; 3])].concat(), super::events, 4_000);
 }
 
+#[test]
+fn damaged_bodies_are_survived() {
+    let bodies: [(fn(&[u8]), &str); 9] = [
+        (
+            super::json,
+            r#"{"a":[1,-2.5e3,"x\u00e9"],"password":"hunter2","user":{"email":"a@b.example"},"t":true}"#,
+        ),
+        (super::json, "{\"a\":1}\n{\"b\":\"4111 1111 1111 1111\"}\n"),
+        (super::form, "a=1&user%5Bpin%5D=2&b[]=c+d&e=a%40example.com&token=x&f"),
+        (super::multipart, MULTIPART),
+        (super::multipart, "--XX\nContent-Disposition: form-data; name=a\n\n1\n--XX--\n"),
+        (super::xml, XML),
+        (
+            super::plain,
+            "user=bob password: \"x y\"\nmail a@example.com <code>404</code> <pin>1</pin>\n-----BEGIN X-----\n",
+        ),
+        (
+            super::detectors,
+            "account\nDE89 3704 0044 0532 0130 00 4111-1111-1111-1111 123-45-6789 +49 151 12345678",
+        ),
+        (
+            super::detectors,
+            "sid\nSK0123456789abcdef0123456789abcdef eyJhbGciOiJub25lIn0.e30. 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",
+        ),
+    ];
+    for (feed, body) in bodies {
+        for flags in [0, 1] {
+            survived(&[&[flags][..], body.as_bytes()].concat(), feed, 1_500);
+        }
+    }
+}
+
+#[test]
+fn damaged_fields_of_identity_are_survived() {
+    for fields in [
+        "Authorization: Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlIiwic3ViIjoiYSIsImF1ZCI6WyJiIl0sImV4cCI6MX0.c2ln\r\nCookie: session=abc; sid=\"d\"",
+        "Authorization: Basic dXNlcjpwYXNzd29yZA==\r\nX-Api-Key: AKIAIOSFODNN7EXAMPLE\r\nX-Forwarded-User: bob",
+        "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu/s3/aws4_request, SignedHeaders=host, Signature=0",
+        "Authorization: Digest username=\"bob\", realm=\"r\\\"x\", nonce=\"n\", uri=\"/\", response=\"0\"",
+        "X-Forwarded-Client-Cert: By=spiffe://a/b;Hash=00;Subject=\"CN=a,O=\\\"b\\\"\";URI=spiffe://c/d,By=e",
+        "Authorization: NTLM TlRMTVNTUAADAAAAGAAYAEAAAAA=\r\nTraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ] {
+        survived(fields.as_bytes(), super::identity, 1_000);
+    }
+    for value in [
+        "for=192.0.2.60;proto=http;by=203.0.113.43, for=\"[2001:db8:cafe::17]:4711\"",
+        "203.0.113.9, 10.0.0.7:8080, [2001:db8::1]:443, unknown",
+        "By=spiffe://a/b;Subject=\"CN=a\"",
+        "a/../%2e%2e/4111111111111111?token=x&a%5B%5D=eyJhbGciOiJub25lIn0#f",
+    ] {
+        survived(value.as_bytes(), super::forwarded, 600);
+    }
+}
+
 /// Feeds it whole and damaged.
 fn survived(input: &[u8], feed: fn(&[u8]), rounds: usize) {
     feed(input);
@@ -237,6 +291,14 @@ const TLS_LIBRARIES: [&str; 4] = [
     "/usr/lib64/libssl.so.3",
     "/usr/lib/libssl.so.3",
 ];
+
+const MULTIPART: &str = "--XX\r\nContent-Disposition: form-data; name=\"a[b]\"\r\n\r\nx y\r\n\
+     --XX\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nhunter2\r\n\
+     --XX\r\nContent-Disposition: form-data; name=\"j\"; filename=\"blob\"\r\nContent-Type: application/json\r\n\r\n{\"pin\":1}\r\n\
+     --XX\r\nContent-Type: text/xml\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n<a b='c'>d</a>\r\n--XX--\r\n";
+
+const XML: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<s:e xmlns:s='urn:x'><!-- c --><password a=\"b\">x&lt;y</password>\
+     <p name='email'>a@b.example</p><![CDATA[4111 1111]]> 1111 1111<?p i?><f/>&#233;</s:e>\n";
 
 /// Neither a hole nor an end.
 const BYTES: u8 = 0x20;

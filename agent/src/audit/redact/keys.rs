@@ -1,7 +1,8 @@
 //! Keys of known providers, recognised by how they begin.
 //!
 //! In: text. Out: whether such a key stands in it.
-//! Always: only at the begin of a word, and only if as many characters follow as the provider uses.
+//! Always: only at the begin of a word, and only if as many characters follow as the provider uses; where a checksum
+//! is right, anywhere.
 //! Not here: keys without a mark (`redact::value` judges those by their randomness).
 
 /// How keys begin, and how many characters follow at least.
@@ -55,7 +56,8 @@ pub fn contains_key(text: &[u8]) -> bool {
     let mut inside_word = false;
     for (index, &byte) in text.iter().enumerate() {
         let class = CLASSES.get(usize::from(byte)).copied().unwrap_or_default();
-        if !inside_word && class == BEGINS_KEY && starts_with_key(text, index) {
+        let begins = !inside_word && class == BEGINS_KEY;
+        if begins && starts_with_key(text, index) || is_checked(byte, text, index) {
             return true;
         }
         inside_word = class != BETWEEN;
@@ -100,6 +102,31 @@ fn starts_with_key(text: &[u8], index: usize) -> bool {
     })
 }
 
+/// Whether a key with a checksum begins here: 30 characters, and their CRC32 in six digits to the base 62.
+fn is_checked(byte: u8, text: &[u8], index: usize) -> bool {
+    if !matches!(byte, b'g' | b'n') {
+        return false;
+    }
+    let word = text.get(index..).unwrap_or_default();
+    let Some(rest) = CHECKED.iter().find_map(|prefix| word.strip_prefix(*prefix)) else {
+        return false;
+    };
+    let Some((body, rest)) = rest.split_at_checked(CHECKED_BYTES) else { return false };
+    let mut sum = crc32fast::hash(body);
+    let is_digit = |byte: &u8| {
+        let digit = BASE_62.get(sum as usize % BASE_62.len());
+        sum /= BASE_62.len() as u32;
+        digit == Some(byte)
+    };
+    rest.get(..6).is_some_and(|digits| digits.iter().rev().all(is_digit))
+}
+
+/// How such keys begin (GitHub, npm).
+const CHECKED: [&[u8]; 6] = [b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"npm_"];
+/// Characters between that and the checksum.
+const CHECKED_BYTES: usize = 30;
+const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// What follows four capitals is 16 capitals and digits, no more; words go on otherwise.
 fn is_aws(prefix: &str, rest: &[u8]) -> bool {
     let part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
@@ -129,5 +156,18 @@ mod tests {
         assert!(!contains_key(b"AKIA"));
         assert!(!contains_key(b"task-0123456789012345678901234567"));
         assert!(!contains_key(b"npm_config"));
+    }
+
+    #[test]
+    fn keys_with_a_checksum_are_found_inside_of_words() {
+        // Revoked by its owner and published.
+        let known = "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";
+        assert!(contains_key(known.as_bytes()));
+        assert!(contains_key(format!("x{known}y").as_bytes()));
+        let wrong = known.replace("17", "18");
+        assert!(contains_key(wrong.as_bytes()), "at the begin of a word that is enough");
+        assert!(!contains_key(format!("x{wrong}y").as_bytes()));
+        let npm = ["xnpm_", known.strip_prefix("ghp_").unwrap()].concat();
+        assert!(contains_key(npm.as_bytes()));
     }
 }

@@ -12,6 +12,7 @@ pub mod card;
 pub mod detect;
 mod gate;
 pub mod headers;
+mod jwt;
 pub mod keys;
 pub mod lists;
 pub mod name;

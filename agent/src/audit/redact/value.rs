@@ -10,7 +10,7 @@ use super::super::record::Sensitive;
 use super::detect::context::Context;
 use super::gate::{AT, CAPITAL_J, COLON, EQUALS, Gate, ODD, PERCENT, SPACE};
 use super::text::decode;
-use super::{body, card, detect, keys, name};
+use super::{body, card, detect, jwt, keys, name};
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,8 +56,6 @@ pub fn is_opaque(value: &[u8]) -> bool {
     gate.digits > 0 && gate.opaque
 }
 
-/// Shortest run of token characters with a JWT in it: `eyJ` and a few more.
-const JWT_BYTES: usize = 13;
 /// Shortest run of token characters that is judged by its randomness.
 const RANDOM_BYTES: usize = 24;
 /// Fewest digits of a card number.
@@ -108,8 +106,11 @@ fn encoded(gate: &Gate, value: &[u8], place: Place) -> Option<Sensitive> {
 
 /// What a mark or a scheme gives away, wherever the value stands.
 pub(super) fn marked(gate: &Gate, value: &[u8]) -> Option<Sensitive> {
-    if gate.has(CAPITAL_J) && gate.opaque && contains_jwt(value) {
-        return Some(Sensitive::Jwt);
+    if gate.has(CAPITAL_J)
+        && gate.opaque
+        && let Some(kind) = jwt::kind(value)
+    {
+        return Some(kind);
     }
     if gate.dashes >= 5 && memmem::find(value, b"-----BEGIN").is_some() {
         return Some(Sensitive::PrivateKey);
@@ -127,15 +128,6 @@ pub(super) fn marked(gate: &Gate, value: &[u8]) -> Option<Sensitive> {
 }
 
 // === the checks ===
-
-/// `eyJ` (`{"` in base64) at the begin of a word, with more base64url behind it. Where no `.`
-/// follows it is JSON in base64, which may hold anything.
-fn contains_jwt(value: &[u8]) -> bool {
-    memmem::find_iter(value, b"eyJ").any(|at| {
-        let begins = at == 0 || !before(value, at).is_ascii_alphanumeric();
-        begins && keys::token_bytes(value.get(at..).unwrap_or_default()) >= JWT_BYTES
-    })
-}
 
 fn before(value: &[u8], at: usize) -> u8 {
     at.checked_sub(1).and_then(|index| value.get(index)).copied().unwrap_or(b' ')
@@ -218,9 +210,21 @@ fn contains_named_secret(value: &[u8]) -> bool {
             b':' => head.trim_ascii_end().strip_suffix(b"\"").or(head.strip_suffix(b"'")),
             _ => None,
         };
-        !rest.is_empty() && named.is_some_and(|head| name::classify(last_name(head)).is_some())
+        let is_secret = |name| name::classify(name).is_some() && !is_number_of_code(name, rest);
+        !rest.is_empty() && named.is_some_and(|head| is_secret(last_name(head)))
     })
 }
+
+/// `code=404`: too short for a code that opens something.
+fn is_number_of_code(name: &[u8], value: &[u8]) -> bool {
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let ends = value.get(digits).is_none_or(|byte| !keys::is_token(*byte));
+    let is_code = name.last_chunk().is_some_and(|end: &[u8; 4]| end.eq_ignore_ascii_case(b"code"));
+    is_code && (1..=CODE_DIGITS).contains(&digits) && ends
+}
+
+/// Most digits of a number that says what went wrong.
+const CODE_DIGITS: usize = 4;
 
 /// The name at the end of a text.
 pub(super) fn last_name(text: &[u8]) -> &[u8] {
@@ -301,6 +305,8 @@ mod tests {
             ("pay/1 (DE89370400440532013000)", Sensitive::Iban),
             ("probe %65%79%4A%68%62%47%63%69%4F%69%4A%49%55%7A%49%31%4E%69%4A%39", Sensitive::Jwt),
             ("id NDExMTExMTExMTExMTExMQ==", Sensitive::PaymentCard),
+            ("?code=123456", Sensitive::Secret),
+            ("?code=404x", Sensitive::Secret),
             (r#"{"password" : "x"}"#, Sensitive::Secret),
         ];
         for (text, kind) in cases {
@@ -332,6 +338,8 @@ mod tests {
             "@angular/core@18.0.1",
             "max-age=31536000; includeSubDomains",
             "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334",
+            "failed; error code=404",
+            "/error?code=1404&x=y",
         ] {
             assert_eq!(inspect(text.as_bytes(), Place::Header), None, "{text}");
         }

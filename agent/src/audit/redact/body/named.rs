@@ -143,11 +143,28 @@ fn in_element(text: &[u8], open: usize, close: usize) -> Option<Named> {
     }
     let end = tag.iter().position(u8::is_ascii_whitespace).unwrap_or(tag.len());
     let name = tag.get(..end).filter(|name| name.first().is_some_and(|byte| is_name(*byte)))?;
-    let kind = classify(name)?;
+    let (kind, strength) = classify_field(name)?;
     let start = close + 1;
-    let closing = memmem::find(text.get(start..)?, &[b"</", name].concat());
+    let rest = text.get(start..)?;
+    // HTML has `<code>` and `<mark>` for what is neither.
+    if strength != Strength::Sure && !is_like(kind, strength, rest) {
+        return None;
+    }
+    let closing = memmem::find(rest, &[b"</", name].concat());
     Some(Named { kind, start, end: closing.map(|length| start + length) })
 }
+
+/// Whether the text of an element, of which the front is looked at, is what its name says.
+fn is_like(kind: Sensitive, strength: Strength, text: &[u8]) -> bool {
+    let front = text.get(..TEXT_BYTES.min(text.len())).unwrap_or_default();
+    let value = front.split(|&byte| byte == b'<').next().unwrap_or_default().trim_ascii();
+    // A value that is longer goes on elsewhere.
+    let value = String::from_utf8_lossy(value);
+    value.len() >= TEXT_BYTES || scalar::is_like(kind, strength, &value)
+}
+
+/// Most of the text of an element that is looked at, in bytes.
+const TEXT_BYTES: usize = 256;
 
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
@@ -184,6 +201,10 @@ mod tests {
         check("<secret\n>x</secre", Some("x</secre…"));
         check("<token/>x", None);
         check("</token>x", None);
+        check("<b>Error</b> <code>404</code> <code>a b</code>", None);
+        check("<code> 123456 </code>", Some(" 123456 "));
+        check("Error code: 404, code: 1234", None);
+        check("code: 123456", Some(" 123456"));
         check("a>b", None);
     }
 

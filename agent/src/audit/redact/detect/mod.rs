@@ -14,12 +14,13 @@ pub mod email;
 pub mod national;
 pub mod number;
 pub mod phone;
+mod provider;
 
 use std::ops::Range;
 
 use self::context::Context;
 use self::number::Numbers;
-use super::gate::{AT, Gate, PLUS};
+use super::gate::{AT, EQUALS, Gate, PLUS};
 use super::value;
 use crate::audit::record::Sensitive;
 
@@ -40,6 +41,8 @@ impl Found {
 
 /// Fewest digits in which something could be found.
 pub const DIGITS: u32 = 9;
+/// Fewest digits in a key that is told by words around it: one in a thousand has fewer.
+const KEY_DIGITS: u32 = 4;
 
 /// The first thing that its form gives away. What is told by a mark or a scheme has no exact end: it is
 /// the whole text.
@@ -58,6 +61,11 @@ pub fn find(text: &[u8], context: &Context<'_>) -> Option<Found> {
 
 /// The first number that is somebody's, or something's that must not be told.
 pub(super) fn digits(gate: &Gate, text: &[u8], context: &Context<'_>) -> Option<Found> {
+    if gate.digits >= KEY_DIGITS
+        && let Some(range) = provider::find(text, gate.has(EQUALS), context)
+    {
+        return Some(Found::new(Sensitive::ApiKey, range));
+    }
     if gate.digits < DIGITS.min(phone::DIGITS) {
         return None;
     }

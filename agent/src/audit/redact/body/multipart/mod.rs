@@ -161,6 +161,9 @@ impl<'b> Form<'_, '_, 'b> {
 
     /// Writes something of a head, if it looks harmless. `above`: it is a value below this field.
     fn parameter(&mut self, name: &'static [u8], value: &[u8], at: Field, above: Option<Field>) {
+        if value.is_empty() || value == BLOB {
+            return self.writer.out.extend_from_slice(value);
+        }
         let all = self.writer.names.keeps_all();
         let hidden = above.and_then(|above| {
             self.writer.names.judge_plain(name).verdict.hidden(above.hidden, all)

@@ -1,0 +1,5 @@
+//! XML of a body.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| earwitness::fuzzing::xml(bytes));
