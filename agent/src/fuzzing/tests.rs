@@ -146,9 +146,12 @@ fn damaged_messages_are_survived() {
     survived(&[piece(BYTES, events), piece(0, &[0; 3])].concat(), super::events, 4_000);
 }
 
+/// A target, and what it is fed.
+type Case = (fn(&[u8]), &'static str);
+
 #[test]
 fn damaged_bodies_are_survived() {
-    let bodies: [(fn(&[u8]), &str); 9] = [
+    let bodies: [Case; 9] = [
         (
             super::json,
             r#"{"a":[1,-2.5e3,"x\u00e9"],"password":"hunter2","user":{"email":"a@b.example"},"t":true}"#,
