@@ -179,9 +179,8 @@ pub fn events(bytes: &[u8]) {
     }
     whole.end(MessageEnd::Truncated, &mut events);
     cut.end(MessageEnd::Truncated, &mut events_of_cut);
-    let data = |events: &[Event]| -> Vec<Option<Vec<u8>>> {
-        events.iter().map(|event| event.data.clone()).collect()
-    };
+    let data =
+        |events: &[Event]| -> Vec<_> { events.iter().map(|event| event.data.clone()).collect() };
     assert_eq!(data(&events), data(&events_of_cut), "a cut changes events");
 }
 

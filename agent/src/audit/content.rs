@@ -16,6 +16,7 @@ use super::redact::action::{Actions, TokenKind};
 use super::redact::body::rules::BodyRules;
 use super::redact::body::{self, Content, Encoding, Operations};
 use super::redact::notes::Notes;
+use crate::model::wiped::wipe;
 use crate::protocol::anomaly::Anomaly;
 use crate::protocol::coding::{self, CodingLimits, State};
 use crate::protocol::content::Front;
@@ -46,6 +47,14 @@ struct Decoded<'f> {
     bytes: Cow<'f, [u8]>,
     is_cut: bool,
     anomaly: Option<Anomaly>,
+}
+
+impl Drop for Decoded<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(bytes) = &mut self.bytes {
+            wipe(bytes);
+        }
+    }
 }
 
 /// Puts the content of a message with these fields into its body. `key`: its key in the record.
@@ -91,7 +100,7 @@ pub(super) fn encoding(encoding: Encoding) -> ContentEncoding {
 /// Takes the content codings off that the fields name. `None`: one of them is not known.
 fn decode<'f>(front: &'f Front, fields: &Fields, limit_bytes: usize) -> Option<Decoded<'f>> {
     if fields.all("content-encoding").next().is_none() {
-        let bytes = Cow::Borrowed(front.bytes.as_slice());
+        let bytes = Cow::Borrowed(&*front.bytes);
         return Some(Decoded { bytes, is_cut: front.is_cut, anomaly: None });
     }
     let limits = CodingLimits { output_bytes: limit_bytes, ..CodingLimits::default() };

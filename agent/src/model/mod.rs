@@ -11,3 +11,4 @@ pub mod proxied;
 pub mod sample;
 pub mod time;
 pub(crate) mod tls;
+pub mod wiped;

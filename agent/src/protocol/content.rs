@@ -9,6 +9,7 @@
 use std::fmt;
 
 use crate::model::limits::Limits;
+use crate::model::wiped::Wiped;
 use crate::protocol::Role;
 use crate::protocol::anomaly::Anomaly;
 use crate::protocol::coding::{CodingLimits, Decoder, State};
@@ -30,7 +31,7 @@ pub struct Content {
 #[derive(Clone, Eq, PartialEq)]
 pub struct Front {
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Wiped,
     /// More came than is here.
     pub is_cut: bool,
 }
@@ -273,7 +274,7 @@ impl Reader {
     fn tell(&mut self, found: Found, time_ns: u64) {
         for frame in found.frames {
             if frame.kind == FrameKind::Trailers {
-                self.trailers.get_or_insert(frame.payload);
+                self.trailers.get_or_insert(frame.payload.to_vec());
                 continue;
             }
             self.count.messages = self.count.messages.saturating_add(1);
@@ -321,7 +322,7 @@ impl Reader {
         };
         let is_whole = state == State::Whole && !is_cut;
         let length = is_whole.then_some(bytes.len() as u64);
-        (Some(Front { bytes, is_cut: !is_whole }), length, anomaly)
+        (Some(Front { bytes: bytes.into(), is_cut: !is_whole }), length, anomaly)
     }
 
     fn events(&mut self, found: Vec<sse::Event>) {
@@ -388,7 +389,7 @@ struct OwnedFrame {
     kind: FrameKind,
     is_compressed: bool,
     wire_bytes: u32,
-    payload: Vec<u8>,
+    payload: Wiped,
 }
 
 impl Found {
@@ -397,7 +398,7 @@ impl Found {
             kind: frame.kind,
             is_compressed: frame.is_compressed,
             wire_bytes: frame.wire_bytes,
-            payload: frame.payload.to_vec(),
+            payload: frame.payload.to_vec().into(),
         });
     }
 }

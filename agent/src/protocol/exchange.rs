@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::model::loss::Reason;
+use crate::model::wiped::wipe;
 use crate::protocol::Output;
 use crate::protocol::anomaly::Anomaly;
 use crate::protocol::content::Front;
@@ -198,7 +199,7 @@ impl Message<RequestHead> {
         let head = &self.head;
         let target = head.target.as_ref().map_or(0, |target| target.len());
         let authority = head.authority.as_ref().map_or(0, |authority| authority.len());
-        let content = self.content.as_ref().map_or(0, |front| front.bytes.capacity());
+        let content = self.content.as_ref().map_or(0, |front| front.bytes.memory_bytes());
         head.fields.memory_bytes() + self.trailers.memory_bytes() + target + authority + content
     }
 }
@@ -206,7 +207,7 @@ impl Message<RequestHead> {
 impl Message<ResponseHead> {
     /// Heap memory of its head, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        let content = self.content.as_ref().map_or(0, |front| front.bytes.capacity());
+        let content = self.content.as_ref().map_or(0, |front| front.bytes.memory_bytes());
         self.head.fields.memory_bytes() + self.trailers.memory_bytes() + content
     }
 }
@@ -253,6 +254,12 @@ pub struct RequestHead {
     pub version: Version,
     /// Fields in order of arrival.
     pub fields: Fields,
+}
+
+impl Drop for RequestHead {
+    fn drop(&mut self) {
+        self.target.iter_mut().chain(&mut self.authority).for_each(|bytes| wipe(bytes));
+    }
 }
 
 impl RequestHead {

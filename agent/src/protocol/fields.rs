@@ -1,10 +1,12 @@
 //! Fields of a head or of trailers, not redacted.
 //!
 //! In: bytes of a head, and where names and values lie in them. Out: names and values, in order.
-//! Always: one buffer; no `Serialize`, no `Display`, and a `Debug` that hides every name and value.
+//! Always: one buffer, overwritten when it is dropped; no `Serialize`, no `Display`, and a `Debug` that hides every name and value.
 //! Not here: what the fields mean.
 
 use std::fmt;
+
+use crate::model::wiped::wipe;
 
 /// Fields of a head: one buffer and the places of names and values in it.
 #[derive(Clone, Default)]
@@ -69,6 +71,12 @@ impl Fields {
 
     fn slice(&self, range: (u32, u32)) -> &[u8] {
         self.buffer.get(range.0 as usize..range.1 as usize).unwrap_or_default()
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        wipe(&mut self.buffer);
     }
 }
 

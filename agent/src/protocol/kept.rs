@@ -1,33 +1,31 @@
 //! Bytes of something longer, kept up to a limit.
 //!
 //! In: pieces in order. Out: the front of them.
-//! Always: never more memory than the limit, and none before the first byte.
+//! Always: never more memory than the limit, and none before the first byte; overwritten when it is dropped.
 //! Not here: how long the whole is; whoever adds the pieces knows.
+
+use crate::model::wiped::Wiped;
 
 /// The front of something, from its first byte on without a gap.
 #[derive(Default)]
 pub struct Kept {
-    bytes: Vec<u8>,
+    bytes: Wiped,
     limit_bytes: usize,
 }
 
 impl Kept {
     /// Keeps at most so much.
     pub fn new(limit_bytes: usize) -> Self {
-        Self { bytes: Vec::new(), limit_bytes }
+        Self { bytes: Wiped::default(), limit_bytes }
     }
 
     /// Adds a piece; what goes beyond the limit is left out.
     pub fn add(&mut self, piece: &[u8]) {
         let room = self.limit_bytes.saturating_sub(self.bytes.len());
         let piece = piece.get(..room).unwrap_or(piece);
-        let needed = self.bytes.len().saturating_add(piece.len());
-        if needed > self.bytes.capacity() {
-            // Doubling, but never past the limit.
-            let wanted = self.bytes.capacity().saturating_mul(2).min(self.limit_bytes).max(needed);
-            self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
-        }
-        self.bytes.extend_from_slice(piece);
+        // Doubling, but never past the limit.
+        let wanted = self.bytes.memory_bytes().saturating_mul(2).min(self.limit_bytes);
+        self.bytes.add(piece, wanted);
     }
 
     /// How much is kept.
@@ -46,13 +44,13 @@ impl Kept {
     }
 
     /// What is kept.
-    pub fn into_bytes(self) -> Vec<u8> {
+    pub fn into_bytes(self) -> Wiped {
         self.bytes
     }
 
     /// Memory held on the heap, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.memory_bytes()
     }
 }
 
@@ -69,7 +67,7 @@ mod tests {
             assert!(kept.memory_bytes() <= 1_000);
         }
         assert!(kept.is_full());
-        assert_eq!(kept.into_bytes(), b"abc".repeat(334)[..1_000]);
+        assert_eq!(*kept.into_bytes(), b"abc".repeat(334)[..1_000]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::fmt;
 
 use memchr::memchr2;
 
+use crate::model::wiped::Wiped;
 use crate::protocol::exchange::MessageEnd;
 use crate::protocol::kept::Kept;
 use crate::protocol::sse::draft::Draft;
@@ -28,7 +29,7 @@ pub struct Event {
     pub retry_ms: Option<u64>,
     /// The front of its data, lines joined by LF, at most `data_bytes` (`EventStream::new`).
     /// `None`: nothing is collected.
-    pub data: Option<Vec<u8>>,
+    pub data: Option<Wiped>,
     /// Length of the data, in bytes; of an event that is not whole, as far as they came.
     pub data_bytes: u64,
     /// Something in it is shorter than what was sent: a field longer than its limit, an event that
@@ -292,11 +293,11 @@ impl EventStream {
         self.event.is_cut |= self.line_cut;
         let line = std::mem::take(&mut self.line).into_bytes();
         match field {
-            Field::Event => self.event.event_type = line,
+            Field::Event => self.event.event_type = line.to_vec(),
             // Whether the rest of it would make it invalid is not known.
             Field::Id | Field::Retry if self.line_cut => {}
             Field::Id if line.contains(&0) => {}
-            Field::Id => self.event.id = Some(line),
+            Field::Id => self.event.id = Some(line.to_vec()),
             Field::Retry => self.event.retry_ms = number(&line).or(self.event.retry_ms),
             Field::Data | Field::Other => {}
         }
@@ -306,7 +307,7 @@ impl EventStream {
     fn field(&mut self) -> Field {
         let name = std::mem::replace(&mut self.line, Kept::new(FIELD_BYTES)).into_bytes();
         let is_cut = std::mem::take(&mut self.line_cut);
-        match name.as_slice() {
+        match &*name {
             _ if is_cut => Field::Other,
             b"data" => Field::Data,
             b"event" => Field::Event,

@@ -23,7 +23,7 @@ fn line(policy: &Arc<Policy>) -> String {
                    Authorization: Basic YWxpY2U6Yw==\nContent-Type: application/json";
     let target = b"/v1/pay?card=4111111111111111&email=alice@mail.example&page=2";
     let mut request = request("POST", target, fields);
-    request.content = Some(Front { bytes: BODY.into(), is_cut: false });
+    request.content = Some(Front { bytes: BODY.as_bytes().to_vec().into(), is_cut: false });
     let exchange = exchange(Some(request), Some(response(200, b"")));
     let line = encoded(policy, &exchange, &tcp()).unwrap().line(0);
     String::from_utf8(line).unwrap()

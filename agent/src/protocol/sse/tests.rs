@@ -362,7 +362,7 @@ fn by_the_book(stream: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 fn given(events: &[Event]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let whole = events.iter().filter(|event| event.end == MessageEnd::Whole);
-    whole.map(|event| (event.event_type.to_vec(), event.data.clone().unwrap())).collect()
+    whole.map(|event| (event.event_type.to_vec(), event.data.clone().unwrap().to_vec())).collect()
 }
 
 proptest! {

@@ -25,6 +25,7 @@ mod utf8;
 use std::fmt;
 
 use crate::model::loss::Reason;
+use crate::model::wiped::Wiped;
 use crate::protocol::exchange::{Gap, MessageEnd};
 
 pub use extensions::{Deflate, Extensions};
@@ -76,7 +77,7 @@ pub struct Message {
     pub compressed: bool,
     /// The front of what the application sent, at most `content_bytes` (`Half::new`). `None`:
     /// nothing is collected, or it cannot be known.
-    pub content: Option<Vec<u8>>,
+    pub content: Option<Wiped>,
     /// `content` is not the whole: there is more than the limit, a hole, a bomb, an early end.
     pub content_cut: bool,
     /// What was seen and not captured; offsets are in `wire_bytes`.
@@ -144,7 +145,7 @@ impl fmt::Debug for Message {
             "Message {{ {:?}, {} bytes, content: {:?} bytes, {:?} }}",
             self.kind,
             self.wire_bytes,
-            self.content.as_ref().map(Vec::len),
+            self.content.as_ref().map(|content| content.len()),
             self.end
         )
     }

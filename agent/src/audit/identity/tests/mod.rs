@@ -51,7 +51,7 @@ fn asked(target: &str, fields: &str, status: u16) -> Exchange {
 
 fn posted(fields: &str, content: &str, status: u16, answer: &str) -> Exchange {
     let mut request: Message<RequestHead> = request("POST", b"/login", fields.as_bytes());
-    request.content = Some(Front { bytes: content.as_bytes().to_vec(), is_cut: false });
+    request.content = Some(Front { bytes: content.as_bytes().to_vec().into(), is_cut: false });
     exchange(Some(request), Some(response(status, answer.as_bytes())))
 }
 

@@ -188,7 +188,9 @@ fn a_bomb_is_found_at_the_same_place_however_it_is_cut() {
     setup.content_bytes = 8 << 20;
     let whole = run(setup, &calls([frame(0xc2, &payload)]));
     let kept = |(events, _): (Vec<Event>, _)| match events.into_iter().next() {
-        Some(Event::Message(message)) => (message.flags.bomb, message.content.unwrap().len()),
+        Some(Event::Message(message)) => {
+            (message.flags.bomb, message.content.unwrap().to_vec().len())
+        }
         event => panic!("{event:?}"),
     };
     let whole = kept(whole);
@@ -227,7 +229,7 @@ fn many_messages_share_a_window() {
         let contents: Vec<_> = events
             .into_iter()
             .map(|event| match event {
-                Event::Message(message) => message.content.unwrap(),
+                Event::Message(message) => message.content.unwrap().to_vec(),
                 event => panic!("{event:?}"),
             })
             .collect();
@@ -249,7 +251,7 @@ fn data_refer_back_as_far_as_they_may() {
         for steps in [steps.clone(), super::bytewise(&steps)] {
             let (events, _) = run(setup, &steps);
             let contents = events.into_iter().map(|event| match event {
-                Event::Message(message) => message.content.unwrap(),
+                Event::Message(message) => message.content.unwrap().to_vec(),
                 event => panic!("{event:?}"),
             });
             assert!(contents.flatten().eq(content.iter().copied()), "period {period}");

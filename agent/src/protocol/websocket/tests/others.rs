@@ -56,7 +56,7 @@ fn ours(setup: Setup, bytes: &[u8]) -> Option<Vec<Said>> {
             Event::Message(message) if message.end != MessageEnd::Whole => {}
             Event::Message(message) => {
                 assert!(!message.content_cut);
-                let content = message.content.unwrap();
+                let content = message.content.unwrap().to_vec();
                 said.push(match message.kind {
                     Kind::Text => Said::Text(content),
                     Kind::Binary => Said::Binary(content),
@@ -118,7 +118,7 @@ fn what_another_sends_is_read() {
         let contents: Vec<_> = rest
             .drain(..)
             .map(|event| match event {
-                Event::Message(message) => message.content.unwrap(),
+                Event::Message(message) => message.content.unwrap().to_vec(),
                 Event::Close(close) => close.reason,
                 Event::Lost { .. } => panic!("lost"),
             })

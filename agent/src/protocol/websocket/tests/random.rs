@@ -212,7 +212,7 @@ proptest! {
                 Event::Message(message) => {
                     let was_sent = truth.any(|plan| match &message.content {
                         Some(content) if message.content_cut => plan.content.starts_with(content),
-                        Some(content) => plan.content == *content,
+                        Some(content) => *plan.content == **content,
                         None => true,
                     });
                     prop_assert!(was_sent, "{:?} was not sent", message);
