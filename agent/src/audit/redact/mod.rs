@@ -17,6 +17,8 @@ pub mod keys;
 pub mod lists;
 pub mod name;
 pub mod notes;
+#[cfg(test)]
+mod properties;
 pub mod target;
 pub mod text;
 pub mod url;
