@@ -214,7 +214,7 @@ impl<'a> Telling<'a, '_> {
         let method = head
             .method
             .as_deref()
-            .map(|method| Value::new(method.as_bytes(), self.notes.actions()));
+            .map(|method| Value::new(method.as_bytes(), self.notes));
         let method =
             method.and_then(|value| named(value, "http.request.method", self.notes, self.extra));
         self.carried(head);
@@ -237,7 +237,7 @@ impl<'a> Telling<'a, '_> {
     /// What an extended CONNECT asks for.
     fn carried(&mut self, head: &'a RequestHead) {
         let protocol = head.protocol.as_deref().and_then(|value| {
-            let value = Value::new(value.as_bytes(), self.notes.actions());
+            let value = Value::new(value.as_bytes(), self.notes);
             named(value, "earwitness.http2.protocol", self.notes, self.extra)
         });
         if let Some(stream) = &mut self.extra.http2 {

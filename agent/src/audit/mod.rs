@@ -24,6 +24,7 @@ pub mod redact;
 pub mod route;
 mod rpc;
 pub mod rule;
+pub mod seal;
 mod source;
 mod stream_message;
 mod tls;

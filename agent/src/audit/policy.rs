@@ -28,6 +28,7 @@ use super::redact::headers::HeaderTable;
 use super::redact::{BodyValues, lists};
 use super::route::{RouteError, Routes};
 use super::rule::{Level, Rule, RuleConfig, RuleError};
+use super::seal::{Auditor, AuditorError};
 use super::source::Believed;
 use super::stream_message;
 use super::token::Tokens;
@@ -80,6 +81,9 @@ pub enum PolicyError {
     /// Keys that cannot be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A key of an auditor that is none.
+    #[error(transparent)]
+    Auditor(#[from] AuditorError),
 }
 
 impl Policy {
@@ -99,7 +103,9 @@ impl Policy {
         let trusted = believed.trusted().clone();
         let identity = Identity::new(&config.identity, trusted, tokens.clone())?;
         let routes = Routes::new(&config.route)?;
-        let actions = Actions::new(&config.redaction.actions, tokens.clone());
+        let auditor = config.redaction.encrypt_to.as_deref().map(Auditor::new).transpose()?;
+        let actions =
+            Actions::new(&config.redaction.actions, tokens.clone()).encrypting_to(auditor);
         let digest = digest(config, &headers, &bodies, &actions, &identity, &routes).into();
         let body_limit_bytes = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
         let default = config.policy.default;
@@ -307,6 +313,8 @@ struct Effective<'a> {
     body_values: BodyValues,
     body_allow: Vec<&'a str>,
     actions: Vec<(&'static str, Action)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encrypt_to: Option<String>,
     identity: &'a IdentityConfig,
     identity_keys: Vec<String>,
     route: (&'a [String], bool),
@@ -331,6 +339,7 @@ fn digest(
         body_values: bodies.values(),
         body_allow: bodies.kept_entries(),
         actions: actions.by_name().collect(),
+        encrypt_to: actions.auditor().map(Auditor::public),
         identity: &config.identity,
         identity_keys: identity.key_digests(),
         route: (routes.given(), routes.learns()),

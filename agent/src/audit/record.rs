@@ -320,6 +320,9 @@ pub enum Action {
     Partial,
     /// Replaced by a keyed digest: `hmac:`, the key's id, `:` and 16 bytes of HMAC-SHA256 in base64url.
     Token,
+    /// Replaced by what only an auditor can open: `encrypt:`, the id of the auditor's key, `:` and a sealed box of
+    /// libsodium in base64url.
+    Encrypt,
 }
 
 impl Action {
@@ -330,6 +333,7 @@ impl Action {
             Self::Mask => "mask",
             Self::Partial => "partial",
             Self::Token => "token",
+            Self::Encrypt => "encrypt",
         }
     }
 }

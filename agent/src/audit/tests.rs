@@ -425,4 +425,5 @@ fn the_digest_changes_with_what_is_recorded_only() {
 
 mod actions;
 mod canary;
+mod encrypted;
 mod presets;

@@ -2,7 +2,9 @@
 //!
 //! In: the data directory, values. Out: ids of keys and tokens on standard output, advice on standard error.
 //! Always: a key itself is never shown; exit code 0 done, 1 it could not be done, 2 a mistake in the call.
-//! Not here: keys on disk (`keys`), tokens (`audit::token`).
+//! Not here: keys on disk (`keys`), tokens (`audit::token`), keys of auditors (`auditor`).
+
+mod auditor;
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -34,6 +36,8 @@ pub struct Args {
 enum Command {
     /// The keys that tokens in records are made with
     Redaction(Redaction),
+    /// The keys of those who may read encrypted values
+    Auditor(auditor::Auditor),
     Token(Token),
 }
 
@@ -101,6 +105,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                     .collect::<Vec<_>>(),
             )
         }
+        Command::Auditor(auditor) => auditor::run(auditor),
         Command::Token(token) => token.run(),
     }
 }

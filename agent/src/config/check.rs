@@ -12,9 +12,10 @@ use super::read::Step::{self, Index, Key};
 use crate::audit::identity::{self, IdentityConfig};
 use crate::audit::redact::body::rules;
 use crate::audit::redact::detect::custom::{Detector, DetectorConfig};
-use crate::audit::redact::lists;
+use crate::audit::redact::{RedactionConfig, lists};
 use crate::audit::route::{RouteConfig, Routes};
 use crate::audit::rule::{PolicyConfig, Rule};
+use crate::audit::seal::Auditor;
 use crate::audit::trusted::Trusted;
 use crate::sink::{self, Mistake};
 
@@ -41,6 +42,7 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
         let path = [Key("redaction"), Key("actions"), Key(name)];
         report(&path, error.to_string(), Some(error.hint()));
     }
+    auditor(&config.redaction, report);
     trusted_proxies(&config.identity.trusted_proxies, report);
     routes(&config.route, report);
     identity(&config.identity, report);
@@ -142,6 +144,23 @@ fn body_allow(entries: &[String], report: Report<'_>) {
         let path = [Key("redaction"), Key("body_allow"), Index(index)];
         let hint = error.hint().map(str::to_owned);
         report(&path, error.to_string(), hint);
+    }
+}
+
+fn auditor(redaction: &RedactionConfig, report: Report<'_>) {
+    let hint = "`earwitness keys auditor generate FILE` makes one";
+    match redaction.encrypt_to.as_deref().map(Auditor::new) {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => {
+            report(&[Key("redaction"), Key("encrypt_to")], error.to_string(), Some(hint.into()));
+        }
+        None => {
+            for name in redaction.actions.encrypted() {
+                let path = [Key("redaction"), Key("actions"), Key(name)];
+                let message = "`encrypt` needs the public key of an auditor in `redaction.encrypt_to`";
+                report(&path, message.into(), Some(hint.into()));
+            }
+        }
     }
 }
 

@@ -388,6 +388,21 @@ fn mistakes_with_and_under_presets_have_their_places() {
 }
 
 #[test]
+fn encrypting_needs_a_key() {
+    check_errors(
+        "[redaction]\nactions = { secret = \"encrypt\", email = \"encrypt\" }\n",
+        &[],
+        expect![[""]],
+    );
+    check_errors("redaction.encrypt_to = \"age1xyz\"\n", &[], expect![[""]]);
+    let weak = format!("redaction.encrypt_to = \"{}=\"\n", "A".repeat(43));
+    check_errors(&weak, &[], expect![[""]]);
+    let good = "redaction.encrypt_to = \"B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw=\"\n\
+                redaction.actions.secret = \"encrypt\"\n";
+    assert!(Config::parse("earwitness.toml", good, []).is_ok());
+}
+
+#[test]
 fn a_file_that_everybody_may_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let file = tempfile::NamedTempFile::new().unwrap();

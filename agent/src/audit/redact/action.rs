@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::record::value::Text;
 use super::super::record::{Action, Sensitive};
+use super::super::seal::Auditor;
 use super::super::token::Tokens;
 use super::MASK;
 
@@ -34,12 +35,20 @@ pub enum ActionError {
     Partial(String),
 }
 
-/// What is done to sensitive values, and the key for it.
+/// What is done to sensitive values, and the keys for it.
 #[derive(Clone, Debug)]
 pub struct Actions {
     /// In the order of `Sensitive::ALL`.
     chosen: Vec<Action>,
     tokens: Option<Tokens>,
+    auditor: Option<Auditor>,
+}
+
+/// How many more values may be replaced by what is long or takes time; beyond, they are masked.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    tokens: u32,
+    boxes: u32,
 }
 
 /// What stands in place of a value.
@@ -74,6 +83,12 @@ impl ActionConfig {
         })
     }
 
+    /// Names of entries that an auditor's key is needed for.
+    pub fn encrypted(&self) -> impl Iterator<Item = &str> {
+        let entries = self.0.iter().filter(|(_, action)| **action == Action::Encrypt);
+        entries.map(|(name, _)| name.as_str())
+    }
+
     /// What is done to values of this type. A mistake is the same as `mask`.
     fn chosen(&self, kind: Sensitive) -> Action {
         let built_in = || DEFAULT.iter().find(|(name, _)| *name == kind.name());
@@ -94,7 +109,7 @@ impl ActionError {
                 let names: Vec<_> = Sensitive::ALL.iter().map(|kind| kind.name()).collect();
                 format!("{}, {ALL_OTHERS}", names.join(", "))
             }
-            Self::Partial(_) => "`drop`, `mask` or `token`".to_owned(),
+            Self::Partial(_) => "`drop`, `mask`, `token` or `encrypt`".to_owned(),
         }
     }
 }
@@ -103,12 +118,24 @@ impl ActionError {
 
 impl Actions {
     /// Masks everything.
-    pub const MASK_ALL: &'static Self = &Self { chosen: Vec::new(), tokens: None };
+    pub const MASK_ALL: &'static Self = &Self { chosen: Vec::new(), tokens: None, auditor: None };
 
     /// Those of a configuration.
     pub fn new(config: &ActionConfig, tokens: Tokens) -> Self {
         let chosen = Sensitive::ALL.iter().map(|kind| config.chosen(*kind)).collect();
-        Self { chosen, tokens: Some(tokens) }
+        Self { chosen, tokens: Some(tokens), auditor: None }
+    }
+
+    /// The same, with an auditor to encrypt values to.
+    #[must_use]
+    pub fn encrypting_to(mut self, auditor: Option<Auditor>) -> Self {
+        self.auditor = auditor;
+        self
+    }
+
+    /// The auditor; part of the policy's digest.
+    pub fn auditor(&self) -> Option<&Auditor> {
+        self.auditor.as_ref()
     }
 
     /// What is done to values of this type that have the form for it.
@@ -130,11 +157,38 @@ impl Actions {
             (Action::Token, Some(value), Some(tokens)) => {
                 Some(TokenKind::Value(kind).token(tokens, value))
             }
+            (Action::Encrypt, Some(value), _) => return self.encrypt(value),
             _ => None,
         };
         match text {
             Some(text) => Replaced { text: Cow::Owned(text), action: self.chosen(kind) },
-            None => Replaced { text: Cow::Borrowed(MASK), action: Action::Mask },
+            None => Replaced::MASKED,
+        }
+    }
+
+    /// The same, as long as there is any left of what it takes.
+    pub fn replace_within(
+        &self,
+        left: &mut Left,
+        kind: Sensitive,
+        value: Option<&[u8]>,
+    ) -> Replaced {
+        let count = match self.chosen(kind) {
+            Action::Token => &mut left.tokens,
+            Action::Encrypt => &mut left.boxes,
+            _ => return self.replace(kind, value),
+        };
+        let Some(less) = count.checked_sub(1) else { return Replaced::MASKED };
+        *count = less;
+        self.replace(kind, value)
+    }
+
+    /// What is too long to be encrypted is dropped.
+    fn encrypt(&self, value: &[u8]) -> Replaced {
+        let Some(auditor) = &self.auditor else { return Replaced::MASKED };
+        match auditor.seal(value) {
+            Some(text) => Replaced { text: Cow::Owned(text), action: Action::Encrypt },
+            None => Replaced { text: Cow::Borrowed(""), action: Action::Drop },
         }
     }
 
@@ -144,7 +198,23 @@ impl Actions {
     }
 }
 
+impl Left {
+    /// For the heads of one exchange. What has a token there is not much longer.
+    pub const HEADS: Self = Self { tokens: u32::MAX, boxes: BOXES };
+    /// For one body.
+    pub const BODY: Self = Self { tokens: TOKENS, boxes: BOXES };
+}
+
+/// Most tokens in one body; a token is longer than many a value.
+const TOKENS: u32 = 4_096;
+/// Most values that are encrypted in one body or in the heads of one exchange: one costs some 100 µs, and whoever
+/// sends requests chooses how many there are.
+const BOXES: u32 = 32;
+
 impl Replaced {
+    /// Nothing of a value.
+    const MASKED: Self = Self { text: Cow::Borrowed(MASK), action: Action::Mask };
+
     /// The text, for a place that is left out where nothing stands in it.
     pub fn into_text<'a>(self) -> Option<Text<'a>> {
         Some(self.text).filter(|_| self.action != Action::Drop)

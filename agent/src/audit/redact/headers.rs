@@ -10,7 +10,7 @@ use super::super::name_table::NameTable;
 use super::super::record::value::{Headers, Text};
 use super::super::record::{Action, Sensitive};
 use super::super::trace::{self, Named};
-use super::action::{Actions, Replaced};
+use super::action::Replaced;
 use super::notes::Notes;
 use super::text::header_text;
 use super::value::{Place, look};
@@ -207,16 +207,16 @@ impl<'a> Kept<'a> {
             Role::None => {}
         }
         if entry.fate == Fate::Keep {
-            self.push(entry, Value::new(value, notes.actions()), side, notes);
+            self.push(entry, Value::new(value, notes), side, notes);
         }
     }
 
-    /// A field that carries credentials: left out, unless there is to be a token of it.
+    /// A field that carries credentials: left out, unless there is to be a token of it, or a box.
     fn never(&mut self, entry: &'a Entry, value: &'a [u8], side: Side, notes: &mut Notes<'a>) {
         let kind = Sensitive::Credential;
-        match notes.actions().replace(kind, Some(value)) {
-            token if token.action == Action::Token => {
-                self.push(entry, Value::replaced(kind, token), side, notes);
+        match notes.replace_unnoted(kind, Some(value)) {
+            instead if matches!(instead.action, Action::Token | Action::Encrypt) => {
+                self.push(entry, Value::replaced(kind, instead), side, notes);
             }
             _ => notes.add(entry.path(side), kind, Action::Drop),
         }
@@ -229,7 +229,7 @@ impl<'a> Kept<'a> {
         side: Side,
         notes: &mut Notes<'a>,
     ) {
-        let value = Value::new(value, notes.actions());
+        let value = Value::new(value, notes);
         if self.user_agent.is_none() && value.text.as_ref().is_none_or(|text| !text.is_empty()) {
             self.user_agent = Some(value.clone());
         }
@@ -247,8 +247,8 @@ impl<'a> Kept<'a> {
         }
         // A Host field has no user: what stands there may be anything.
         let value = match value.contains(&b'@') {
-            true => Value::hidden(Sensitive::UserInfo, value, notes.actions()),
-            false => Value::new(value, notes.actions()),
+            true => Value::hidden(Sensitive::UserInfo, value, notes),
+            false => Value::new(value, notes),
         };
         self.push(entry, value, side, notes);
     }
@@ -275,10 +275,10 @@ impl<'a> Kept<'a> {
 
 impl<'a> Value<'a> {
     /// Looks at a value.
-    pub fn new(value: &'a [u8], actions: &Actions) -> Self {
+    pub fn new(value: &'a [u8], notes: &mut Notes<'_>) -> Self {
         let look = look(value, Place::Header);
         match look.kind {
-            Some(kind) => Self::hidden(kind, value, actions),
+            Some(kind) => Self::hidden(kind, value, notes),
             None => {
                 let (text, escaped) = header_text(value, look.plain);
                 Self { text: Some(text), hidden: None, escaped }
@@ -286,8 +286,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn hidden(kind: Sensitive, value: &[u8], actions: &Actions) -> Self {
-        Self::replaced(kind, actions.replace(kind, Some(value)))
+    fn hidden(kind: Sensitive, value: &[u8], notes: &mut Notes<'_>) -> Self {
+        Self::replaced(kind, notes.replace_unnoted(kind, Some(value)))
     }
 
     fn replaced(kind: Sensitive, replaced: Replaced) -> Self {

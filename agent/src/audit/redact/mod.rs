@@ -56,8 +56,13 @@ pub struct RedactionConfig {
     /// `partial` shows the first six and last four digits of a payment card number (`payment_card`) or the first
     /// letter and the domain of an e-mail address (`email`, `personal`); all other types are shown in no part. A value of
     /// which no token or part can be made is masked. Header fields that carry credentials are left out, unless
-    /// `credential` is `token`.
+    /// `credential` is `token` or `encrypt`. `encrypt` writes what only an auditor can read (`encrypt_to`): of values of
+    /// more than 4,096 bytes nothing is kept then, and beyond 32 in a body or in the heads they are masked.
     pub actions: ActionConfig,
+    /// Public key of the auditor whom values are encrypted to, in base64. `earwitness keys auditor generate FILE` makes
+    /// one; the private key belongs on another host. Example: `"B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw="`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypt_to: Option<String>,
     /// Detectors of your own, besides the built-in ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detector: Vec<detect::custom::DetectorConfig>,
@@ -83,6 +88,7 @@ impl Default for RedactionConfig {
             body_values: BodyValues::default(),
             body_allow: owned(body::rules::ALLOW),
             actions: ActionConfig::default(),
+            encrypt_to: None,
             detector: Vec::new(),
         }
     }

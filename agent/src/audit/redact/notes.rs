@@ -6,7 +6,7 @@
 
 use super::super::record::value::Text;
 use super::super::record::{Action, Redaction, Sensitive};
-use super::action::{Actions, Replaced};
+use super::action::{Actions, Left, Replaced};
 
 /// Most places that one record names; a client chooses names and could send thousands.
 const MAX_NOTES: usize = 32;
@@ -18,6 +18,7 @@ const MAX_NAME_BYTES: usize = 64;
 pub struct Notes<'a> {
     list: Vec<Redaction<'a>>,
     actions: &'a Actions,
+    left: Left,
 }
 
 impl Default for Notes<'_> {
@@ -29,7 +30,7 @@ impl Default for Notes<'_> {
 impl<'a> Notes<'a> {
     /// Nothing yet.
     pub fn new(actions: &'a Actions) -> Self {
-        Self { list: Vec::new(), actions }
+        Self { list: Vec::new(), actions, left: Left::HEADS }
     }
 
     /// What is done to what is removed.
@@ -39,9 +40,14 @@ impl<'a> Notes<'a> {
 
     /// Replaces one value at a place that has a fixed name. `value`: as `Actions::replace` takes it.
     pub fn replace(&mut self, path: &'a str, kind: Sensitive, value: Option<&[u8]>) -> Replaced {
-        let replaced = self.actions.replace(kind, value);
+        let replaced = self.replace_unnoted(kind, value);
         self.add(path, kind, replaced.action);
         replaced
+    }
+
+    /// What stands in place of a value that is noted apart.
+    pub fn replace_unnoted(&mut self, kind: Sensitive, value: Option<&[u8]>) -> Replaced {
+        self.actions.replace_within(&mut self.left, kind, value)
     }
 
     /// One value at a place that has a fixed name.

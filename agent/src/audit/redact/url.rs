@@ -134,7 +134,7 @@ fn query<'a>(query: &'a [u8], notes: &mut Notes) -> Text<'a> {
             return Some(notes.replace("url.query", kind, meant).into_bytes());
         }
         let (kind, meant) = parameter_kind(&decoded, value)?;
-        let replaced = notes.actions().replace(kind, Some(&meant));
+        let replaced = notes.replace_unnoted(kind, Some(&meant));
         notes.add_named("url.query", &decoded, kind, replaced.action);
         Some(Cow::Owned([name, b"=", replaced.text.as_bytes()].concat()))
     })

@@ -2,7 +2,7 @@
 //!
 //! In: one call for each value hidden. Out: what stands in its place; notes.
 //! Always: at most `PLACES` places are told apart, what is beyond counts under the body's own key; at most
-//! `TOKENS` values get a token, what is beyond is masked.
+//! so many values get a token or are encrypted (`Left`), what is beyond is masked.
 //! Not here: deciding what is hidden, and what is done to it (`redact::action`).
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use rustc_hash::FxBuildHasher;
 
-use super::super::action::{Actions, Replaced, TokenKind};
+use super::super::action::{Actions, Left, Replaced, TokenKind};
 use super::super::notes::Notes;
 use super::verdict::mixed;
 use crate::audit::record::{Action, Sensitive};
@@ -18,8 +18,8 @@ use crate::audit::record::{Action, Sensitive};
 /// What was hidden in a body so far.
 pub(super) struct Tally<'r> {
     actions: &'r Actions,
-    /// How many more values may get a token.
-    tokens_left: u32,
+    /// How many more values may get a token, or be encrypted.
+    left: Left,
     /// Positions in `list`.
     known: HashMap<(u64, u8, u8), usize, FxBuildHasher>,
     list: Vec<Hidden>,
@@ -36,8 +36,6 @@ struct Hidden {
 
 /// Most places that are told apart; twice as many where something was found.
 const PLACES: usize = 512;
-/// Most tokens in one body; a token is longer than many a value.
-const TOKENS: u32 = 4_096;
 /// Longest path in a note, in bytes; what is deeper counts for the last place within.
 const PATH_BYTES: usize = 256;
 
@@ -58,7 +56,7 @@ impl<'r> Tally<'r> {
     /// Nothing yet.
     pub(super) fn new(actions: &'r Actions) -> Self {
         let known = HashMap::default();
-        Self { actions, tokens_left: TOKENS, known, list: Vec::new(), beyond: Vec::new() }
+        Self { actions, left: Left::BODY, known, list: Vec::new(), beyond: Vec::new() }
     }
 
     /// Hides a value: what stands in its place. `value`: as `Actions::replace` takes it. `names`: those that lead
@@ -70,22 +68,14 @@ impl<'r> Tally<'r> {
         value: Option<&[u8]>,
         names: impl FnOnce() -> N,
     ) -> Replaced {
-        let is_token = self.actions.chosen(kind) == Action::Token;
-        let replaced = match (is_token, self.tokens_left.checked_sub(1)) {
-            (true, None) => Actions::MASK_ALL.replace(kind, None),
-            (true, Some(left)) => {
-                self.tokens_left = left;
-                self.actions.replace(kind, value)
-            }
-            (false, _) => self.actions.replace(kind, value),
-        };
+        let replaced = self.actions.replace_within(&mut self.left, kind, value);
         self.count(place, kind, replaced.action, names);
         replaced
     }
 
     /// For a part of the body that is read by itself.
     pub(super) fn of_part(&self) -> Self {
-        Self { tokens_left: self.tokens_left, ..Self::new(self.actions) }
+        Self { left: self.left, ..Self::new(self.actions) }
     }
 
     /// Takes over what was hidden in a part, which is at this place. `names`: those that lead to it.
@@ -95,7 +85,7 @@ impl<'r> Tally<'r> {
         place: Place,
         names: impl Iterator<Item = Cow<'n, str>>,
     ) {
-        self.tokens_left = part.tokens_left;
+        self.left = part.left;
         let above = path(names);
         for Hidden { path: below, kind, action, count } in part.list {
             let place = if below.is_empty() { place } else { place.below(mixed(below.as_bytes())) };
