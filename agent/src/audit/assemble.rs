@@ -211,10 +211,7 @@ impl<'a> Telling<'a, '_> {
         let agent = kept.user_agent.take();
         let user_agent =
             agent.and_then(|value| named(value, "user_agent.original", self.notes, self.extra));
-        let method = head
-            .method
-            .as_deref()
-            .map(|method| Value::new(method.as_bytes(), self.notes));
+        let method = head.method.as_deref().map(|method| Value::new(method.as_bytes(), self.notes));
         let method =
             method.and_then(|value| named(value, "http.request.method", self.notes, self.extra));
         self.carried(head);

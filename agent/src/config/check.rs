@@ -157,7 +157,8 @@ fn auditor(redaction: &RedactionConfig, report: Report<'_>) {
         None => {
             for name in redaction.actions.encrypted() {
                 let path = [Key("redaction"), Key("actions"), Key(name)];
-                let message = "`encrypt` needs the public key of an auditor in `redaction.encrypt_to`";
+                let message =
+                    "`encrypt` needs the public key of an auditor in `redaction.encrypt_to`";
                 report(&path, message.into(), Some(hint.into()));
             }
         }

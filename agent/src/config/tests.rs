@@ -381,7 +381,7 @@ fn mistakes_with_and_under_presets_have_their_places() {
             earwitness.toml:4:17: `cookie` carries credentials and is never recorded
             hint: leave it out; that it was sent is recorded
             earwitness.toml:5:13: nothing of a `secret` is ever shown
-            hint: `drop`, `mask` or `token`
+            hint: `drop`, `mask`, `token` or `encrypt`
             earwitness.toml:7:1: unknown key `colour`
             hint: known here: trusted_proxies, trust_unix, forwarding_headers, order, jwks, jwt_headers, jwt_cookies, api_key_headers, session_cookies, session_hours, pseudonymise"#]],
     );
@@ -392,11 +392,19 @@ fn encrypting_needs_a_key() {
     check_errors(
         "[redaction]\nactions = { secret = \"encrypt\", email = \"encrypt\" }\n",
         &[],
-        expect![[""]],
+        expect![[r#"
+            earwitness.toml:2:13: `encrypt` needs the public key of an auditor in `redaction.encrypt_to`
+            hint: `earwitness keys auditor generate FILE` makes one
+            earwitness.toml:2:33: `encrypt` needs the public key of an auditor in `redaction.encrypt_to`
+            hint: `earwitness keys auditor generate FILE` makes one"#]],
     );
-    check_errors("redaction.encrypt_to = \"age1xyz\"\n", &[], expect![[""]]);
+    check_errors("redaction.encrypt_to = \"age1xyz\"\n", &[], expect![[r#"
+        earwitness.toml:1:11: an auditor's key is 32 bytes in base64
+        hint: `earwitness keys auditor generate FILE` makes one"#]]);
     let weak = format!("redaction.encrypt_to = \"{}=\"\n", "A".repeat(43));
-    check_errors(&weak, &[], expect![[""]]);
+    check_errors(&weak, &[], expect![[r#"
+        earwitness.toml:1:11: this key keeps no secret
+        hint: `earwitness keys auditor generate FILE` makes one"#]]);
     let good = "redaction.encrypt_to = \"B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw=\"\n\
                 redaction.actions.secret = \"encrypt\"\n";
     assert!(Config::parse("earwitness.toml", good, []).is_ok());

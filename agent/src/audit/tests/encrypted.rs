@@ -51,7 +51,7 @@ fn an_auditor_reads_what_records_do_not_show() {
     let key = AuditorKey::generate();
     let content = r#"{"password":"hunter2 \u00fc","cards":["4111 1111 1111 1111"],"a":1}"#;
     let line = line(&policy(&key), "/pay?token=s%20cret&page=2", content.to_owned());
-    for secret in ["hunter2", "4111", "c4n4ry", "cret"] {
+    for secret in ["hunter2", "4111 1111", "c4n4ry", "s%20cret", "s cret"] {
         assert!(!line.contains(secret), "{line}");
     }
     let mut values = opened(&key, &line);

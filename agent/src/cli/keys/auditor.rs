@@ -41,7 +41,9 @@ enum Command {
         file: PathBuf,
     },
     /// Prints what was encrypted, a line a value
-    #[command(after_help = "Example: earwitness keys auditor decrypt --key auditor.key encrypt:3f9a2c11:…")]
+    #[command(
+        after_help = "Example: earwitness keys auditor decrypt --key auditor.key encrypt:3f9a2c11:…"
+    )]
     Decrypt {
         /// File with the private key
         #[arg(long, value_name = "FILE")]
@@ -59,7 +61,9 @@ pub(super) fn run(auditor: Auditor) -> anyhow::Result<ExitCode> {
             let key = AuditorKey::generate();
             write(&file, &key).with_context(|| file.display().to_string())?;
             let (id, file) = (key.auditor().id().to_owned(), file.display());
-            eprintln!("the id of this key is {id}\nhint: keep {file} on another host than the records; set `redaction.encrypt_to`");
+            eprintln!(
+                "the id of this key is {id}\nhint: keep {file} on another host than the records; set `redaction.encrypt_to`"
+            );
             super::print(&[key.auditor().public()])
         }
         Command::Public { file } => super::print(&[read(&file)?.auditor().public()]),
@@ -141,7 +145,8 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
 
         let key = read(&path).unwrap();
-        let sealed = ["a value", "another"].map(|value| key.auditor().seal(value.as_bytes()).unwrap());
+        let sealed =
+            ["a value", "another"].map(|value| key.auditor().seal(value.as_bytes()).unwrap());
         let lines = [sealed[0].clone(), "nonsense".to_owned(), sealed[1].clone()];
         let mut out = Vec::new();
         let code = decrypt(&key, lines.into_iter().map(Ok), &mut out).unwrap();
