@@ -398,13 +398,21 @@ fn encrypting_needs_a_key() {
             earwitness.toml:2:33: `encrypt` needs the public key of an auditor in `redaction.encrypt_to`
             hint: `earwitness keys auditor generate FILE` makes one"#]],
     );
-    check_errors("redaction.encrypt_to = \"age1xyz\"\n", &[], expect![[r#"
+    check_errors(
+        "redaction.encrypt_to = \"age1xyz\"\n",
+        &[],
+        expect![[r#"
         earwitness.toml:1:11: an auditor's key is 32 bytes in base64
-        hint: `earwitness keys auditor generate FILE` makes one"#]]);
+        hint: `earwitness keys auditor generate FILE` makes one"#]],
+    );
     let weak = format!("redaction.encrypt_to = \"{}=\"\n", "A".repeat(43));
-    check_errors(&weak, &[], expect![[r#"
+    check_errors(
+        &weak,
+        &[],
+        expect![[r#"
         earwitness.toml:1:11: this key keeps no secret
-        hint: `earwitness keys auditor generate FILE` makes one"#]]);
+        hint: `earwitness keys auditor generate FILE` makes one"#]],
+    );
     let good = "redaction.encrypt_to = \"B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw=\"\n\
                 redaction.actions.secret = \"encrypt\"\n";
     assert!(Config::parse("earwitness.toml", good, []).is_ok());
