@@ -25,7 +25,7 @@ fn policy(key: &AuditorKey) -> Arc<Policy> {
 fn line(policy: &Arc<Policy>, target: &str, content: String) -> String {
     let fields = b"Authorization: Bearer c4n4ry-7Qx\nContent-Type: application/json";
     let mut request = request("POST", target.as_bytes(), fields);
-    request.content = Some(Front { bytes: content.into_bytes(), is_cut: false });
+    request.content = Some(Front { bytes: content.into_bytes().into(), is_cut: false });
     let exchange = exchange(Some(request), Some(response(200, b"")));
     let line = String::from_utf8(encoded(policy, &exchange, &tcp()).unwrap().line(0)).unwrap();
     check_line(&line);
