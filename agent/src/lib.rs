@@ -6,6 +6,8 @@
 
 pub mod audit;
 mod capture;
+#[cfg(test)]
+mod cases;
 pub mod cli;
 mod config;
 mod conn;

@@ -12,10 +12,7 @@ use super::headers::{HeaderTable, Side};
 use super::notes::Notes;
 use super::url::url;
 use crate::audit::testing::fields;
-
-fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) }
-}
+use crate::cases::cases;
 
 /// Path and query as they are written.
 fn written(target: &str) -> String {
@@ -50,7 +47,7 @@ fn parameter() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn clean_targets_stay_as_they_are(

@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
+use crate::cases::cases;
 use crate::model::limits::Limits;
 use crate::protocol::connection::Connection;
 use crate::protocol::tests::script::{self, Event};
@@ -166,7 +167,7 @@ fn a_connection_knows_what_was_said() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn headers_say_what_another_reader_says(

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::{Counts, Event, EventStream, FIELD_BYTES};
+use crate::cases::cases;
 use crate::protocol::exchange::MessageEnd;
 
 /// Bytes, or so many that are missing.
@@ -366,7 +367,7 @@ fn given(events: &[Event]) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn any_stream_is_read_by_the_book(parts in vec(fragment(), 0..30)) {

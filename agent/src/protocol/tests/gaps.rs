@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
 use crate::protocol::Output;
@@ -281,13 +282,8 @@ fn joined_anywhere() {
     }
 }
 
-/// Nothing is written beside the sources.
-pub fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
-}
-
 proptest! {
-    #![proptest_config(config(1_500))]
+    #![proptest_config(cases(1_500))]
 
     #[test]
     fn several_holes(

@@ -11,6 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use crate::cases::cases;
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
 use crate::protocol::detect::{Grammar, Match};
@@ -178,7 +179,7 @@ fn words(text: &str) -> Vec<Vec<&str>> {
 }
 
 proptest! {
-    #![proptest_config(config(1_500))]
+    #![proptest_config(cases(1_500))]
 
     #[test]
     fn any_input_is_survived(events in vec(event(), 1..30), fresh: bool, small: bool) {

@@ -257,7 +257,7 @@ impl Half {
         let is_cut = (payload.len() as u64) < head.payload_bytes;
         let (code, reason) = match payload.split_first_chunk() {
             Some((code, reason)) => (Some(u16::from_be_bytes(*code)), reason.to_vec()),
-            None => (None, Vec::new()),
+            None => (None, payload),
         };
         out.push(Event::Close(Close { time_ns, code, reason, is_cut }));
         self.state = State::Lost(Reason::Unparsed, None);

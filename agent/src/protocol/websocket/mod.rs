@@ -119,7 +119,7 @@ pub struct Close {
     pub time_ns: u64,
     /// Status code, if it has one.
     pub code: Option<u16>,
-    /// At most 123 bytes; should be UTF-8.
+    /// At most 123 bytes; should be UTF-8. Without a code, the byte that is too few for one.
     pub reason: Vec<u8>,
     /// A hole is in it: what follows the hole is missing.
     pub is_cut: bool,

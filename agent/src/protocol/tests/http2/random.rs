@@ -11,10 +11,10 @@ use proptest::sample::{Index, select};
 use super::build::{bytes, frame};
 use super::joined::slowly;
 use super::wire::{Chance, View, plans, record};
+use crate::cases::cases;
 use crate::model::limits::Limits;
 use crate::model::sample::Direction;
 use crate::protocol::Output;
-use crate::protocol::tests::gaps::config;
 use crate::protocol::tests::script::{Event, render, run, run_watched};
 
 /// Limits that random input reaches.
@@ -121,7 +121,7 @@ fn cut(events: &[Event], seeds: &[Index]) -> Vec<Event> {
 }
 
 proptest! {
-    #![proptest_config(config(3_000))]
+    #![proptest_config(cases(3_000))]
 
     #[test]
     fn any_input_is_survived(events in vec(event(), 1..40), fresh: bool, small: bool) {

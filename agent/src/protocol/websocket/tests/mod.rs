@@ -11,7 +11,6 @@ mod random;
 use std::fmt::Write;
 
 use expect_test::Expect;
-use proptest::prelude::ProptestConfig;
 
 use super::frame::unmask;
 use super::{Close, Counts, Deflate, Event, Extensions, Half, Message, Sender};
@@ -69,10 +68,6 @@ fn length(bytes: usize, mask: u8) -> Vec<u8> {
         126..0x1_0000 => [&[mask | 126][..], &(bytes as u16).to_be_bytes()].concat(),
         _ => [&[mask | 127][..], &(bytes as u64).to_be_bytes()].concat(),
     }
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
 /// Each a call of its own.

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::deflate::Deflater;
-use super::{APART, CLIENT, SERVER, Setup, Step, TAKEOVER, bytewise, config, masked, render, run};
+use super::{APART, CLIENT, SERVER, Setup, Step, TAKEOVER, bytewise, masked, render, run};
+use crate::cases::cases;
 
 use crate::protocol::websocket::Event;
 
@@ -159,7 +160,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(config(1_500))]
+    #![proptest_config(cases(1_500))]
 
     #[test]
     fn any_input_is_survived(steps in vec(step(), 1..30), setup in setup()) {

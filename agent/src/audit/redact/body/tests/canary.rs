@@ -7,9 +7,10 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::{KEY, config, content, rules};
+use super::{KEY, content, rules};
 use crate::audit::redact::body::{Content, operations, redact};
 use crate::audit::redact::notes::Notes;
+use crate::cases::cases;
 
 /// A JSON value with what should be written of it.
 #[derive(Clone, Debug)]
@@ -243,7 +244,7 @@ fn leaks(media_type: &str, body: &[u8], cut: bool, more: &[&str]) -> Option<Stri
 }
 
 proptest! {
-    #![proptest_config(config(500))]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn operations_leak_nothing(canary in canary(), escapes in escapes(), end: Index) {
@@ -281,7 +282,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(30))]
+    #![proptest_config(cases(30))]
 
     #[test]
     fn json_that_is_cut_leaks_nothing(tree in tree()) {

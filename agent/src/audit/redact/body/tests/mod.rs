@@ -12,17 +12,12 @@ mod random;
 mod xml;
 
 use expect_test::Expect;
-use proptest::prelude::ProptestConfig;
 
 use super::rules::BodyRules;
 use super::*;
 use crate::audit::redact::RedactionConfig;
 
 pub(super) const KEY: &str = "http.request.body.content";
-
-pub(super) fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
-}
 
 /// Rules that allow these besides the default, and nothing else.
 pub(super) fn rules(more: &[&str]) -> BodyRules {

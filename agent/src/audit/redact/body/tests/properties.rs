@@ -7,10 +7,11 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{KEY, config, content, detecting, rules};
+use super::{KEY, content, detecting, rules};
 use crate::audit::redact::body::rules::BodyRules;
 use crate::audit::redact::body::{Content, redact};
 use crate::audit::redact::notes::Notes;
+use crate::cases::cases;
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +125,7 @@ fn secret_fields() -> impl Strategy<Value = Vec<((String, String), String)>> {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn clean_documents_stay_as_they_are(fields in plain_fields()) {

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{KEY, config, rules};
+use super::{KEY, rules};
 use crate::audit::redact::body::{Content, Kept, operations, redact};
 use crate::audit::redact::notes::Notes;
+use crate::cases::cases;
 
 const MEDIA_TYPES: [&str; 11] = [
     "application/json",
@@ -121,7 +122,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut: bool) {
@@ -136,7 +137,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(2_000))]
+    #![proptest_config(cases(2_000))]
 
     /// What is read to its end is JSON, and the other way round.
     #[test]

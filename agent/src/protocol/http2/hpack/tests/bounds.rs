@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::super::list::HeaderList;
 use super::encoder::{Encoder, integer};
-use super::{Decoder, config, decode};
+use super::{Decoder, decode};
+use crate::cases::cases;
 use crate::model::limits::Limits;
 use crate::protocol::http2::hpack::table::KEPT_BYTES;
 
@@ -13,7 +14,7 @@ use crate::protocol::http2::hpack::table::KEPT_BYTES;
 const TABLE_BYTES: usize = 3 * KEPT_BYTES as usize;
 
 proptest! {
-    #![proptest_config(config(1_500))]
+    #![proptest_config(cases(1_500))]
 
     #[test]
     fn any_octets_are_taken(blocks in vec(vec(any::<u8>(), 0..200), 0..20), late: bool) {

@@ -6,7 +6,8 @@
 use proptest::prelude::*;
 
 use super::encoder::{Encoder, Sent, integer};
-use super::{Decoder, Field, config, decode, field, whole};
+use super::{Decoder, Field, decode, field, whole};
+use crate::cases::cases;
 use crate::protocol::http2::hpack::table::LATE_BYTES;
 use crate::protocol::http2::hpack::{Broken, Decoded};
 
@@ -24,7 +25,7 @@ fn check(decoder: &mut Decoder, sent: &[Sent], first: usize) {
 }
 
 proptest! {
-    #![proptest_config(config(32))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn from_the_first_block_on_all_is_known(seed: u64, limit in 0..=4096_usize) {

@@ -12,8 +12,6 @@ mod late;
 mod nghttp2;
 mod rfc7541;
 
-use proptest::prelude::ProptestConfig;
-
 use super::list::HeaderList;
 use super::{Decoded, Decoder};
 use crate::model::limits::Limits;
@@ -46,8 +44,4 @@ fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let pairs = digits.chunks(2).map(|pair| str::from_utf8(pair).unwrap());
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }

@@ -9,7 +9,8 @@ use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 
 use super::encoder::{Chance, Encoder, Sent};
-use super::{Decoder, Field, config, decode, whole};
+use super::{Decoder, Field, decode, whole};
+use crate::cases::cases;
 use crate::protocol::http2::hpack::Decoded;
 
 /// nghttp2's encoder, and the table sizes that a receiver of its blocks announces.
@@ -183,7 +184,7 @@ fn same(decoder: &mut Decoder, inflater: &mut Inflater, block: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config(5000))]
+    #![proptest_config(cases(5000))]
 
     #[test]
     fn any_octets_are_read_alike(blocks in vec(vec(any::<u8>(), 0..60), 1..4)) {
