@@ -202,5 +202,7 @@ ip link set lo up
 server=$!
 while ! grep -q ':1F90 00000000:0000 0A' /proc/net/tcp; do sleep 0.05; done
 curl --silent --noproxy '*' --local-port 45555 --max-time 10 http://127.0.0.1:8080/sleep/500?$2 > /dev/null
+# The log is written when the response is sent.
+for i in $(seq 100); do [ -s $1/$2.json ] && break; sleep 0.05; done
 kill $server
 ";
