@@ -169,6 +169,7 @@ mod tests {
 
     use super::super::redact::text;
     use super::*;
+    use crate::cases::cases;
 
     fn media_type(value: &str) -> Option<String> {
         let bytes = [b"Content-Type", value.as_bytes()].concat();
@@ -186,6 +187,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         /// The same bytes as where values are decoded for being looked at.
         #[test]
         fn paths_are_decoded_like_values(path in "[%25aAzZ0-9/\u{e9}]{0,40}") {

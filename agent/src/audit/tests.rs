@@ -17,6 +17,7 @@ use super::rule::{Level, PolicyConfig, RuleConfig};
 use super::testing::{
     CLOCK, encoded, exchange, observer, policy, process, request, response, tcp, tokens, unix,
 };
+use crate::cases::cases;
 use crate::config::Config;
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::Origin;
@@ -336,6 +337,8 @@ fn a_rule_may_ask_for_the_media_type_of_either_body() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     /// What is explained is what is decided, and it is the first rule all of whose conditions hold.
     #[test]
     fn explaining_agrees_with_deciding(

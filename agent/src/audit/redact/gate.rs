@@ -138,6 +138,7 @@ mod tests {
 
     use super::super::keys::is_token;
     use super::*;
+    use crate::cases::cases;
 
     fn longest_run(value: &[u8]) -> usize {
         value.split(|byte| !is_token(*byte)).map(<[u8]>::len).max().unwrap_or(0)
@@ -160,6 +161,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn runs_are_found_wherever_they_stand(value in "[a0_ .-]{0,40}[a-z0-9]{0,20}[ .]?[A-Z-]{0,90}[é,]{0,3}[a-z0-9]{0,17}") {
             let gate = Gate::over(value.as_bytes());

@@ -14,6 +14,7 @@ use crate::audit::policy::Policy;
 use crate::audit::redact::RedactionConfig;
 use crate::audit::testing::{encoded, exchange, observer, policy, request, response, tcp, tokens};
 use crate::audit::trace;
+use crate::cases::cases;
 
 /// Nothing of these may be in the line; `SECRET` stands for a text that no gate would know.
 const SECRET: &str = "c4n4ry-7Qx";
@@ -175,6 +176,8 @@ fn canaries_in_targets_do_not_get_out() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     /// Whatever a peer sends, the line is valid, and credentials are not in it.
     #[test]
     fn any_bytes_give_a_valid_line(

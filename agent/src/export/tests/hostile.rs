@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::Format;
 use super::golden::records;
 use super::read;
+use crate::cases::cases;
 
 /// Texts with everything in them that ends a field or a line somewhere.
 fn text() -> impl Strategy<Value = String> {
@@ -91,6 +92,8 @@ fn texts_of<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn any_record_reads_back(record in record()) {
         for (format, line) in lines(&record) {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{ContentType, Counts, End, Frame, FrameKind, Kind, Messages, decompress, method};
+use crate::cases::cases;
 use crate::protocol::coding::{CodingLimits, State, Unknown};
 
 /// `Hello` compressed by Python's `gzip`.
@@ -284,6 +285,8 @@ fn payloads_are_decompressed() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn any_cut_gives_the_same(
         frames in vec((0..2u8, vec(any::<u8>(), 0..100)), 0..8),

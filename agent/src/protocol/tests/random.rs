@@ -17,7 +17,7 @@ use crate::model::sample::Direction;
 use crate::protocol::detect::{Grammar, Match};
 use crate::protocol::http1::lenient;
 use crate::protocol::http1::start::Matcher;
-use crate::protocol::tests::gaps::{Lost, config, judge_events};
+use crate::protocol::tests::gaps::{Lost, judge_events};
 use crate::protocol::tests::script::{Event, render, run};
 
 /// An exchange of a well-behaved client and server.

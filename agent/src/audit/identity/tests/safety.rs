@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cases::cases;
 
 const NAMES: &[&str] = &[
     "Authorization",
@@ -44,6 +45,8 @@ fn carriers(secret: &str) -> Vec<String> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn secrets_do_not_get_out(
         secret in "c4n4ry[A-Za-z0-9._~+/-]{4,40}",

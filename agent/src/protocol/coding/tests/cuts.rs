@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{CodingLimits, State, TEXTS, ZSTD, decode, gzip, in_pieces, text};
+use crate::cases::cases;
 
 /// Codings, and bytes that are coded so: each alone, and some in others.
 fn all() -> Vec<(String, Vec<u8>)> {
@@ -58,6 +59,8 @@ fn half_of_the_input_is_about_half_of_the_content() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn any_cut_gives_the_same(
         which in any::<Index>(),

@@ -7,6 +7,7 @@ use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
 use proptest::prelude::*;
 
 use super::{BR, GZIP, State, TEXTS, ZSTD, bytes, decoded, gzip, text};
+use crate::cases::cases;
 
 /// By Python, of `HELLO`: a gzip head with every part it can have, the zlib format, DEFLATE by
 /// itself, one uncompressed block of it, Brotli, Zstandard with length and sum.
@@ -249,6 +250,8 @@ fn codings_are_taken_off_in_reverse() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn any_content_comes_back(
         content in proptest::collection::vec(0..4u8, 0..4000),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cases::cases;
 
 fn client_hello(name: &[u8]) -> Vec<u8> {
     let length = |bytes: usize| u16::try_from(bytes).unwrap().to_be_bytes();
@@ -117,6 +118,8 @@ fn other_protocols_end_it_at_once() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn random_bytes_give_the_same_however_they_are_cut(
         pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..80)), 0..8),
