@@ -22,4 +22,5 @@ mod keys;
 pub mod model;
 pub mod pipeline;
 pub mod protocol;
+mod seal;
 pub mod sink;

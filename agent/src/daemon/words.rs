@@ -36,7 +36,8 @@ pub(super) fn begun(
         .with("shards", u64::from(sizes.shards))
         .with("ring_bytes", u64::from(sizes.ring_bytes));
     let mut records = lifecycle(observer, start);
-    if recovery.clean {
+    let is_as_sealed = recovery.unsealed_records == 0 && recovery.contradicts.is_none();
+    if recovery.clean && is_as_sealed {
         return records;
     }
     let last = recovery.last_timestamp.as_deref().unwrap_or_default();
@@ -44,11 +45,22 @@ pub(super) fn begun(
         .with("next_seq", recovery.next_seq)
         .with("torn_bytes", recovery.torn_bytes)
         .with("damaged_bytes", recovery.damaged_bytes)
-        .with("missing_records", recovery.missing_records);
+        .with("missing_records", recovery.missing_records)
+        .with("unsealed_records", recovery.unsealed_records);
+    if let Some(checkpoint) = &recovery.contradicts {
+        tracing::error!(
+            "the journal is not the one that was sealed: records were changed or are missing; \
+             `earwitness verify` tells where. Recording goes on"
+        );
+        recovered = recovered.with("contradicts", checkpoint.as_str());
+    }
     if !last.is_empty() {
         recovered = recovered.with("last_timestamp", last);
     }
     records.extend(lifecycle(observer, recovered));
+    if recovery.clean {
+        return records;
+    }
     let now_ns = time::wall_ns();
     let since = recovery.last_timestamp.as_deref().and_then(time::parse_wall_ns);
     let loss = Loss { bytes: recovery.torn_bytes, ..Loss::hole(Reason::Crash, 0) };
@@ -71,6 +83,13 @@ pub(super) fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<Encoded
         }
         WriterEvent::TooLong(dropped) => (Reason::JournalWrite, dropped, Duration::ZERO),
         WriterEvent::Finished(_) => return Vec::new(),
+        WriterEvent::HandOver(handover) => {
+            let key = Lifecycle::new(LifecycleAction::Key)
+                .with("key", "epoch")
+                .with("epoch", handover.epoch)
+                .with("note", handover.note.as_str());
+            return lifecycle(observer, key);
+        }
     };
     let loss = Loss {
         reason,

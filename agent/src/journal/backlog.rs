@@ -76,8 +76,11 @@ impl Backlog {
         self.written += bytes;
     }
 
-    /// What is in the file is durable now, and leaves.
-    pub(super) fn synced(&mut self) {
+    /// What is in the file is durable now, and leaves; each line is given without its newline.
+    pub(super) fn synced(&mut self, mut durable: impl FnMut(&[u8])) {
+        let written = self.bytes.get(..self.written).unwrap_or_default();
+        let lines = written.split_inclusive(|byte| *byte == b'\n');
+        lines.for_each(|line| durable(line.strip_suffix(b"\n").unwrap_or(line)));
         self.bytes.drain(..self.written);
         self.written = 0;
         self.first_seq = self.written_seq;
@@ -120,10 +123,10 @@ mod tests {
         assert_eq!((backlog.written_seq(), backlog.unwritten().len()), (5, one * 3));
 
         backlog.wrote(one);
-        backlog.synced();
+        backlog.synced(|_| ());
         assert_eq!((backlog.first_seq(), backlog.len_bytes()), (6, one * 2));
         backlog.wrote(one * 2);
-        backlog.synced();
+        backlog.synced(|_| ());
         assert_eq!((backlog.first_seq(), backlog.len_bytes(), backlog.unsynced_bytes()), (8, 0, 0));
     }
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::libc;
 
+use crate::seal::SealError;
+
 /// Why the journal could not be opened, written or closed.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -65,6 +67,9 @@ pub enum JournalError {
         /// What it said.
         cause: io::Error,
     },
+    /// Seals cannot be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// Records that were still in memory when the journal had to end.
     #[error("{records} records were not stored: {cause}")]
     Unstored {
@@ -83,7 +88,7 @@ impl JournalError {
     /// True if room on the file system (or the quota) is what is missing.
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Self::Io { cause, .. } => is_disk_full(cause),
+            Self::Io { cause, .. } | Self::Seal(SealError::Io { cause, .. }) => is_disk_full(cause),
             Self::Unstored { cause, .. } => cause.is_disk_full(),
             _ => false,
         }

@@ -22,6 +22,7 @@ pub mod lock;
 pub mod moment;
 pub mod reader;
 mod recover;
+mod reseal;
 pub mod segment;
 mod store;
 #[cfg(test)]

@@ -37,6 +37,10 @@ pub struct Recovery {
     pub last_timestamp: Option<String>,
     /// The last run ended by itself and left nothing to put right, or there was none.
     pub clean: bool,
+    /// Records that no checkpoint had sealed: they are taken as they were found.
+    pub unsealed_records: u64,
+    /// The signed checkpoint that the journal does not fulfil: somebody or something changed it since.
+    pub contradicts: Option<String>,
 }
 
 /// Reads the end of the journal in `directory`, removes what is torn, and opens the last segment.

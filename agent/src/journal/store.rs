@@ -17,7 +17,7 @@
 //! begun anew under its own name.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::audit::encode::EncodedRecord;
 use crate::journal::JournalConfig;
@@ -27,7 +27,9 @@ use crate::journal::error::JournalError;
 use crate::journal::line::{self, FRAME_BYTES_MAX, LINE_BYTES_MAX};
 use crate::journal::lock::Lock;
 use crate::journal::recover::{self, Recovery};
+use crate::journal::reseal;
 use crate::journal::segment::{Disk, Finished, Segment, Storage};
+use crate::seal::{Handover, Sealer};
 
 /// The one journal of a data directory, open for writing.
 pub struct Journal {
@@ -39,6 +41,8 @@ pub struct Journal {
     /// A segment whose last lines are being written again elsewhere.
     poisoned: Option<Segment>,
     backlog: Backlog,
+    /// Over exactly the lines that are durable.
+    sealer: Sealer,
     dropped: Dropped,
     finished: Vec<Finished>,
     _lock: Lock,
@@ -70,7 +74,15 @@ impl Journal {
         let directory = Directory::new(data_dir);
         directory.prepare()?;
         let lock = Lock::take(&directory)?;
-        let (recovery, active) = recover::recover(&directory.segments())?;
+        let (mut recovery, mut active) = recover::recover(&directory.segments())?;
+        let mut sealer = Sealer::open(&directory.journal(), &directory.keys())?;
+        let from_seq = active.as_ref().map_or(recovery.next_seq, |active| active.first_seq);
+        reseal::reseal(&mut sealer, data_dir, from_seq, &mut recovery)?;
+        if sealer.size() != recovery.next_seq {
+            // Numbers that were sealed are not given again.
+            recovery.next_seq = sealer.size();
+            active = None;
+        }
         let journal = Self {
             config,
             segments: directory.segments(),
@@ -78,6 +90,7 @@ impl Journal {
             active,
             poisoned: None,
             backlog: Backlog::new(recovery.next_seq),
+            sealer,
             dropped: Dropped::default(),
             finished: Vec::new(),
             _lock: lock,
@@ -117,7 +130,8 @@ impl Journal {
             self.poison();
             return Err(error);
         }
-        self.backlog.synced();
+        let Self { backlog, sealer, .. } = self;
+        backlog.synced(|line| sealer.push(line));
         if let Some(old) = self.poisoned.take() {
             // Readers go by the names; this only spares others the repetition.
             let _ = self.storage.truncate(&old.file, old.synced_bytes);
@@ -137,8 +151,45 @@ impl Journal {
     pub fn close(mut self) -> Result<(), JournalError> {
         // Twice, since a sync that failed leaves lines to write.
         let result = self.settle().or_else(|_| self.settle());
+        let result = result.and_then(|()| self.checkpoint());
         let records = self.next_seq() - self.durable_seq() + self.dropped.records;
-        result.map_err(|cause| JournalError::Unstored { records, cause: Box::new(cause) })
+        match result {
+            Err(cause) if records > 0 => {
+                Err(JournalError::Unstored { records, cause: Box::new(cause) })
+            }
+            result => result,
+        }
+    }
+
+    /// Seals what is durable with a signed checkpoint. Errors: the disk refuses; asking again may succeed.
+    pub fn checkpoint(&mut self) -> Result<(), JournalError> {
+        Ok(self.sealer.checkpoint()?)
+    }
+
+    /// Writes the newest checkpoint again, so that silence is a statement too.
+    pub fn repeat_checkpoint(&mut self) -> Result<(), JournalError> {
+        Ok(self.sealer.repeat()?)
+    }
+
+    /// True if there are durable lines that no checkpoint seals.
+    pub fn is_unsealed(&self) -> bool {
+        self.sealer.is_behind()
+    }
+
+    /// True if another epoch key is to sign from now on.
+    pub fn is_epoch_due(&self, now: Instant) -> bool {
+        self.sealer.is_epoch_due(now)
+    }
+
+    /// Begins an epoch, once everything is durable: what the next record must say, and be the very next.
+    pub fn hand_over(&mut self) -> Result<Option<Handover>, JournalError> {
+        self.settle()?;
+        Ok(self.sealer.hand_over()?)
+    }
+
+    /// That record did not come about.
+    pub fn cancel_hand_over(&mut self) -> Result<(), JournalError> {
+        Ok(self.sealer.cancel_hand_over()?)
     }
 
     /// How long a written line may wait for `sync`.
@@ -197,6 +248,9 @@ impl Journal {
         }
         if self.active.is_none() {
             let first_seq = self.backlog.written_seq();
+            if first_seq > 0 {
+                self.sealer.keep_edge()?;
+            }
             let segment = Segment::create(&mut *self.storage, &self.segments, first_seq)
                 .map_err(|(path, cause)| JournalError::io("create", &path, cause))?;
             self.active = Some(segment);

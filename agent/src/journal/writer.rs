@@ -15,6 +15,7 @@ use crate::audit::encode::EncodedRecord;
 use crate::journal::error::JournalError;
 use crate::journal::segment::Finished;
 use crate::journal::store::{Dropped, Journal};
+use crate::seal::Handover;
 
 /// What the journal thread is sent.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub enum WriterEvent<'a> {
     TooLong(Dropped),
     /// A segment gets no more lines.
     Finished(Finished),
+    /// Another key is to sign checkpoints: the first record in answer must say so.
+    HandOver(&'a Handover),
 }
 
 /// Runs until told to stop. `report` gives records to append in answer to an event. Errors: `Unstored`
@@ -54,7 +57,10 @@ pub fn run<F>(journal: Journal, batches: &Receiver<Batch>, report: F) -> Result<
 where
     F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>,
 {
-    let mut writer = Writer { journal, report, failure: None, unsynced_since: None };
+    let now = Instant::now();
+    let mut writer =
+        Writer { journal, report, failure: None, unsynced_since: None, sealed_at: now };
+    writer.hand_over(now);
     while writer.turn(batches) {}
     writer.finish(batches)
 }
@@ -65,6 +71,8 @@ struct Writer<F> {
     failure: Option<Failure>,
     /// When the oldest line that is written and not durable was written.
     unsynced_since: Option<Instant>,
+    /// When the newest checkpoint was written.
+    sealed_at: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,10 +99,7 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
     }
 
     fn wait(&self, batches: &Receiver<Batch>) -> Option<Batch> {
-        let Some(due) = self.due() else {
-            return Some(batches.recv().unwrap_or(Batch::Stop));
-        };
-        match batches.recv_deadline(due) {
+        match batches.recv_deadline(self.due()) {
             Ok(batch) => Some(batch),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Batch::Stop),
@@ -102,14 +107,20 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
     }
 
     /// When there is something to do without a batch.
-    fn due(&self) -> Option<Instant> {
+    fn due(&self) -> Instant {
         if let Some(failure) = self.failure {
-            return Some(failure.retry_at);
+            return failure.retry_at;
         }
         if self.journal.unwritten_bytes() > 0 {
-            return Some(Instant::now());
+            return Instant::now();
         }
-        self.unsynced_since.and_then(|since| since.checked_add(self.journal.sync_after()))
+        let sync = self.unsynced_since.map(|since| since + self.journal.sync_after());
+        sync.map_or(self.seal_due(), |sync| sync.min(self.seal_due()))
+    }
+
+    /// When the next checkpoint is to be written.
+    fn seal_due(&self) -> Instant {
+        self.sealed_at + if self.journal.is_unsealed() { SEAL } else { SILENCE }
     }
 
     /// False for the end.
@@ -151,12 +162,55 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
         let waited = now.saturating_duration_since(since) >= self.journal.sync_after();
         let due = waited || self.journal.unsynced_bytes() >= SYNC_BYTES;
         let result = if due { result.and(self.journal.sync()) } else { result };
+        let result = result.and_then(|()| self.seal(now));
         self.conclude(result, now);
+        self.hand_over(now);
+    }
+
+    /// Seals what is durable, if it is time.
+    fn seal(&mut self, now: Instant) -> Result<(), JournalError> {
+        if now < self.seal_due() {
+            return Ok(());
+        }
+        self.sealed_at = now;
+        if self.journal.is_unsealed() {
+            self.journal.checkpoint()
+        } else {
+            self.journal.repeat_checkpoint()
+        }
+    }
+
+    /// Begins an epoch, if it is time: its record comes right behind what is durable.
+    fn hand_over(&mut self, now: Instant) {
+        if self.failure.is_some() || !self.journal.is_epoch_due(now) {
+            return;
+        }
+        let result = self.journal.hand_over().and_then(|handover| match handover {
+            Some(handover) => self.record(&handover),
+            None => Ok(()),
+        });
+        if let Err(error) = result {
+            self.fail(&error, now);
+        }
+    }
+
+    fn record(&mut self, handover: &Handover) -> Result<(), JournalError> {
+        let records = (self.report)(WriterEvent::HandOver(handover));
+        let numbers: Vec<_> = records.iter().map(|record| self.journal.append(record)).collect();
+        if numbers.first() != Some(&Some(handover.seq)) {
+            return self.journal.cancel_hand_over();
+        }
+        self.journal.settle()?;
+        self.journal.checkpoint()
     }
 
     /// Writes and syncs everything.
     fn settle(&mut self, now: Instant) {
-        let result = self.journal.settle();
+        let mut result = self.journal.settle();
+        if self.failure.is_some() {
+            // Room for lines may not be room for a checkpoint.
+            result = result.and_then(|()| self.journal.checkpoint());
+        }
         let recovered = result.is_ok().then(|| self.failure.take()).flatten();
         if let Some(failure) = recovered {
             let dropped = self.journal.take_dropped();
@@ -226,6 +280,12 @@ const SYNC_BYTES: usize = 1 << 20;
 
 /// Pause between attempts while writing fails.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// A checkpoint is written this long after the last one while records come.
+const SEAL: Duration = Duration::from_secs(1);
+
+/// And this long while none come.
+const SILENCE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use super::{Finding, rust};
 /// The layer of each module of the agent; numbers rise along the data's path.
 const LAYERS: &[(&str, u8)] = &[
     ("model", 0),
+    ("cases", 0),
     ("kernel", 1),
     ("discover", 1),
     ("capture", 1),
@@ -22,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("journal", 4),
     ("export", 4),
     ("verify", 4),
+    ("seal", 3),
     ("sink", 5),
     ("keys", 5),
     ("config", 6),

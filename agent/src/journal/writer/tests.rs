@@ -69,6 +69,7 @@ fn hear(told: &mut Vec<String>, event: &WriterEvent<'_>) -> Vec<EncodedRecord> {
             return vec![loss()];
         }
         WriterEvent::TooLong(dropped) => told.push(format!("too long: {}", dropped.records)),
+        WriterEvent::HandOver(_) => {}
         WriterEvent::Finished(finished) => told.push(format!("finished: {}", finished.first_seq)),
     }
     Vec::new()
