@@ -19,6 +19,7 @@ use crate::export::Format;
 use crate::journal::directory;
 use crate::journal::moment::{self, MomentError};
 use crate::journal::reader::{Bounds, Item, ReadError, Reader};
+use crate::journal::visits::{self, Visit};
 
 /// Prints records of the journal, one a line.
 ///
@@ -56,6 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let bounds = Bounds { since: args.since, until: args.until };
     let reader = Reader::open(&args.data_dir, &bounds)?;
+    visits::leave_or_warn(&args.data_dir, &args.visit());
     let out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
     let mut cat = Cat { reader, filter, format: args.format, out, bad_places: 0 };
     match cat.run(args.follow) {
@@ -65,6 +67,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(Stop::Write(error)) => Err(error).context("cannot write to standard output"),
+    }
+}
+
+impl Args {
+    fn visit(&self) -> Visit {
+        let text = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
+        let (since, until) = (text(self.since), text(self.until));
+        Visit { since, until, filtered: !self.filter.is_empty(), ..Visit::now("cat") }
     }
 }
 

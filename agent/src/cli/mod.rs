@@ -9,6 +9,7 @@
 mod cat;
 mod config;
 mod doctor;
+mod hold;
 mod keys;
 mod live;
 mod log;
@@ -56,6 +57,7 @@ enum Command {
     Doctor(doctor::Args),
     Config(config::Args),
     Keys(keys::Args),
+    Hold(hold::Args),
 }
 
 /// Runs what the arguments say.
@@ -78,6 +80,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::Hold(args) => hold::run(args),
     }
 }
 

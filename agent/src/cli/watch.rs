@@ -26,6 +26,7 @@ use crate::audit::filter::Filter;
 use crate::journal::directory::{self, Directory};
 use crate::journal::lock;
 use crate::journal::reader::{Item, Reader};
+use crate::journal::visits::{self, Visit};
 
 /// Shows what happens, one line an exchange.
 ///
@@ -69,7 +70,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     match source(&args.data_dir)? {
         Source::Own => Ok(Outcome::Own(Box::new(view))),
-        Source::Journal(reader) => follow(*reader, view).map(Outcome::Done),
+        Source::Journal(reader) => {
+            let visit = Visit { filtered: !args.filter.is_empty(), ..Visit::now("watch") };
+            visits::leave_or_warn(&args.data_dir, &visit);
+            follow(*reader, view).map(Outcome::Done)
+        }
     }
 }
 

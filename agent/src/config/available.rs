@@ -1,12 +1,11 @@
 //! Keys that are known and that this version does not heed.
 //!
-//! In: what was read. Out: a mistake where trusting the key would be dangerous (somebody would
-//! think that records are encrypted, fuller or fewer than they are), a warning where the
-//! worst is a fuller disk.
+//! In: what was read. Out: a mistake, since somebody would think that records are encrypted, fuller or
+//! fewer than they are.
 //! Always: such a key is never taken silently.
 //! Not here: values that make no sense (`config::check`).
 
-use super::finding::{Finding, Warning};
+use super::finding::Finding;
 use super::read::Read;
 use super::read::Step::{self, Index, Key};
 use super::source::Sources;
@@ -14,15 +13,7 @@ use super::source::Sources;
 /// Keys that are mistakes.
 const REFUSED: &[[&str; 2]] = &[["journal", "encrypt_to"], ["journal", "witness_policy"]];
 
-/// Keys that are worth a warning.
-const WITHOUT_EFFECT: &[[&str; 2]] = &[["journal", "retain_days"], ["journal", "retain_bytes"]];
-
-pub(super) fn check(
-    read: &Read<'_>,
-    sources: &Sources,
-    findings: &mut Vec<Finding>,
-    warnings: &mut Vec<Warning>,
-) {
+pub(super) fn check(read: &Read<'_>, sources: &Sources, findings: &mut Vec<Finding>) {
     let mut refuse = |path: &[Step<'_>], what: &str| {
         let span = read.span(path);
         let message = format!("`{what}` is not available in this version");
@@ -34,12 +25,6 @@ pub(super) fn check(
         refuse(&[Key(section), Key(key)], &format!("{section}.{key}"));
     }
     rule_conditions(read, &mut refuse);
-    for [section, key] in WITHOUT_EFFECT {
-        if let Some(span) = read.span(&[Key(section), Key(key)]) {
-            let message = format!("`{section}.{key}` has no effect in this version");
-            warnings.push(sources.finding(Some(span), message, None));
-        }
-    }
 }
 
 /// A condition that is not heeded would make a rule match more than it says.

@@ -56,6 +56,10 @@ pub(super) fn check(config: &Config, report: Report<'_>) {
         let message = format!("{} ms, more than {MAX_SYNC_MS}", journal.sync_ms);
         report(&[Key("journal"), Key("sync_ms")], message, None);
     }
+    if journal.retain_days == 0 {
+        let message = String::from("0 days: every finished segment would be removed at once");
+        report(&[Key("journal"), Key("retain_days")], message, None);
+    }
     if journal.segment_bytes < MIN_SEGMENT_BYTES {
         let message = format!("{} bytes, fewer than {MIN_SEGMENT_BYTES}", journal.segment_bytes);
         report(&[Key("journal"), Key("segment_bytes")], message, None);

@@ -19,11 +19,9 @@ pub struct JournalSection {
     pub sync_ms: u64,
     /// Size at which a segment file ends and the next one begins, in bytes.
     pub segment_bytes: u64,
-    /// Days after which a segment is removed. Without effect in this version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retain_days: Option<u32>,
-    /// Size of the journal beyond which its oldest segment is removed, in bytes. Without effect in
-    /// this version.
+    /// Days after which a segment is removed, counted from its last record. A record says so first.
+    pub retain_days: u32,
+    /// Size of the journal beyond which its oldest segment is removed, in bytes. Not set: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retain_bytes: Option<u64>,
     /// Recipients that finished segments are encrypted to. Example: `["age1…"]`. Not available in
@@ -41,8 +39,8 @@ impl Default for JournalSection {
         Self {
             sync_ms: own.sync_ms,
             segment_bytes: own.segment_bytes,
-            retain_days: None,
-            retain_bytes: None,
+            retain_days: own.retain_days,
+            retain_bytes: own.retain_bytes,
             encrypt_to: Vec::new(),
             witness_policy: None,
         }
@@ -52,6 +50,11 @@ impl Default for JournalSection {
 impl JournalSection {
     /// The part that the journal takes.
     pub fn settings(&self) -> JournalConfig {
-        JournalConfig { sync_ms: self.sync_ms, segment_bytes: self.segment_bytes }
+        JournalConfig {
+            sync_ms: self.sync_ms,
+            segment_bytes: self.segment_bytes,
+            retain_days: self.retain_days,
+            retain_bytes: self.retain_bytes,
+        }
     }
 }

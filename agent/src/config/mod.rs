@@ -105,14 +105,14 @@ impl Config {
         let sources = source::Sources::new(name, text, env);
         let mut read = read::read(&sources);
         let mut findings = std::mem::take(&mut read.findings);
-        let mut warnings = sources.warnings();
+        let warnings = sources.warnings();
         check::check(&read.config, &mut |path, message, hint| {
             let span = read.span(path);
             if !span.as_ref().is_some_and(|span| read.is_partial(span)) {
                 findings.push(sources.finding(span, message, hint));
             }
         });
-        available::check(&read, &sources, &mut findings, &mut warnings);
+        available::check(&read, &sources, &mut findings);
         if findings.is_empty() {
             return Ok((read.config, warnings));
         }

@@ -20,13 +20,14 @@ use super::coverage::Coverage;
 use super::rules::Rules;
 use super::shard::{Command, Report};
 use super::tls::Looks;
-use super::{Shards, lifecycle, send, time};
+use super::{Shards, lifecycle, send, time, words};
 use crate::audit::encode::EncodedRecord;
 use crate::audit::observer::{Concerns, Observer};
 use crate::audit::policy::Policy;
 use crate::audit::record::agent::{Detail, Lifecycle, LifecycleAction};
 use crate::config::{CaptureRule, Config};
 use crate::discover::Processes;
+use crate::journal::visits;
 use crate::journal::writer::Batch;
 use crate::kernel::counters::{self, Total};
 use crate::kernel::load::Probes;
@@ -75,6 +76,8 @@ pub struct Control<'a> {
     pub rules: Rules,
     /// Read again at SIGHUP.
     pub config_file: Option<PathBuf>,
+    /// Where readers leave that they read.
+    pub visits: PathBuf,
     /// Filters of the command line, in place of those in the file.
     pub chosen: Vec<CaptureRule>,
     /// The one in force.
@@ -148,6 +151,7 @@ impl Control<'_> {
         self.probes.flush_log();
         send(self.batches, self.losses(seconds));
         self.take_reports(&mut seconds.coverage);
+        self.record_visits();
         send(self.batches, seconds.coverage.unseen(&self.observer, &self.names));
         if seconds.count.is_multiple_of(CLOCK_S) {
             self.shards.tell_all(&Command::Clock(time::clock_offset()));
@@ -181,6 +185,20 @@ impl Control<'_> {
             match report {
                 Report::Process(event) => coverage.on_event(&event),
                 Report::Silent(shard, silent) => self.take_silent(coverage, shard, &silent),
+            }
+        }
+    }
+
+    /// Who has read records.
+    fn record_visits(&self) {
+        let waiting = visits::waiting(&self.visits).unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot see who read records");
+            Vec::new()
+        });
+        for (path, visit) in waiting {
+            send(self.batches, words::read(&self.observer, &visit));
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(%error, path = %path.display(), "cannot remove it; it is recorded again");
             }
         }
     }

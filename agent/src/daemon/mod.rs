@@ -43,7 +43,7 @@ use crate::audit::record::agent::{Lifecycle, LifecycleAction};
 use crate::config::{CaptureRule, Config};
 use crate::discover::{Processes, host::Host};
 use crate::journal::writer::{self, Batch};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Directory, Journal, JournalError};
 use crate::kernel::load::{LoadError, Loaded, Probes, Sizes};
 use crate::kernel::uprobes::{UprobeError, Uprobes};
 use crate::keys::{KeyError, KeyStore};
@@ -186,6 +186,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         settings,
         rules,
         config_file: options.config_file,
+        visits: Directory::new(&options.data_dir).visits(),
         chosen: options.chosen,
         policy: Arc::clone(&stage.policy),
         observer: Arc::clone(&observer),

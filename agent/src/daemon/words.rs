@@ -12,6 +12,8 @@ use crate::audit::observer::{Concerns, Observer};
 use crate::audit::policy::Policy;
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
 use crate::journal::Recovery;
+use crate::journal::hold::Hold;
+use crate::journal::visits::Visit;
 use crate::journal::writer::WriterEvent;
 use crate::kernel::load::Sizes;
 use crate::model::loss::{Loss, Reason};
@@ -83,6 +85,22 @@ pub(super) fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<Encoded
         }
         WriterEvent::TooLong(dropped) => (Reason::JournalWrite, dropped, Duration::ZERO),
         WriterEvent::Finished(_) => return Vec::new(),
+        WriterEvent::Prune(plan) => {
+            let pruned = Lifecycle::new(LifecycleAction::Pruned)
+                .with("first_seq", plan.first_seq)
+                .with("next_seq", plan.next_seq)
+                .with("records", plan.records())
+                .with("bytes", plan.bytes)
+                .with("reason", plan.reason.as_str());
+            return lifecycle(observer, pruned);
+        }
+        WriterEvent::Holds { placed, released } => return holds(observer, placed, released),
+        WriterEvent::Filling { percent, held_by } => {
+            let held = held_by.map(|name| format!("; hold `{name}` keeps the oldest records"));
+            let held = held.unwrap_or_default();
+            tracing::warn!("the journal has {percent} % of journal.retain_bytes{held}");
+            return Vec::new();
+        }
         WriterEvent::HandOver(handover) => {
             let key = Lifecycle::new(LifecycleAction::Key)
                 .with("key", "epoch")
@@ -102,4 +120,42 @@ pub(super) fn answer(observer: &Observer, event: WriterEvent<'_>) -> Vec<Encoded
     let since_ns = until_ns - i64::try_from(lasted.as_nanos()).unwrap_or(0);
     let concerns = Concerns::default();
     vec![observer.loss(&loss, since_ns, until_ns, concerns)]
+}
+
+/// Somebody has read records.
+pub(super) fn read(observer: &Observer, visit: &Visit) -> Vec<EncodedRecord> {
+    let mut record = Lifecycle::new(LifecycleAction::Read)
+        .with("command", visit.command.clone())
+        .with("user_id", u64::from(visit.user_id))
+        .with("pid", u64::from(visit.pid))
+        .with("time", visit.time.clone())
+        .with("filtered", visit.filtered);
+    if let Some(login) = visit.login_user_id {
+        record = record.with("login_user_id", u64::from(login));
+    }
+    for (name, moment) in [("since", &visit.since), ("until", &visit.until)] {
+        if let Some(moment) = moment {
+            record = record.with(name, moment.clone());
+        }
+    }
+    lifecycle(observer, record)
+}
+
+/// Legal holds that came and went.
+fn holds(observer: &Observer, placed: &[Hold], released: &[String]) -> Vec<EncodedRecord> {
+    let record = |name: &str, state: &'static str| {
+        Lifecycle::new(LifecycleAction::Hold).with("name", name.to_owned()).with("state", state)
+    };
+    let placed = placed.iter().map(|hold| {
+        let text = |moment: &Option<jiff::Timestamp>| moment.map(|moment| moment.to_string());
+        let mut lifecycle = record(&hold.name, "in_force").with("reason", hold.reason.clone());
+        for (name, moment) in [("since", text(&hold.since)), ("until", text(&hold.until))] {
+            if let Some(moment) = moment {
+                lifecycle = lifecycle.with(name, moment);
+            }
+        }
+        lifecycle
+    });
+    let released = released.iter().map(|name| record(name, "released"));
+    placed.chain(released).flat_map(|one| lifecycle(observer, one)).collect()
 }

@@ -50,6 +50,16 @@ impl Directory {
         self.root.join("cursor")
     }
 
+    /// `hold/`: what must not be removed.
+    pub fn holds(&self) -> PathBuf {
+        self.root.join("hold")
+    }
+
+    /// `read/`: who read, until it is recorded.
+    pub fn visits(&self) -> PathBuf {
+        self.root.join("read")
+    }
+
     /// `key/`.
     pub fn keys(&self) -> PathBuf {
         self.root.join("key")

@@ -16,6 +16,8 @@
 mod backlog;
 pub mod directory;
 mod error;
+pub mod hold;
+mod keeping;
 pub mod line;
 pub mod lines;
 pub mod lock;
@@ -23,11 +25,15 @@ pub mod moment;
 pub mod reader;
 mod recover;
 mod reseal;
+pub mod retain;
 pub mod segment;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod visits;
 pub mod writer;
+
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -50,11 +56,23 @@ pub struct JournalConfig {
     /// Size at which a segment file ends and the next one begins, in bytes. A record that is larger
     /// gets a segment of its own. Default 67 108 864 (64 MiB).
     pub segment_bytes: u64,
+    /// Days after which a segment is removed. Default 400.
+    pub retain_days: u32,
+    /// Size of the journal beyond which its oldest segment is removed, in bytes. Default: no limit.
+    pub retain_bytes: Option<u64>,
+}
+
+impl JournalConfig {
+    /// How much is kept.
+    pub fn limits(&self) -> retain::Limits {
+        let age = Duration::from_secs(u64::from(self.retain_days) * 24 * 60 * 60);
+        retain::Limits { age: Some(age), bytes: self.retain_bytes }
+    }
 }
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { sync_ms: 200, segment_bytes: 64 << 20 }
+        Self { sync_ms: 200, segment_bytes: 64 << 20, retain_days: 400, retain_bytes: None }
     }
 }
 

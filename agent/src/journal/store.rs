@@ -17,17 +17,19 @@
 //! begun anew under its own name.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::audit::encode::EncodedRecord;
 use crate::journal::JournalConfig;
 use crate::journal::backlog::Backlog;
 use crate::journal::directory::Directory;
 use crate::journal::error::JournalError;
+use crate::journal::hold::{self, Hold};
 use crate::journal::line::{self, FRAME_BYTES_MAX, LINE_BYTES_MAX};
 use crate::journal::lock::Lock;
 use crate::journal::recover::{self, Recovery};
 use crate::journal::reseal;
+use crate::journal::retain::{self, Look, Plan};
 use crate::journal::segment::{Disk, Finished, Segment, Storage};
 use crate::seal::{Handover, Sealer};
 
@@ -35,6 +37,7 @@ use crate::seal::{Handover, Sealer};
 pub struct Journal {
     config: JournalConfig,
     segments: PathBuf,
+    holds: PathBuf,
     storage: Box<dyn Storage>,
     /// `None` until there is a line for it: a journal without records has no file.
     active: Option<Segment>,
@@ -86,6 +89,7 @@ impl Journal {
         let journal = Self {
             config,
             segments: directory.segments(),
+            holds: directory.holds(),
             storage,
             active,
             poisoned: None,
@@ -174,6 +178,30 @@ impl Journal {
     /// True if there are durable lines that no checkpoint seals.
     pub fn is_unsealed(&self) -> bool {
         self.sealer.is_behind()
+    }
+
+    /// What there is, by the limits and the holds. Errors: it cannot be looked at.
+    pub fn look(&self) -> Result<(Look, Vec<Hold>), JournalError> {
+        let failed = |cause| JournalError::io("look through", &self.segments, cause);
+        let holds = hold::all(&self.holds).map_err(failed)?;
+        let limits = self.config.limits();
+        let look =
+            retain::look(&self.segments, limits, &holds, SystemTime::now()).map_err(failed)?;
+        Ok((look, holds))
+    }
+
+    /// Most bytes that are kept, if there is a limit.
+    pub fn limit_bytes(&self) -> Option<u64> {
+        self.config.retain_bytes
+    }
+
+    /// Carries out a plan of which the record has been appended, once that is durable and sealed. Errors: the
+    /// disk refuses; what was not removed is planned again.
+    pub fn prune(&mut self, plan: &Plan) -> Result<(), JournalError> {
+        self.settle()?;
+        self.checkpoint()?;
+        plan.carry_out().map_err(|(path, cause)| JournalError::io("remove", &path, cause))?;
+        Ok(self.sealer.forget_edges(&plan.gone, &plan.kept)?)
     }
 
     /// True if another epoch key is to sign from now on.

@@ -13,6 +13,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::audit::encode::EncodedRecord;
 use crate::journal::error::JournalError;
+use crate::journal::hold::Hold;
+use crate::journal::keeping::Keeping;
+use crate::journal::retain::Plan;
 use crate::journal::segment::Finished;
 use crate::journal::store::{Dropped, Journal};
 use crate::seal::Handover;
@@ -49,6 +52,22 @@ pub enum WriterEvent<'a> {
     Finished(Finished),
     /// Another key is to sign checkpoints: the first record in answer must say so.
     HandOver(&'a Handover),
+    /// Segments are to be removed, once the record in answer is sealed.
+    Prune(&'a Plan),
+    /// Holds that are new, and names of those that are gone.
+    Holds {
+        /// Placed since the last time, or there at the start.
+        placed: &'a [Hold],
+        /// Released since.
+        released: &'a [String],
+    },
+    /// The journal has come nearer to its limit.
+    Filling {
+        /// Per cent of `retain_bytes`: 75 or 90.
+        percent: u64,
+        /// The hold that keeps what would have to go, if one does.
+        held_by: Option<&'a str>,
+    },
 }
 
 /// Runs until told to stop. `report` gives records to append in answer to an event. Errors: `Unstored`
@@ -58,8 +77,14 @@ where
     F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>,
 {
     let now = Instant::now();
-    let mut writer =
-        Writer { journal, report, failure: None, unsynced_since: None, sealed_at: now };
+    let mut writer = Writer {
+        journal,
+        report,
+        failure: None,
+        unsynced_since: None,
+        sealed_at: now,
+        keeping: Keeping::new(now),
+    };
     writer.hand_over(now);
     while writer.turn(batches) {}
     writer.finish(batches)
@@ -73,6 +98,7 @@ struct Writer<F> {
     unsynced_since: Option<Instant>,
     /// When the newest checkpoint was written.
     sealed_at: Instant,
+    keeping: Keeping,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +141,8 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
             return Instant::now();
         }
         let sync = self.unsynced_since.map(|since| since + self.journal.sync_after());
-        sync.map_or(self.seal_due(), |sync| sync.min(self.seal_due()))
+        let seal = self.seal_due().min(self.keeping.due());
+        sync.map_or(seal, |sync| sync.min(seal))
     }
 
     /// When the next checkpoint is to be written.
@@ -165,6 +192,7 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
         let result = result.and_then(|()| self.seal(now));
         self.conclude(result, now);
         self.hand_over(now);
+        self.keep(now);
     }
 
     /// Seals what is durable, if it is time.
@@ -232,6 +260,29 @@ impl<F: FnMut(WriterEvent<'_>) -> Vec<EncodedRecord>> Writer<F> {
             Err(error) => self.fail(&error, now),
             Ok(()) if self.failure.is_none() => self.tell_too_long(),
             Ok(()) => {}
+        }
+    }
+
+    /// Looks at what is kept, if it is time.
+    fn keep(&mut self, now: Instant) {
+        if self.failure.is_some() || !self.keeping.is_due(now) {
+            return;
+        }
+        let result = self.journal.look().and_then(|(look, holds)| {
+            let (placed, released) = self.keeping.changes(holds);
+            if !placed.is_empty() || !released.is_empty() {
+                self.tell(WriterEvent::Holds { placed: &placed, released: &released });
+            }
+            if let Some(percent) = self.keeping.crossed(look.bytes, self.journal.limit_bytes()) {
+                let held_by = look.held_by.as_deref();
+                self.tell(WriterEvent::Filling { percent, held_by });
+            }
+            let Some(plan) = look.plan else { return Ok(()) };
+            self.tell(WriterEvent::Prune(&plan));
+            self.journal.prune(&plan)
+        });
+        if let Err(error) = result {
+            self.fail(&error, now);
         }
     }
 

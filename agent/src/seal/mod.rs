@@ -11,7 +11,7 @@
 
 mod epoch;
 mod error;
-mod file;
+pub mod file;
 mod key;
 mod note;
 mod sealer;

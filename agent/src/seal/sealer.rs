@@ -5,6 +5,7 @@
 //! record; tiles are durable before a checkpoint that needs them.
 //! Not here: when (`journal::writer`), which lines (`journal::store`).
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -153,6 +154,17 @@ impl Sealer {
             self.write_tile(&tile)?;
         }
         self.checkpoint()
+    }
+
+    /// Removes the edges that were kept at `gone` sizes and at none of the `kept` ones. Errors: the disk refuses.
+    pub fn forget_edges(&self, gone: &[u64], kept: &[u64]) -> Result<(), SealError> {
+        let kept: HashSet<_> = kept.iter().flat_map(|size| tree::edge_paths(*size)).collect();
+        let gone = gone.iter().flat_map(|size| tree::edge_paths(*size));
+        for path in gone.filter(|path| !kept.contains(path)) {
+            let path = self.tiles.join(path);
+            file::remove(&path).map_err(|cause| SealError::io("remove", &path, cause))?;
+        }
+        Ok(())
     }
 
     /// True if an epoch is to begin.

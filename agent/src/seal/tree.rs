@@ -137,6 +137,16 @@ pub fn path(level: u8, index: u64, width: usize) -> String {
     path.trim_start_matches("tile/8/").to_owned()
 }
 
+/// The files below `tile/` that hold the edge of a tree of this size.
+pub fn edge_paths(size: u64) -> impl Iterator<Item = String> {
+    let levels = (0..).zip(std::iter::successors(Some(size), |hashes| Some(hashes / WIDTH)));
+    let levels = levels.take_while(|(_, hashes)| *hashes > 0);
+    let partial = levels.filter(|(_, hashes)| !hashes.is_multiple_of(WIDTH));
+    partial.map(|(level, hashes)| {
+        path(level, hashes / WIDTH, usize::try_from(hashes % WIDTH).unwrap_or_default())
+    })
+}
+
 const HASH_BYTES: usize = 32;
 /// Hashes of a full tile.
 const WIDTH: u64 = 256;
@@ -184,6 +194,8 @@ mod tests {
         let (mut kept, mut edges) = (HashMap::new(), HashMap::new());
         for number in 0..66_000 {
             if [0, 1, 255, 256, 257, 65_535, 65_536, 65_793].contains(&number) {
+                let paths: Vec<_> = tree.edge().map(|tile| tile.path()).collect();
+                assert_eq!(edge_paths(number).collect::<Vec<_>>(), paths);
                 for tile in tree.edge() {
                     edges.insert((number, tile.path()), tile.hashes);
                 }

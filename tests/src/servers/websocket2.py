@@ -204,6 +204,9 @@ class Room(Stream):
         self.ends = wsproto.connection.Connection(wsproto.connection.ConnectionType.CLIENT, [offer] if agreed else [])
 
     def received(self, content):
+        # A server that closes in a hurry may say so twice.
+        if self.is_closed:
+            return
         self.ends.receive_data(content)
         for event in self.ends.events():
             if isinstance(event, wsproto.events.Message):

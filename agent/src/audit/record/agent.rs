@@ -83,6 +83,10 @@ pub enum LifecycleAction {
     LeftOut,
     /// A key was handed over.
     Key,
+    /// Times were placed under a legal hold, or released from it.
+    Hold,
+    /// Somebody read records on this host.
+    Read,
 }
 
 /// One detail of an event.

@@ -70,6 +70,9 @@ fn hear(told: &mut Vec<String>, event: &WriterEvent<'_>) -> Vec<EncodedRecord> {
         }
         WriterEvent::TooLong(dropped) => told.push(format!("too long: {}", dropped.records)),
         WriterEvent::HandOver(_) => {}
+        WriterEvent::Prune(plan) => told.push(format!("prune: {}", plan.next_seq)),
+        WriterEvent::Holds { placed, .. } => told.push(format!("holds: {}", placed.len())),
+        WriterEvent::Filling { percent, .. } => told.push(format!("filling: {percent}")),
         WriterEvent::Finished(finished) => told.push(format!("finished: {}", finished.first_seq)),
     }
     Vec::new()

@@ -81,7 +81,7 @@ fn a_close_frame_is_the_last() {
             close Some(1000) """#]],
     );
     check(SERVER, &calls([frame(0x88, b"")]), expect![[r#"close None """#]]);
-    check(SERVER, &calls([frame(0x88, b"x")]), expect![[r#"close None """#]]);
+    check(SERVER, &calls([frame(0x88, b"x")]), expect![[r#"close None "x""#]]);
 }
 
 #[test]
