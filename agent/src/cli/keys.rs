@@ -2,9 +2,11 @@
 //!
 //! In: the data directory, values. Out: ids of keys and tokens on standard output, advice on standard error.
 //! Always: a key itself is never shown; exit code 0 done, 1 it could not be done, 2 a mistake in the call.
-//! Not here: keys on disk (`keys`), tokens (`audit::token`), keys of auditors (`auditor`).
+//! Not here: keys on disk (`keys`), tokens (`audit::token`), keys of auditors (`auditor`), keys that sign
+//! the journal (`signing`).
 
 mod auditor;
+mod signing;
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -34,6 +36,13 @@ pub struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
+    /// Shows the public keys of the journal: the log's, by which others check it, and the epoch's in force
+    #[command(after_help = "Example: earwitness keys show > log.pub")]
+    Show(Place),
+    /// Asks for another epoch key at once; a running daemon makes it within seconds
+    #[command(after_help = "Example: earwitness keys rotate")]
+    Rotate(Place),
+    Backup(signing::Backup),
     /// The keys that tokens in records are made with
     Redaction(Redaction),
     /// The keys of those who may read encrypted values
@@ -105,6 +114,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                     .collect::<Vec<_>>(),
             )
         }
+        Command::Show(place) => signing::show(&place.data_dir),
+        Command::Rotate(place) => signing::rotate(&place.data_dir),
+        Command::Backup(backup) => backup.run(),
         Command::Auditor(auditor) => auditor::run(auditor),
         Command::Token(token) => token.run(),
     }

@@ -9,11 +9,13 @@
 mod cat;
 mod config;
 mod doctor;
+mod export;
 mod hold;
 mod keys;
 mod live;
 mod log;
 mod private;
+mod prove;
 mod record;
 mod replay;
 mod run;
@@ -58,6 +60,8 @@ enum Command {
     Config(config::Args),
     Keys(keys::Args),
     Hold(hold::Args),
+    Prove(prove::Args),
+    Export(export::Args),
 }
 
 /// Runs what the arguments say.
@@ -81,6 +85,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Config(args) => config::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Hold(args) => hold::run(args),
+        Command::Prove(args) => prove::run(&args),
+        Command::Export(args) => export::run(&args),
     }
 }
 

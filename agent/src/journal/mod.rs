@@ -16,6 +16,7 @@
 mod backlog;
 pub mod directory;
 mod error;
+pub mod hashes;
 pub mod hold;
 mod keeping;
 pub mod line;

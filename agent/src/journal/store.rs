@@ -180,8 +180,9 @@ impl Journal {
         self.sealer.is_behind()
     }
 
-    /// What there is, by the limits and the holds. Errors: it cannot be looked at.
-    pub fn look(&self) -> Result<(Look, Vec<Hold>), JournalError> {
+    /// What there is, by the limits and the holds; heeds what commands have left. Errors: it cannot be looked at.
+    pub fn look(&mut self) -> Result<(Look, Vec<Hold>), JournalError> {
+        self.sealer.heed_wish()?;
         let failed = |cause| JournalError::io("look through", &self.segments, cause);
         let holds = hold::all(&self.holds).map_err(failed)?;
         let limits = self.config.limits();

@@ -96,6 +96,17 @@ impl Epochs {
         is_over && self.next.is_none() && self.not_before.is_none_or(|earliest| now >= earliest)
     }
 
+    /// Heeds the wish for another key, if somebody has left one. Errors: the disk refuses.
+    pub(super) fn heed_wish(&mut self) -> Result<(), SealError> {
+        let wish = self.path.with_file_name(super::WISH);
+        let is_wished =
+            file::remove(&wish).map_err(|cause| SealError::io("remove", &wish, cause))?;
+        if let Some(current) = self.current.as_mut().filter(|_| is_wished) {
+            current.until = Instant::now();
+        }
+        Ok(())
+    }
+
     /// Makes the next key, and what its record says.
     pub(super) fn begin(
         &mut self,

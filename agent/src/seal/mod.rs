@@ -19,4 +19,9 @@ mod tree;
 
 pub use epoch::Handover;
 pub use error::SealError;
+pub use key::SigningKey;
 pub use sealer::{Found, Sealer};
+pub use tree::path as tile_path;
+
+/// A file of this name in the key directory asks for another epoch key; it is removed when that is heeded.
+pub const WISH: &str = "rotate";

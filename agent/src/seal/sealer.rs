@@ -172,6 +172,11 @@ impl Sealer {
         self.epochs.is_due(now)
     }
 
+    /// Heeds the wish for another epoch key. Errors: the disk refuses.
+    pub fn heed_wish(&mut self) -> Result<(), SealError> {
+        self.epochs.heed_wish()
+    }
+
     /// Begins an epoch: what is to be recorded as the very next line. All lines before must be durable.
     pub fn hand_over(&mut self) -> Result<Option<Handover>, SealError> {
         self.epochs.begin(&self.log, self.tree.size(), self.tree.root())
