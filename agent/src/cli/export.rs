@@ -130,7 +130,7 @@ impl<'a> Bundle<'a> {
         while self.number < size / 256 {
             self.write(256)?;
         }
-        if size % 256 > 0 {
+        if !size.is_multiple_of(256) {
             self.write(size % 256)?;
         }
         Ok(self.left_out)

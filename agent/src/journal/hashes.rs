@@ -16,6 +16,9 @@ use super::reader::{Item, Reader};
 use super::segment;
 use crate::seal::{file, tile_path};
 
+/// A tile's hashes; `None`: it is not there.
+type Tile = Option<Vec<Hash>>;
+
 /// Hashes of one journal.
 #[derive(Debug)]
 pub struct Hashes {
@@ -27,8 +30,8 @@ pub struct Hashes {
     size: u64,
     /// Leaves by their number divided by 256.
     leaves: RefCell<HashMap<u64, Vec<Hash>>>,
-    /// Full tiles by level and number; `None`: not there.
-    full: RefCell<HashMap<(u8, u64), Option<Vec<Hash>>>>,
+    /// Full tiles by level and number.
+    full: RefCell<HashMap<(u8, u64), Tile>>,
 }
 
 impl Hashes {
@@ -109,7 +112,7 @@ impl Hashes {
         tile.ok_or(Error::IndexesNotInTree)
     }
 
-    fn tile(&self, level: u8, number: u64) -> Option<Vec<Hash>> {
+    fn tile(&self, level: u8, number: u64) -> Tile {
         let mut full = self.full.borrow_mut();
         if full.len() >= CHUNKS {
             full.clear();
