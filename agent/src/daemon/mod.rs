@@ -2,7 +2,7 @@
 //!
 //! In: a configuration, signals. Out: a journal, and lines for whoever watches.
 //! Always: the only place that makes threads. The start is journal, probes, shards; the end is
-//! probes, shards (drained), journal (synced), sinks, output: so nothing that was seen is lost by stopping.
+//! probes, shards (drained), sealing, journal (synced), sinks, output: so nothing that was seen is lost by stopping.
 //! Not here: parsing (`pipeline`), writing (`journal`), what the command line says (`cli`); while it runs
 //! (`control`).
 //!
@@ -10,6 +10,7 @@
 //! main thread: signals, each second: counters, clock, silent connections, rules
 //!   ├─ shard threads: ring ─▶ pipeline ─▶ records ──channel──▶ journal thread
 //!   ├─ tls threads: put probes on libraries, and take them off
+//!   ├─ sealing thread: compresses segments that the journal has finished
 //!   ├─ sink threads: follow the journal's files too, each from its cursor
 //!   └─ output thread: follows the journal's files, so that a slow reader slows nobody
 //! ```
@@ -20,6 +21,7 @@ mod names;
 pub mod output;
 pub mod recorder;
 mod rules;
+mod sealing;
 mod shard;
 mod shards;
 mod sinks;
@@ -42,12 +44,13 @@ use crate::audit::policy::{Policy, PolicyError};
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
 use crate::config::{CaptureRule, Config};
 use crate::discover::{Processes, host::Host};
-use crate::journal::writer::{self, Batch};
+use crate::journal::writer::{self, Batch, WriterEvent};
 use crate::journal::{Directory, Journal, JournalError};
 use crate::kernel::load::{LoadError, Loaded, Probes, Sizes};
 use crate::kernel::uprobes::{UprobeError, Uprobes};
 use crate::keys::{KeyError, KeyStore};
 use output::Output;
+use sealing::{Sealing, Waker};
 use shards::{Shards, Stage};
 use tls::{Looks, Scope, TlsWatch, Waiting};
 use words::{answer, begun, lifecycle};
@@ -161,7 +164,9 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let output = output.transpose().map_err(system("follow the journal"))?;
 
     let (batches, queue) = bounded(BATCHES);
-    let writer = start_writer(journal, queue, Arc::clone(&observer))?;
+    // Only while the journal is locked.
+    let sealing = Sealing::start(&options.data_dir).map_err(system("start the sealing thread"))?;
+    let writer = start_writer(journal, queue, Arc::clone(&observer), sealing.waker())?;
     let kernel = host.kernel.as_deref().unwrap_or_default();
     send(&batches, begun(&observer, &recovery, &policy, kernel, sizes));
 
@@ -208,6 +213,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     send(&batches, kernel_losses);
     send(&batches, lifecycle(&observer, Lifecycle::new(LifecycleAction::Stop)));
     drop(stage);
+    sealing.finish();
     let _ = batches.send(Batch::Stop);
     let stored = writer.join().unwrap_or(Ok(()));
     sinks.finish();
@@ -242,10 +248,17 @@ fn start_writer(
     journal: Journal,
     queue: Receiver<Batch>,
     observer: Arc<Observer>,
+    sealing: Waker,
 ) -> Result<JoinHandle<Result<(), JournalError>>, DaemonError> {
+    let report = move |event: WriterEvent<'_>| {
+        if matches!(event, WriterEvent::Finished(_)) {
+            sealing.wake();
+        }
+        answer(&observer, event)
+    };
     std::thread::Builder::new()
         .name(String::from("journal"))
-        .spawn(move || writer::run(journal, &queue, |event| answer(&observer, event)))
+        .spawn(move || writer::run(journal, &queue, report))
         .map_err(system("start the journal thread"))
 }
 

@@ -1,22 +1,24 @@
 //! Whole lines out of a file that may still grow.
 //!
-//! In: a file and the offset of a line's first byte. Out: lines with their offsets.
+//! In: a segment and the offset of a line's first byte. Out: lines with their offsets.
 //! Always: a line is given only with its newline; memory is at most twice `LINE_BYTES_MAX`, whatever
-//! the file holds; the bytes of an unfinished line are read again next time, since a
+//! the file holds; damage in a sealed segment is told once and passed; the bytes of an unfinished line are read again next time, since a
 //! writer that restarts may put others in their place.
 //! Not here: what a line must look like (`line`), which file comes next (`reader`).
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 
+use crate::journal::frames::is_damage;
 use crate::journal::line::LINE_BYTES_MAX;
+use crate::journal::source::Source;
 
-/// A file read line by line.
+/// A segment read line by line.
 #[derive(Debug)]
 pub struct Lines {
-    file: File,
+    source: Source,
     buffer: Vec<u8>,
     /// Bytes of `buffer` not given yet; `0 <= start <= searched <= end <= buffer.len()`.
     start: usize,
@@ -35,6 +37,8 @@ pub enum Advance {
     Line,
     /// A line longer than `LINE_BYTES_MAX`, passed over; `Lines::line` is empty.
     TooLong,
+    /// Bytes of a sealed segment that cannot be read, passed over; `Lines::line` is empty.
+    Damaged,
     /// No whole line for now.
     End {
         /// Bytes after the last newline.
@@ -43,10 +47,10 @@ pub enum Advance {
 }
 
 impl Lines {
-    /// Reads `file` from `offset_bytes` on, which must be where a line begins.
-    pub fn new(file: File, offset_bytes: u64) -> Self {
+    /// Reads `source` from `offset_bytes` on, which must be where a line begins.
+    pub fn new(source: impl Into<Source>, offset_bytes: u64) -> Self {
         Self {
-            file,
+            source: source.into(),
             buffer: Vec::new(),
             start: 0,
             searched: 0,
@@ -66,12 +70,25 @@ impl Lines {
             if self.end - self.start > LINE_BYTES_MAX {
                 return self.pass_over();
             }
-            if self.fill()? == 0 {
-                let torn_bytes = (self.end - self.start) as u64;
-                self.forget();
-                return Ok(Advance::End { torn_bytes });
+            match self.fill() {
+                Ok(0) => {
+                    let torn_bytes = (self.end - self.start) as u64;
+                    self.forget();
+                    return Ok(Advance::End { torn_bytes });
+                }
+                Ok(_) => {}
+                Err(error) if is_damage(&error) => {
+                    let held_bytes = (self.end - self.start) as u64;
+                    return Ok(self.pass_damage(held_bytes));
+                }
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// What is read.
+    pub(super) fn into_source(self) -> Source {
+        self.source
     }
 
     /// The line that `advance` went to, without its newline.
@@ -91,12 +108,12 @@ impl Lines {
 
     /// True if the file has no name any more.
     pub fn is_removed(&self) -> bool {
-        self.file.metadata().is_ok_and(|found| found.nlink() == 0)
+        self.source.is_removed()
     }
 
     /// Makes the file's content durable, whoever wrote it.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.source.sync()
     }
 
     /// Makes the next `advance` give the same line again.
@@ -141,7 +158,7 @@ impl Lines {
         }
         let at = self.offset_bytes + self.end as u64;
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let read = read_at(&self.file, room, at)?;
+        let read = self.source.read_at(room, at)?;
         self.end += read;
         Ok(read)
     }
@@ -155,13 +172,24 @@ impl Lines {
         self.line_offset_bytes = self.offset_bytes;
     }
 
+    /// Goes on behind damage that begins `held_bytes` behind the last line given.
+    fn pass_damage(&mut self, held_bytes: u64) -> Advance {
+        self.forget();
+        self.offset_bytes = self.source.skip(self.offset_bytes + held_bytes);
+        Advance::Damaged
+    }
+
     /// Finds the end of a line that is too long to hold.
     fn pass_over(&mut self) -> io::Result<Advance> {
         let mut length_bytes = (self.end - self.start) as u64;
         self.forget();
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
-            let read = read_at(&self.file, &mut chunk, self.offset_bytes + length_bytes)?;
+            let at = self.offset_bytes + length_bytes;
+            let read = match self.source.read_at(&mut chunk, at) {
+                Err(error) if is_damage(&error) => return Ok(self.pass_damage(length_bytes)),
+                result => result?,
+            };
             let fresh = chunk.get(..read).unwrap_or_default();
             if read == 0 {
                 return Ok(Advance::End { torn_bytes: length_bytes });
@@ -171,15 +199,6 @@ impl Lines {
                 return Ok(Advance::TooLong);
             }
             length_bytes += read as u64;
-        }
-    }
-}
-
-fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
-    loop {
-        match file.read_at(room, at) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
         }
     }
 }

@@ -10,13 +10,16 @@
 //! ```text
 //! writer ── append ──▶ store ── lines not yet durable ──▶ backlog
 //!                        ├── at open ──▶ directory, lock, recover
-//!                        └── write, sync, rotate ──▶ segment ◀── lines ◀── reader ◀── cat, watch
+//!                        └── write, sync, rotate ──▶ segment ◀── source ◀── lines ◀── reader ◀── cat, watch
+//!                                    compress ──▶ frames ◀────────┘
 //! ```
 
 mod backlog;
+pub mod compress;
 pub mod directory;
 mod error;
 pub mod hashes;
+mod frames;
 pub mod hold;
 mod keeping;
 pub mod line;
@@ -28,6 +31,7 @@ mod recover;
 mod reseal;
 pub mod retain;
 pub mod segment;
+pub mod source;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;

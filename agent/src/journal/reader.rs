@@ -7,11 +7,11 @@
 //!
 //! *Time.* A record's timestamp is when its request began, and it is appended when its exchange is
 //! over: a timestamp is never later than its place in the file, and may be much earlier. So segments
-//! last written before `since` hold nothing of interest and are skipped by their modification time,
-//! and everything later has to be looked at. Lines out of bounds cost a search for their end and one
+//! last written before `since` hold nothing of interest and are skipped by their modification time (a
+//! sealed one has kept it), and everything later has to be looked at, all frames of a sealed segment
+//! too: what a line says bounds the time at which it was written from below only. Lines out of bounds cost a search for their end and one
 //! comparison.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -20,8 +20,9 @@ use jiff::Timestamp;
 
 use crate::journal::directory::Directory;
 use crate::journal::line::{self, LINE_BYTES_MAX};
-use crate::journal::lines::{Advance, Lines, last_newline};
+use crate::journal::lines::{Advance, Lines};
 use crate::journal::segment::{self, Found};
+use crate::journal::source::Source;
 use crate::model::time::format_rfc3339;
 
 /// Which records are asked for, by `timestamp`.
@@ -68,6 +69,9 @@ pub enum Fault {
     /// No newline for too long.
     #[error("line is longer than {LINE_BYTES_MAX} bytes")]
     TooLong,
+    /// Compressed bytes that are not what was written. The place is that in the plain text.
+    #[error("sealed segment is damaged; reading goes on behind that")]
+    Damaged,
     /// The segment's last line has no end, and another segment follows.
     #[error("record is cut off after {torn_bytes} bytes")]
     Torn {
@@ -150,9 +154,12 @@ impl Reader {
         if reader.enter(last.clone(), None)?
             && let Some(current) = &mut reader.current
         {
-            let file = File::open(&last.path).map_err(|cause| io_error(&last.path, cause))?;
-            let end = last_newline(&file).map_err(|cause| io_error(&last.path, cause))?;
-            current.lines = Lines::new(file, end);
+            let opened = Source::open(&last).and_then(|(source, _)| {
+                let end = source.last_newline()?;
+                Ok((source, end))
+            });
+            let (source, end) = opened.map_err(|cause| io_error(&last.path, cause))?;
+            current.lines = Lines::new(source, end);
             reader.expected_seq = None;
         }
         Ok(reader)
@@ -201,6 +208,7 @@ impl Reader {
                 },
                 Advance::TooLong if self.is_repeated_later() => {}
                 Advance::TooLong => return Ok(self.tell(Fault::TooLong)),
+                Advance::Damaged => return Ok(self.tell(Fault::Damaged)),
                 Advance::End { torn_bytes } => match self.end(torn_bytes)? {
                     End::Wait => return Ok(None),
                     End::Again => {}
@@ -307,17 +315,18 @@ impl Reader {
     fn enter(&mut self, found: Found, next_seq: Option<u64>) -> Result<bool, ReadError> {
         self.resume_seq = found.first_seq.saturating_add(1);
         self.current = None;
-        let file = match File::open(&found.path) {
-            Ok(file) => file,
+        let (mut source, path) = match Source::open(&found) {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(cause) => return Err(io_error(&found.path, cause)),
         };
         let expected_seq = *self.expected_seq.get_or_insert(found.first_seq);
         let repeats = found.first_seq < expected_seq;
+        let start = if repeats { source.offset_before(expected_seq) } else { 0 };
         self.current = Some(Current {
-            path: found.path,
+            path,
             first_seq: found.first_seq,
-            lines: Lines::new(file, 0),
+            lines: Lines::new(source, start),
             given_seq: if repeats { expected_seq } else { 0 },
             next_seq,
             ended: false,

@@ -6,11 +6,11 @@
 //! Not here: telling of it (the daemon writes a `lifecycle` record from `Recovery`).
 //!
 //! A crash leaves a torn last line, or, when the power failed, zeros or an empty file. The last
-//! segment is read whole, since after a loss of power pages behind a hole may have survived.
+//! segment is read whole, since after a loss of power pages behind a hole may have survived. A sealed
+//! one gets no more lines: where it is the last, another is begun behind it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -19,6 +19,7 @@ use crate::journal::error::JournalError;
 use crate::journal::line::{self, LINE_BYTES_MAX};
 use crate::journal::lines::{Advance, Lines};
 use crate::journal::segment::{self, Found, Segment};
+use crate::journal::source::Source;
 
 /// What opening a journal found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -50,8 +51,13 @@ pub(super) fn recover(directory: &Path) -> Result<(Recovery, Option<Segment>), J
     let mut recovery = Recovery { clean: true, ..Recovery::default() };
     while let Some(last) = found.pop() {
         let scan = Scan::of(&last).map_err(|error| JournalError::io("read", &last.path, error))?;
-        recovery.torn_bytes += scan.torn_bytes();
         recovery.next_seq = recovery.next_seq.max(scan.next_seq);
+        if last.is_sealed {
+            found.push(last);
+            conclude(&mut recovery, scan, &found);
+            return Ok((recovery, None));
+        }
+        recovery.torn_bytes += scan.torn_bytes();
         if scan.records == 0 && found.last().is_some_and(|before| runs_past(before, &last)) {
             recovery.clean = false;
             remove_unused(&last)?;
@@ -69,7 +75,7 @@ pub(super) fn recover(directory: &Path) -> Result<(Recovery, Option<Segment>), J
 
 /// True if the segment before has lines that were to be written again to `last` (see `store`).
 fn runs_past(before: &Found, last: &Found) -> bool {
-    !matches!(end_seq(before), Ok(Some(end)) if end <= last.first_seq)
+    !before.is_sealed && !matches!(end_seq(before), Ok(Some(end)) if end <= last.first_seq)
 }
 
 /// Removes a segment that got none of the lines it was begun for: they still count where they are.
@@ -132,13 +138,13 @@ fn missing_between(found: &[Found]) -> u64 {
 
 /// The number after a segment's last line, `None` if that is no line.
 fn end_seq(segment: &Found) -> io::Result<Option<u64>> {
-    let file = File::open(&segment.path)?;
-    let len_bytes = file.metadata()?.len();
+    let (mut source, _) = Source::open(segment)?;
+    let len_bytes = source.len_bytes()?;
     let mut tail_bytes = TAIL_BYTES;
     loop {
         let start = len_bytes.saturating_sub(tail_bytes);
         let mut tail = vec![0; usize::try_from(len_bytes - start).unwrap_or_default()];
-        file.read_exact_at(&mut tail, start)?;
+        source.read_exact_at(&mut tail, start)?;
         let lines = tail.strip_suffix(b"\n").unwrap_or(&tail);
         let last = match memchr::memrchr(b'\n', lines) {
             Some(newline) => lines.get(newline + 1..),
@@ -190,23 +196,34 @@ struct Place {
 
 impl Scan {
     fn of(segment: &Found) -> io::Result<Self> {
-        let file = File::open(&segment.path)?;
+        let (source, _) = Source::open(segment)?;
         let mut scan = Self {
-            len_bytes: file.metadata()?.len(),
+            len_bytes: source.len_bytes()?,
             next_seq: segment.first_seq,
             expected_seq: segment.first_seq,
             ..Self::default()
         };
-        let mut lines = Lines::new(file.try_clone()?, 0);
+        let mut lines = Lines::new(source, 0);
+        let mut unread_bytes = 0;
         loop {
             match lines.advance()? {
-                Advance::Line => scan.look(&lines),
+                Advance::Line => {
+                    unread_bytes = 0;
+                    scan.look(&lines);
+                }
                 Advance::TooLong => scan.doubtful = None,
+                Advance::Damaged => {
+                    scan.doubtful = None;
+                    unread_bytes += (lines.offset_bytes() - lines.line_offset_bytes()).max(1);
+                }
                 Advance::End { .. } => break,
             }
         }
-        scan.last_line = read(&file, scan.last)?;
-        scan.last_news = read(&file, scan.last_but_loss)?;
+        // What cannot be read held fewer records than bytes; their numbers were given.
+        scan.next_seq = scan.next_seq.saturating_add(unread_bytes);
+        let mut source = lines.into_source();
+        scan.last_line = read(&mut source, scan.last)?;
+        scan.last_news = read(&mut source, scan.last_but_loss)?;
         Ok(scan)
     }
 
@@ -255,11 +272,11 @@ impl Scan {
     }
 }
 
-fn read(file: &File, place: Option<Place>) -> io::Result<Vec<u8>> {
+fn read(source: &mut Source, place: Option<Place>) -> io::Result<Vec<u8>> {
     let Some(place) = place else { return Ok(Vec::new()) };
     let length = usize::try_from(place.end_bytes - place.start_bytes - 1).unwrap_or_default();
     let mut line = vec![0; length];
-    file.read_exact_at(&mut line, place.start_bytes)?;
+    source.read_exact_at(&mut line, place.start_bytes)?;
     Ok(line)
 }
 

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub struct Found {
     /// `seq` of its first line, from its name.
     pub first_seq: u64,
+    /// Compressed, and complete.
+    pub is_sealed: bool,
     /// Where it is.
     pub path: PathBuf,
 }
@@ -34,13 +36,38 @@ pub struct Finished {
     pub len_bytes: u64,
 }
 
-/// The segments of a directory in order; other files are left out. Errors: those of listing.
+/// The segments of a directory in order; other files are left out. A segment that is there twice, as
+/// it is while it is being sealed, is given as the sealed one. Errors: those of listing.
 pub fn list(directory: &Path) -> io::Result<Vec<Found>> {
+    let mut found = list_once(directory)?;
+    // A listing may miss both names of one that is sealed meanwhile; then the next one has the new name.
+    for _ in 0..LISTINGS {
+        let again = list_once(directory)?;
+        let is_same =
+            again.iter().map(|found| found.first_seq).eq(found.iter().map(|found| found.first_seq));
+        found = again;
+        if is_same {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn list_once(directory: &Path) -> io::Result<Vec<Found>> {
+    let mut found = list_files(directory)?;
+    found.reverse();
+    found.dedup_by_key(|found| found.first_seq);
+    found.reverse();
+    Ok(found)
+}
+
+/// As `list`, but a segment that is there twice is given twice, plain and then sealed.
+pub(super) fn list_files(directory: &Path) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if let Some(first_seq) = entry.file_name().to_str().and_then(first_seq) {
-            found.push(Found { first_seq, path: entry.path() });
+        if let Some((first_seq, is_sealed)) = entry.file_name().to_str().and_then(first_seq) {
+            found.push(Found { first_seq, is_sealed, path: entry.path() });
         }
     }
     found.sort();
@@ -52,10 +79,19 @@ pub fn file_name(first_seq: u64) -> String {
     format!("{first_seq:020}{EXTENSION}")
 }
 
-fn first_seq(file_name: &str) -> Option<u64> {
-    let digits = file_name.strip_suffix(EXTENSION)?;
+/// Its name once it is sealed.
+pub fn sealed_name(first_seq: u64) -> String {
+    format!("{first_seq:020}{EXTENSION}{SEALED}")
+}
+
+/// The number in a name, and whether it is that of a sealed segment.
+fn first_seq(file_name: &str) -> Option<(u64, bool)> {
+    let (name, is_sealed) =
+        file_name.strip_suffix(SEALED).map_or((file_name, false), |name| (name, true));
+    let digits = name.strip_suffix(EXTENSION)?;
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| plain)
+    let first_seq = digits.parse().ok().filter(|_| plain)?;
+    Some((first_seq, is_sealed))
 }
 
 /// What a segment asks of the file system: a seam, so that tests can make it refuse.
@@ -171,6 +207,12 @@ fn write_all_at(
 
 const EXTENSION: &str = ".jsonl";
 
+/// Listings in which nothing is new end a look; more than this many are not made.
+const LISTINGS: usize = 8;
+
+/// What a sealed segment's name has behind that.
+const SEALED: &str = ".zst";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,16 +225,26 @@ mod tests {
             "00000000000000000020.jsonl",
             "18446744073709551615.jsonl",
             "99999999999999999999.jsonl",
-            "00000000000000000000.jsonl.zst",
+            "00000000000000000000.jsonl.zst.tmp",
+            "00000000000000000100.jsonl.zst",
+            "00000000000000000007.jsonl.zst",
+            "00000000000000000008.zst",
             "+0000000000000000001.jsonl",
             "7.jsonl",
             "notes.txt",
         ] {
             fs::write(directory.path().join(name), "").unwrap();
         }
-        let found: Vec<_> =
-            list(directory.path()).unwrap().iter().map(|found| found.first_seq).collect();
-        assert_eq!(found, [20, 100, u64::MAX]);
+        let numbers = |found: Vec<Found>| {
+            let number = |found: &Found| (found.first_seq, found.is_sealed);
+            found.iter().map(number).collect::<Vec<_>>()
+        };
+        let expected = [(7, true), (20, false), (100, true), (u64::MAX, false)];
+        assert_eq!(numbers(list(directory.path()).unwrap()), expected);
+        let files = numbers(list_files(directory.path()).unwrap());
+        assert_eq!(files[2..4], [(100, false), (100, true)]);
+        assert_eq!(files.len(), 5);
+        assert_eq!(sealed_name(20), "00000000000000000020.jsonl.zst");
         assert_eq!(file_name(20), "00000000000000000020.jsonl");
     }
 }

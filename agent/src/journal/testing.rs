@@ -19,8 +19,9 @@ use crate::audit::policy::Policy;
 use crate::audit::record::agent::{Lifecycle, LifecycleAction};
 use crate::audit::token::Tokens;
 use crate::journal::directory::Directory;
+use crate::journal::frames::FrameWriter;
 use crate::journal::reader::{Bounds, Item, Reader};
-use crate::journal::segment::{self, Disk, Storage};
+use crate::journal::segment::{self, Disk, Found, Storage};
 use crate::model::loss::{Loss, Reason};
 use crate::model::origin::{Attribution, Origin, Party, Side, Transport};
 use crate::model::sample::ConnId;
@@ -113,10 +114,28 @@ pub fn sequence(n: u64) -> Vec<String> {
     (0..n).map(|n| format!("{n} /{n}")).collect()
 }
 
-/// File names and contents of the segments, in order.
+/// File names and plain contents of the segments, in order.
 pub fn segments(data_dir: &Path) -> Vec<(u64, Vec<u8>)> {
     let found = segment::list(&Directory::new(data_dir).segments()).unwrap();
-    found.iter().map(|found| (found.first_seq, fs::read(&found.path).unwrap())).collect()
+    found.iter().map(|found| (found.first_seq, plain(found))).collect()
+}
+
+fn plain(found: &Found) -> Vec<u8> {
+    let bytes = fs::read(&found.path).unwrap();
+    if found.is_sealed { zstd::stream::decode_all(&bytes[..]).unwrap() } else { bytes }
+}
+
+/// Seals the segment that begins with `first_seq`, with so many lines in a frame.
+pub fn frame_by(data_dir: &Path, first_seq: u64, lines: usize) {
+    let directory = Directory::new(data_dir).segments();
+    let found = segment::list(&directory).unwrap();
+    let found = found.iter().find(|found| found.first_seq == first_seq).unwrap();
+    let text = plain(found);
+    fs::remove_file(&found.path).unwrap();
+    let mut writer = FrameWriter::new(Vec::new()).unwrap();
+    let all: Vec<_> = text.split_inclusive(|&byte| byte == b'\n').collect();
+    all.chunks(lines).for_each(|lines| writer.push(&lines.concat()).unwrap());
+    fs::write(directory.join(segment::sealed_name(first_seq)), writer.finish().unwrap()).unwrap();
 }
 
 /// A disk that refuses what its `Mood` says.
