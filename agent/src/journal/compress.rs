@@ -70,7 +70,7 @@ impl Compress {
             let is_begun =
                 found.iter().any(|other| other.first_seq == plain.first_seq && other.is_sealed);
             let sealed = if is_begun { work.conclude() } else { work.seal() };
-            if let Err(cause) = sealed {
+            if let Err(cause) = sealed.or_else(allow_absent) {
                 let error = JournalError::io("seal", &plain.path, cause);
                 let is_full = error.is_disk_full();
                 result = result.and(Err(error));
@@ -97,7 +97,12 @@ impl Work<'_> {
     fn seal(&self) -> io::Result<()> {
         let Some(sealed) = self.write()? else { return Ok(()) };
         sealed.publish(&self.sealed_path())?;
-        self.remove_plain()
+        let removed = self.remove_plain();
+        if removed.as_ref().is_err_and(is_absent) {
+            // Its time was over meanwhile (see `retain`): what was recorded as removed must not come back.
+            fs::remove_file(self.sealed_path())?;
+        }
+        removed
     }
 
     /// Sealing was interrupted when both files were there.
@@ -270,6 +275,15 @@ fn read_piece(plain: &File, at: u64, end: u64, piece: &mut Vec<u8>) -> io::Resul
             return Ok(());
         }
     }
+}
+
+/// A segment may be removed at any time, because it is old enough.
+fn allow_absent(error: io::Error) -> io::Result<()> {
+    if is_absent(&error) { Ok(()) } else { Err(error) }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 fn different() -> io::Error {

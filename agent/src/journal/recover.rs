@@ -53,6 +53,9 @@ pub(super) fn recover(directory: &Path) -> Result<(Recovery, Option<Segment>), J
         let scan = Scan::of(&last).map_err(|error| JournalError::io("read", &last.path, error))?;
         recovery.next_seq = recovery.next_seq.max(scan.next_seq);
         if last.is_sealed {
+            // Its name is taken, even if nothing in it can be read.
+            recovery.next_seq = recovery.next_seq.max(last.first_seq.saturating_add(1));
+            recovery.clean &= scan.records > 0;
             found.push(last);
             conclude(&mut recovery, scan, &found);
             return Ok((recovery, None));
@@ -204,23 +207,13 @@ impl Scan {
             ..Self::default()
         };
         let mut lines = Lines::new(source, 0);
-        let mut unread_bytes = 0;
         loop {
             match lines.advance()? {
-                Advance::Line => {
-                    unread_bytes = 0;
-                    scan.look(&lines);
-                }
-                Advance::TooLong => scan.doubtful = None,
-                Advance::Damaged => {
-                    scan.doubtful = None;
-                    unread_bytes += (lines.offset_bytes() - lines.line_offset_bytes()).max(1);
-                }
+                Advance::Line => scan.look(&lines),
+                Advance::TooLong | Advance::Damaged => scan.doubtful = None,
                 Advance::End { .. } => break,
             }
         }
-        // What cannot be read held fewer records than bytes; their numbers were given.
-        scan.next_seq = scan.next_seq.saturating_add(unread_bytes);
         let mut source = lines.into_source();
         scan.last_line = read(&mut source, scan.last)?;
         scan.last_news = read(&mut source, scan.last_but_loss)?;

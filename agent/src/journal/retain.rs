@@ -37,7 +37,7 @@ pub struct Plan {
     pub gone: Vec<u64>,
     /// First `seq` of each segment that stays.
     pub kept: Vec<u64>,
-    paths: Vec<PathBuf>,
+    segments: PathBuf,
 }
 
 /// Why segments are removed.
@@ -98,7 +98,7 @@ pub fn look(segments: &Path, limits: Limits, holds: &[Hold], now: SystemTime) ->
             reason,
             gone: numbers(gone),
             kept: numbers(kept),
-            paths: gone.iter().map(|seen| seen.found.path.clone()).collect(),
+            segments: segments.to_owned(),
         });
     }
     Ok(look)
@@ -133,16 +133,19 @@ impl Limits {
 impl Plan {
     /// Removes them, the oldest first. Errors: the first that could not be removed; those behind it stay.
     pub fn carry_out(&self) -> Result<(), (PathBuf, io::Error)> {
-        for path in &self.paths {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err((path.clone(), error));
+        for first_seq in &self.gone {
+            // One that is being sealed has both names. The plain one first: sealing then gives up.
+            for name in [segment::file_name(*first_seq), segment::sealed_name(*first_seq)] {
+                let path = self.segments.join(name);
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err((path, error));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
-        let Some(last) = self.paths.last() else { return Ok(()) };
-        segment::sync_parent(last).map_err(|error| (last.clone(), error))
+        segment::sync_directory(&self.segments).map_err(|error| (self.segments.clone(), error))
     }
 
     /// Records that go.
@@ -233,6 +236,10 @@ mod tests {
         let (directory, now) = segments(4);
         let limits = Limits { age: None, bytes: Some(250) };
         let plan = look(directory.path(), limits, &[], now).unwrap().plan.unwrap();
+        // Sealed meanwhile, and being sealed.
+        let name = |name: String| directory.path().join(name);
+        fs::rename(name(segment::file_name(0)), name(segment::sealed_name(0))).unwrap();
+        fs::write(name(segment::sealed_name(10)), "").unwrap();
         assert_eq!((plan.records(), plan.bytes), (20, 200));
         assert_eq!((&plan.gone[..], &plan.kept[..]), (&[0, 10][..], &[20, 30][..]));
         plan.carry_out().unwrap();

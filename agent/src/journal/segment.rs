@@ -130,7 +130,11 @@ impl Storage for Disk {
 
 /// Makes the names in the directory of `path` durable. Errors: those of the file system.
 pub fn sync_parent(path: &Path) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in `directory` durable. Errors: those of the file system.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

@@ -137,6 +137,24 @@ fn an_interruption_at_any_step_costs_nothing() {
 }
 
 #[test]
+fn a_segment_that_is_removed_meanwhile_does_not_come_back() {
+    for step in 0..4_u32 {
+        let directory = filled(5, 2);
+        let first = path(&directory, &segment::file_name(0));
+        let asked = std::cell::Cell::new(0);
+        let stop = || {
+            if asked.replace(asked.get() + 1) == step {
+                fs::remove_file(&first).unwrap();
+            }
+            false
+        };
+        Compress::new(directory.path()).seal_finished(&stop).unwrap();
+        let expected = ["00000000000000000002.jsonl.zst", "00000000000000000004.jsonl"];
+        assert_eq!(names(&directory), expected, "{step}");
+    }
+}
+
+#[test]
 fn two_that_differ_both_stay() {
     let directory = filled(5, 2);
     with_work(&directory, 0, |work| {
@@ -429,15 +447,20 @@ fn a_start_behind_sealed_segments_goes_on_with_their_numbers() {
     let last = path(&directory, &segment::file_name(8));
     assert_eq!(fs::read(&last).unwrap(), lines(8..9));
     fs::remove_file(&last).unwrap();
-    let (mut journal, recovery) =
-        Journal::open(directory.path(), JournalConfig::default()).unwrap();
+    let found = Directory::new(directory.path()).segments();
+    let (recovery, active) = crate::journal::recover::recover(&found).unwrap();
+    assert!(active.is_none());
     assert_eq!((recovery.next_seq, recovery.segments, recovery.clean), (8, 4, true));
     assert_eq!((recovery.torn_bytes, recovery.missing_records), (0, 0));
     assert_eq!(recovery.last_timestamp.as_deref(), Some(time(0).as_str()));
-    assert_eq!(journal.append(&exchange(8)), Some(8));
+    // Record 8 was sealed by a checkpoint, and is missing.
+    let (mut journal, recovery) =
+        Journal::open(directory.path(), JournalConfig::default()).unwrap();
+    assert_eq!((recovery.next_seq, recovery.missing_records), (9, 1));
+    assert_eq!(journal.append(&exchange(9)), Some(9));
     journal.close().unwrap();
     let seen = read_all(directory.path());
-    assert_eq!((seen.len(), seen[8].as_str()), (9, "8 /8"));
+    assert_eq!(seen[8..], ["! 0 record 9 follows where 8 should be", "9 /9"]);
 }
 
 #[test]
