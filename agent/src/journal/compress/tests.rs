@@ -98,20 +98,23 @@ fn an_empty_directory_and_an_only_segment_have_nothing_to_seal() {
     assert_eq!(names(&directory), ["00000000000000000000.jsonl"]);
 }
 
+/// A copy as a crash leaves it before it has its name.
+fn unpublished(directory: &TempDir, change: fn(&mut Vec<u8>)) {
+    let copy = with_work(directory, 0, |work| work.write().unwrap().unwrap());
+    let (path, mut bytes) = (copy.path.clone(), fs::read(&copy.path).unwrap());
+    drop(copy);
+    assert!(!path.exists());
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
 #[test]
 fn an_interruption_at_any_step_costs_nothing() {
     // What is done before the crash; each time everything is found again, and sealed in the end.
     let steps: [fn(&TempDir); 5] = [
         |directory| fs::write(path(directory, "00000000000000000000.jsonl.zst.tmp"), "").unwrap(),
-        |directory| {
-            let half = path(directory, "00000000000000000000.jsonl.zst.tmp");
-            let whole = with_work(directory, 0, |work| work.write().unwrap().unwrap());
-            let mut bytes = fs::read(&whole.path).unwrap();
-            bytes.truncate(bytes.len() / 2);
-            drop(whole);
-            fs::write(half, bytes).unwrap();
-        },
-        |directory| with_work(directory, 0, |work| std::mem::forget(work.write().unwrap())),
+        |directory| unpublished(directory, |bytes| bytes.truncate(bytes.len() / 2)),
+        |directory| unpublished(directory, |_| {}),
         |directory| {
             with_work(directory, 0, |work| {
                 let copy = work.write().unwrap().unwrap();
