@@ -5,12 +5,11 @@
 //! head and at their end; losses of programs and protocols that cannot be read at all are no losses
 //! of these exchanges.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use live_tests::agent::segments;
+use live_tests::journal::{open, segments};
 use serde::{Deserialize, Serialize};
 
 /// What was counted.
@@ -32,7 +31,7 @@ pub struct Counts {
 pub fn count(data_dir: &Path, port: u16) -> Result<Counts> {
     let mut counts = Counts::default();
     for segment in segments(data_dir)? {
-        let mut lines = BufReader::with_capacity(1 << 20, File::open(&segment)?);
+        let mut lines = BufReader::with_capacity(1 << 20, open(&segment)?);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line)? > 0 {
             let record: Record = serde_json::from_slice(&line).with_context(|| {

@@ -12,6 +12,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::Signal;
 
+use crate::journal;
 use crate::process::{self, Printed, Process};
 use crate::record::Record;
 use crate::scene::Scene;
@@ -284,7 +285,7 @@ impl Ended {
 
     /// All of the journal, oldest first.
     pub fn journal(&self) -> Result<Vec<u8>> {
-        journal(&self.data_dir)
+        journal::all(&self.data_dir)
     }
 
     fn check(&self) -> Result<()> {
@@ -330,24 +331,6 @@ impl Recording {
         ensure!(status.success(), "`record` ended with {status}\n{log}");
         Ok(log)
     }
-}
-
-/// All of a journal, oldest segment first.
-pub fn journal(data_dir: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    for segment in segments(data_dir)? {
-        bytes.extend(fs::read(segment)?);
-    }
-    Ok(bytes)
-}
-
-/// The journal's segments, oldest first.
-pub fn segments(data_dir: &Path) -> Result<Vec<PathBuf>> {
-    let folder = data_dir.join("journal/segment");
-    let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
 }
 
 /// Records in short, one a line.

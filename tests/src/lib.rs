@@ -14,6 +14,7 @@ pub mod compare;
 pub mod curl_cffi;
 pub mod disk;
 pub mod host;
+pub mod journal;
 pub mod ports;
 pub mod process;
 pub mod random;

@@ -96,6 +96,7 @@ fn test_needs() -> Vec<Need> {
         need("h2load", "nghttp2-client"),
         need("nghttpd", "nghttp2-server"),
         need("wget", "wget"),
+        need("zstd", "zstd"),
         need("gnutls-serv", "gnutls-bin"),
         need("tstclnt", "libnss3-tools"),
         need("ps", "procps"),

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use live_tests::agent::{self, Recording};
 use live_tests::clients::curl;
 use live_tests::compare;
+use live_tests::journal;
 use live_tests::process::{self, Process};
 use live_tests::record::Record;
 use live_tests::scene::Scene;
@@ -57,7 +58,7 @@ fn cat_reads_many_segments(scene: &Scene) -> Result<()> {
     }
     drop(wire);
     let ended = agent.finish(500)?;
-    let segments = agent::segments(&ended.data_dir)?.len();
+    let segments = journal::segments(&ended.data_dir)?.len();
     ensure!(segments >= 4, "{segments} segments of 64 KiB for {} bytes", ended.stdout.len());
     let printed = agent::run(&["cat", "--data-dir", &ended.data_dir.to_string_lossy()])?.good()?;
     ensure!(printed.as_bytes() == ended.stdout, "cat printed something else");

@@ -11,6 +11,7 @@ use live_tests::agent::{self, Agent, Ended};
 use live_tests::clients::wrk;
 use live_tests::compare;
 use live_tests::disk::Disk;
+use live_tests::journal;
 use live_tests::process::{self, Process};
 use live_tests::record::Record;
 use live_tests::scene::Scene;
@@ -164,7 +165,7 @@ fn torn_line_is_taken_away(scene: &Scene) -> Result<()> {
     let agent = scene.agent().port(place.port).start()?;
     place.connect()?.exchange(get("/first"), ok("1"))?;
     let first = agent.finish(1)?;
-    let segment = agent::segments(&first.data_dir)?.pop().context("no segment")?;
+    let segment = journal::segments(&first.data_dir)?.pop().context("no segment")?;
     let torn = b"{\"schema\":1,\"seq\":99999,\"timestamp\":\"2026-";
     fs::File::options().append(true).open(segment)?.write_all(torn)?;
     let agent = scene.agent().port(place.port).start()?;

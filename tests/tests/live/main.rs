@@ -23,6 +23,7 @@ mod odd;
 mod places;
 mod processes;
 mod reload;
+mod sealing;
 mod sinks;
 mod source;
 mod syscalls;
@@ -82,6 +83,7 @@ fn all() -> Vec<Test> {
         reload::tests(),
         faults::tests(),
         commands::tests(),
+        sealing::tests(),
         sinks::tests(),
         exports::tests(),
         source::tests(),
